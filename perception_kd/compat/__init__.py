@@ -1,0 +1,1 @@
+"""Tested versions, and portable twins of compiled ops."""

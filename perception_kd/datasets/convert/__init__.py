@@ -1,0 +1,1 @@
+"""Other sensor logs into the nuScenes format."""

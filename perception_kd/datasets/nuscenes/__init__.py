@@ -1,0 +1,1 @@
+"""nuScenes format: tables, infos, data set, writer."""

@@ -1,0 +1,1 @@
+"""What happens to a sample between disk and model."""

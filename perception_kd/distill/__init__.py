@@ -1,0 +1,1 @@
+"""The heart: distiller, pairs, taps, teachers."""

@@ -1,0 +1,1 @@
+"""Camera-radar 3D detection."""

@@ -1,0 +1,1 @@
+"""Shared operators, each with its reference twin."""

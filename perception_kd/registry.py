@@ -1,0 +1,37 @@
+"""Registries of scope ``perception_kd``, children of mmengine's roots where a root exists.
+
+Configs set ``default_scope = 'perception_kd'`` and write foreign parts with their prefix
+(``mmdet3d.CenterHead``, ``mmdet.ResNet``). ``locations`` are imported on the first lookup, so that
+naming a class in a config is enough to find it.
+"""
+
+from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import METRICS as MMENGINE_METRICS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
+from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
+from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
+from mmengine.registry import Registry
+
+SCOPE = 'perception_kd'
+
+
+def _child(name: str, parent: Registry, *locations: str) -> Registry:
+    return Registry(name, parent=parent, scope=SCOPE, locations=[f'{SCOPE}.{place}' for place in locations])
+
+
+MODELS = _child('model', MMENGINE_MODELS, 'models', 'distill')
+DATASETS = _child('dataset', MMENGINE_DATASETS, 'datasets')
+TRANSFORMS = _child('transform', MMENGINE_TRANSFORMS, 'datasets.transforms')
+METRICS = _child('metric', MMENGINE_METRICS, 'evaluation')
+HOOKS = _child('hook', MMENGINE_HOOKS, 'engine')
+OPTIM_WRAPPERS = _child('optim_wrapper', MMENGINE_OPTIM_WRAPPERS, 'engine')
+VISUALIZERS = _child('visualizer', MMENGINE_VISUALIZERS, 'visualization')
+
+# The parts of a distillation pair and of a teacher. They have no mmengine root.
+TEACHER_ADAPTERS = Registry('teacher adapter', scope=SCOPE, locations=[f'{SCOPE}.models'])
+CONNECTORS = Registry('connector', scope=SCOPE, locations=[f'{SCOPE}.distill'])
+MASKS = Registry('mask', scope=SCOPE, locations=[f'{SCOPE}.distill'])
+DISTILL_LOSSES = Registry('distillation loss', scope=SCOPE, locations=[f'{SCOPE}.distill'])
+SCHEDULES = Registry('schedule', scope=SCOPE, locations=[f'{SCOPE}.distill'])

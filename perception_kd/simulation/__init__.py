@@ -1,0 +1,1 @@
+"""One ray-cast world for tests and first runs."""

@@ -1,0 +1,1 @@
+"""Public formats that the simulated world is written in."""

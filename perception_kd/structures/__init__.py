@@ -1,0 +1,6 @@
+"""Small value types that every room shares."""
+
+from perception_kd.structures.bev_grid import BEVGrid
+from perception_kd.structures.tap_spec import TapKind, TapSpec
+
+__all__ = ['BEVGrid', 'TapKind', 'TapSpec']

@@ -1,0 +1,40 @@
+"""What a model says about one of its taps before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from perception_kd.structures.bev_grid import BEVGrid
+
+TapKind = Literal['bev', 'image', 'head', 'vector', 'volume']
+
+
+@dataclass(frozen=True)
+class TapSpec:
+    """Declaration of a tap.
+
+    Args:
+        name: Unique within its model. BEV taps of teachers are named by cell size: ``bev_s8`` has 0.8 m cells.
+        kind: ``bev`` ``(B, C, ny, nx)``; ``image`` ``(B*N, C, H, W)``; ``head``: CenterHead's raw outputs, a
+            list over tasks of ``{'heatmap', 'reg', 'height', 'dim', 'rot', 'vel'}`` maps; ``vector``
+            ``(B, C)``; ``volume`` ``(B, C, D, H, W)``.
+        channels: Channel count, None where it has no single one (``head``: the channels of all heatmaps).
+        about: One line for people.
+        grid: The BEV grid of ``bev`` and ``head`` taps.
+        stride: Down-sampling to the input image of ``image`` taps.
+        call: Which firing of the tap in one step counts: ``last``, ``first``, an index, or ``all`` (a list).
+    """
+
+    name: str
+    kind: TapKind
+    channels: int | None
+    about: str
+    grid: BEVGrid | None = None
+    stride: int | None = None
+    call: int | Literal['last', 'first', 'all'] = 'last'
+
+    def __str__(self) -> str:
+        where = f'{self.grid.ny}x{self.grid.nx} at {self.grid.cell:g} m' if self.grid else (
+            f'stride {self.stride}' if self.stride else 'no grid')
+        return f"{self.name} ({self.kind}, {self.channels} channels, {where})"
