@@ -37,4 +37,4 @@ class TapSpec:
     def __str__(self) -> str:
         where = f'{self.grid.ny}x{self.grid.nx} at {self.grid.cell:g} m' if self.grid else (
             f'stride {self.stride}' if self.stride else 'no grid')
-        return f"{self.name} ({self.kind}, {self.channels} channels, {where})"
+        return f'{self.name} ({self.kind}, {self.channels} channels, {where})'

@@ -1,0 +1,34 @@
+"""What all command lines share: one clear line on bad input instead of a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+TRACEBACK_VARIABLE = 'PKD_TRACEBACK'
+USER_ERRORS = (ValueError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError,
+               PermissionError, KeyError, ImportError, NotImplementedError)
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error on one line; a KeyError's quotes are taken off."""
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    return ' '.join(text.split()) or type(error).__name__
+
+
+def run_tool(main: Callable[[], int | None]) -> None:
+    """Run a tool's ``main`` and leave the process: its status, 1 with one line on bad input, 130 on Ctrl-C.
+
+    Set ``PKD_TRACEBACK=1`` to see the whole traceback.
+    """
+    try:
+        sys.exit(main() or 0)
+    except USER_ERRORS as error:
+        if os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        print(f'error: {one_line(error)}', file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print('interrupted; run the same command again to go on', file=sys.stderr)
+        sys.exit(130)
