@@ -15,7 +15,7 @@ class TapSpec:
     """Declaration of a tap.
 
     Args:
-        name: Unique within its model. BEV taps of teachers are named by cell size: ``bev_s8`` has 0.8 m cells.
+        name: Unique within its model. BEV taps of teachers are named by cell size: ``bev_s8``: 0.8 m.
         kind: ``bev`` ``(B, C, ny, nx)``; ``image`` ``(B*N, C, H, W)``; ``head``: CenterHead's raw outputs, a
             list over tasks of ``{'heatmap', 'reg', 'height', 'dim', 'rot', 'vel'}`` maps; ``vector``
             ``(B, C)``; ``volume`` ``(B, C, D, H, W)``.

@@ -1,0 +1,79 @@
+"""From a config file and command-line switches to a Runner. Training and testing both come through here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, DictAction
+
+from perception_kd.engine.runner import DistillRunner
+
+__all__ = ['DictAction', 'apply_amp', 'apply_resume', 'build_runner', 'load_config']
+
+
+def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
+    """Read a config and merge ``--cfg-options`` into it.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is not a valid config.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'config {path} does not exist')
+    try:
+        cfg = Config.fromfile(str(path))
+    except (SyntaxError, NameError, TypeError) as error:
+        raise ValueError(f'config {path} cannot be read: {error}') from error
+    if options:
+        cfg.merge_from_dict(options)
+    return cfg
+
+
+def apply_amp(cfg: Config) -> None:
+    """Turn ``optim_wrapper`` into our AMP wrapper (bf16 on the CPU, fp16 or bf16 on CUDA)."""
+    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if kind == 'PortableAmpOptimWrapper':
+        return
+    if kind != 'OptimWrapper':
+        raise ValueError(f'--amp knows how to replace OptimWrapper only, and the config has {kind}')
+    cfg.optim_wrapper.type = 'PortableAmpOptimWrapper'
+
+
+def apply_resume(cfg: Config, resume: str | None) -> None:
+    """``auto`` goes on from the newest checkpoint of the work directory; a path from that file."""
+    if resume == 'auto':
+        cfg.resume, cfg.load_from = True, None
+    elif resume is not None:
+        if not Path(resume).is_file():
+            raise FileNotFoundError(f'--resume: checkpoint {resume} does not exist')
+        cfg.resume, cfg.load_from = True, resume
+
+
+def build_runner(
+    cfg: Config,
+    *,
+    work_dir: str | Path | None = None,
+    launcher: str = 'none',
+    amp: bool = False,
+    resume: str | None = None,
+) -> DistillRunner:
+    """Build the Runner of a config.
+
+    Args:
+        cfg: As from :func:`load_config`; changed in place.
+        work_dir: Where checkpoints and logs go; default ``work_dirs/<config name>``.
+        launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+        amp: Use automatic mixed precision.
+        resume: ``'auto'``, a checkpoint path, or None.
+    """
+    cfg.launcher = launcher
+    if work_dir is not None:
+        cfg.work_dir = str(work_dir)
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs') / Path(cfg.filename).stem)
+    if amp:
+        apply_amp(cfg)
+    apply_resume(cfg, resume)
+    return DistillRunner.from_cfg(cfg)

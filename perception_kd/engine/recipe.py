@@ -1,0 +1,99 @@
+"""Several stages as one resumable job: what is finished is not done again, what changed is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from perception_kd.files import write_json
+
+STATE_FILE = 'recipe.json'
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a recipe.
+
+    Args:
+        name: Unique in the recipe; the key in its state file.
+        title: What a person reads while it runs.
+        run: Does the work, returns a JSON-able result.
+        inputs: Anything JSON-able that decides the result (config text, options, seeds). The stage runs
+            again when its inputs, or the inputs of a stage it stands on, have changed.
+        after: Names of the stages whose results this one uses.
+        outputs: Files or folders that must exist for the stage to count as done.
+    """
+
+    name: str
+    title: str
+    run: Callable[[], Any]
+    inputs: Any = None
+    after: tuple[str, ...] = ()
+    outputs: tuple[Path, ...] = ()
+
+
+class Recipe:
+    """Runs stages in order and remembers in ``<out>/recipe.json`` what is done.
+
+    Args:
+        out: Folder of the recipe's products.
+        stages: In the order to run; ``after`` may name earlier stages only.
+        echo: Where progress lines go.
+    """
+
+    def __init__(self, out: Path, stages: list[Stage], echo: Callable[[str], None] = print) -> None:
+        self.out, self.stages, self.echo = Path(out), stages, echo
+        known: set[str] = set()
+        for stage in stages:
+            missing = set(stage.after) - known
+            if stage.name in known or missing:
+                raise ValueError(f'recipe stage {stage.name}: named twice, or stands on unknown {sorted(missing)}')
+            known.add(stage.name)
+        self.state: dict[str, Any] = self._read_state()
+
+    def run(self) -> dict[str, Any]:
+        """Run what is not done. Returns the result of every stage by name."""
+        for number, stage in enumerate(self.stages, start=1):
+            head = f'[{number}/{len(self.stages)}] {stage.title}'
+            if self.is_done(stage):
+                self.echo(f'{head}: done before, in {self.state[stage.name]["seconds"]:.0f} s')
+                continue
+            self.echo(f'{head} ...')
+            begin = time.perf_counter()
+            result = stage.run()
+            seconds = time.perf_counter() - begin
+            self.state[stage.name] = dict(key=self.key(stage), seconds=round(seconds, 1), result=result)
+            write_json(self.out / STATE_FILE, self.state)
+            self.echo(f'{head}: {seconds:.0f} s')
+        return {stage.name: self.state[stage.name]['result'] for stage in self.stages}
+
+    def is_done(self, stage: Stage) -> bool:
+        """Whether the stage has run with these inputs and its outputs are still there."""
+        entry = self.state.get(stage.name)
+        return (entry is not None and entry.get('key') == self.key(stage)
+                and all(path.exists() for path in stage.outputs))
+
+    def key(self, stage: Stage) -> str:
+        """Hash of the stage's inputs and of all that it stands on."""
+        below = [self.key(other) for other in self.stages if other.name in stage.after]
+        text = json.dumps([stage.name, stage.inputs, below], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def seconds(self) -> float:
+        """Time that all finished stages took when they ran."""
+        return sum(entry['seconds'] for entry in self.state.values())
+
+    def _read_state(self) -> dict[str, Any]:
+        path = self.out / STATE_FILE
+        if not path.is_file():
+            return {}
+        try:
+            return json.loads(path.read_text())
+        except json.JSONDecodeError:
+            return {}  # cut off before writes were atomic, or edited by hand: doing it again is safe

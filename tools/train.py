@@ -1,0 +1,50 @@
+#!/usr/bin/env python
+"""Train a detector, or distil a student, from a config.
+
+examples:
+  python tools/train.py configs/demo/imkd.py
+  python tools/train.py configs/demo/imkd.py --resume --cfg-options train_cfg.max_epochs=20
+  python tools/train.py configs/demo/imkd.py --dry-run
+  torchrun --nproc_per_node 8 tools/train.py configs/demo/imkd.py --launcher pytorch
+"""
+
+import argparse
+import os
+
+from perception_kd.cli import run_tool
+
+
+def parse_args() -> argparse.Namespace:
+    from mmengine.config import DictAction
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--work-dir', help='where logs and checkpoints go (default: work_dirs/<config name>)')
+    parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
+    parser.add_argument('--resume', nargs='?', const='auto', metavar='PATH',
+                        help='go on from PATH, or from the newest checkpoint of the work directory')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
+                        help='override settings of the config, for example train_cfg.max_epochs=2')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument('--dry-run', action='store_true',
+                        help='print taps, pairs, shapes and memory of one step on real data, then stop')
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    from perception_kd.engine.build import build_runner, load_config
+    from perception_kd.engine.dry_run import dry_run
+
+    cfg = load_config(args.config, args.cfg_options)
+    if args.dry_run:
+        dry_run(cfg)
+        return 0
+    build_runner(cfg, work_dir=args.work_dir, launcher=args.launcher, amp=args.amp, resume=args.resume).train()
+    return 0
+
+
+if __name__ == '__main__':
+    run_tool(main)
