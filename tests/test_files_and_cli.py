@@ -1,0 +1,44 @@
+"""Atomic files, and one clear line on bad input."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from perception_kd.cli import one_line
+from perception_kd.files import atomic_path, write_json
+
+
+def test_write_json_round_trip(tmp_path):
+    write_json(tmp_path / 'deep' / 'a.json', {'x': [1, 2.5]})
+    assert json.loads((tmp_path / 'deep' / 'a.json').read_text()) == {'x': [1, 2.5]}
+
+
+def test_failure_keeps_the_old_file_and_leaves_nothing_behind(tmp_path):
+    target = tmp_path / 'a.txt'
+    target.write_text('old')
+    with pytest.raises(RuntimeError), atomic_path(target) as temporary:
+        temporary.write_text('half')
+        raise RuntimeError('power cut')
+    assert target.read_text() == 'old'
+    assert [path.name for path in tmp_path.iterdir()] == ['a.txt']
+
+
+def run_raising(expression: str) -> subprocess.CompletedProcess:
+    code = f'from perception_kd.cli import run_tool\ndef main():\n    raise {expression}\nrun_tool(main)'
+    return subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+
+
+def test_user_error_is_one_line():
+    done = run_raising("FileNotFoundError('no folder here;\\n  make it')")
+    assert done.returncode == 1 and done.stderr == 'error: no folder here; make it\n'
+
+
+def test_a_defect_keeps_its_traceback():
+    done = run_raising("AssertionError('a defect')")
+    assert done.returncode == 1 and 'Traceback' in done.stderr
+
+
+def test_key_error_loses_its_quotes():
+    assert one_line(KeyError('unknown thing')) == 'unknown thing'
