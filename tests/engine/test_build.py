@@ -1,0 +1,53 @@
+"""Config loading: overrides, a moved data root, and clear errors."""
+
+import pytest
+
+from perception_kd.engine.build import apply_amp, apply_resume, load_config
+
+TEXT = """
+data_root = 'data/sim/'
+dataset = dict(data_root=data_root, ann_file=data_root + 'infos.pkl', other='data/simulated')
+files = [data_root + 'a', dict(path='data/sim')]
+optim_wrapper = dict(type='OptimWrapper')
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / 'config.py'
+    path.write_text(TEXT)
+    return path
+
+
+def test_data_root_moves_everywhere(config):
+    cfg = load_config(config, {'data_root': '/elsewhere'})
+    assert cfg.dataset.data_root.rstrip('/') == '/elsewhere'
+    assert cfg.dataset.ann_file == '/elsewhere/infos.pkl'
+    assert cfg.dataset.other == 'data/simulated'
+    assert cfg.files[0] == '/elsewhere/a' and cfg.files[1].path == '/elsewhere'
+
+
+def test_overrides(config):
+    assert load_config(config, {'dataset.ann_file': 'x'}).dataset.ann_file == 'x'
+
+
+def test_missing_and_broken_config(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'none\.py does not exist'):
+        load_config(tmp_path / 'none.py')
+    broken = tmp_path / 'broken.py'
+    broken.write_text('model = dict(')
+    with pytest.raises(ValueError, match=r'broken\.py cannot be read'):
+        load_config(broken)
+
+
+def test_amp_and_resume(config, tmp_path):
+    cfg = load_config(config)
+    apply_amp(cfg)
+    assert cfg.optim_wrapper.type == 'PortableAmpOptimWrapper'
+    apply_resume(cfg, 'auto')
+    assert cfg.resume is True and cfg.load_from is None
+    with pytest.raises(FileNotFoundError, match=r'gone\.pth does not exist'):
+        apply_resume(cfg, str(tmp_path / 'gone.pth'))
+    cfg.optim_wrapper.type = 'Strange'
+    with pytest.raises(ValueError, match='Strange'):
+        apply_amp(cfg)
