@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from perception_kd.atomic_io import atomic_write_bytes
 from perception_kd.datasets.nuscenes.rows import SceneRows, make_token
 from perception_kd.datasets.nuscenes.vocabulary import ATTRIBUTES, CATEGORIES, VISIBILITY_LEVELS
+from perception_kd.files import atomic_path
 
 # The devkit measures every distance from the pose of this channel.
 REFERENCE_CHANNEL = 'LIDAR_TOP'
@@ -153,8 +153,8 @@ class NuScenesWriter(SceneRows):
         row = {'token': token, 'category': 'semantic_prior', 'filename': f'maps/{token}.png',
                'log_tokens': list(self.tables['log'])}
         self.tables['map'] = {token: row}
-        _, png = cv2.imencode('.png', self.map_mask)
-        atomic_write_bytes(self.root / row['filename'], png.tobytes())
+        with atomic_path(self.root / row['filename']) as temporary:
+            temporary.write_bytes(cv2.imencode('.png', self.map_mask)[1].tobytes())
 
     def _write_tables(self) -> None:
         """All files into a folder beside, which then takes the place of the old one."""
