@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
+from perception_kd.engine.references import resolve_references
 from perception_kd.engine.runner import DistillRunner
 
 __all__ = ['DictAction', 'apply_amp', 'apply_resume', 'build_runner', 'load_config']
@@ -15,7 +16,8 @@ __all__ = ['DictAction', 'apply_amp', 'apply_resume', 'build_runner', 'load_conf
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
     """Read a config and merge ``--cfg-options`` into it.
 
-    ``data_root=DIR`` moves every path of the config that lies under its data root.
+    ``data_root=DIR`` moves every path of the config that lies under its data root; references
+    (``'${name}'``, see :mod:`perception_kd.engine.references`) are replaced last.
 
     Raises:
         FileNotFoundError: no such file.
@@ -33,7 +35,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         cfg.merge_from_dict(options)
     if old_root and cfg.data_root != old_root:
         _move_data_root(cfg._cfg_dict, old_root.rstrip('/'), cfg.data_root.rstrip('/'))
-    return cfg
+    return resolve_references(cfg)
 
 
 def _move_data_root(node: Any, old: str, new: str) -> None:

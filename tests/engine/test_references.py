@@ -1,0 +1,47 @@
+"""Late references: the last value of a variable reaches every place that names it."""
+
+import pytest
+from mmengine.config import Config
+
+from perception_kd.engine.references import resolve_references
+
+BASE = """
+data_root = 'data/base'
+size = (128, 352)
+split = dict(train='sim_train')
+loader = dict(
+    ann_file='${data_root}/infos_${split.train}.pkl',
+    pipeline=[dict(type='ImageAug', final_size='${size}'), dict(type='Pack')])
+copy_of_loader = '${loader}'
+"""
+
+
+@pytest.fixture
+def child(tmp_path):
+    (tmp_path / 'base.py').write_text(BASE)
+    path = tmp_path / 'child.py'
+    path.write_text("_base_ = ['./base.py']\ndata_root = 'data/child'\n")
+    return path
+
+
+def test_child_and_options_reach_the_base(child):
+    cfg = Config.fromfile(str(child))
+    cfg.merge_from_dict({'size': [64, 176], 'split.train': 'astyx_train'})
+    cfg = resolve_references(cfg)
+    assert cfg.loader.ann_file == 'data/child/infos_astyx_train.pkl'
+    assert list(cfg.loader.pipeline[0].final_size) == [64, 176]
+    assert cfg.copy_of_loader == cfg.loader
+    assert cfg.filename.endswith('child.py')
+
+
+def test_nothing_is_shared_between_places():
+    cfg = resolve_references(Config(dict(size=[1, 2], a='${size}', b='${size}')))
+    cfg.a[0] = 9
+    assert cfg.b == [1, 2] and cfg.size == [1, 2]
+
+
+def test_unknown_and_circular_names():
+    with pytest.raises(ValueError, match=r'"\$\{nowhere\}" is used but the config has no nowhere'):
+        resolve_references(Config(dict(a='${nowhere}')))
+    with pytest.raises(ValueError, match='circle: a -> b -> a'):
+        resolve_references(Config(dict(a='${b}', b='${a}')))
