@@ -1,0 +1,1 @@
+"""Portable twins, in plain PyTorch, of the compiled ops that our models reach."""
