@@ -1,0 +1,77 @@
+"""Camera frustums: where a feature pixel at a depth lies in the LiDAR frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class DepthBins:
+    """Equal depth bins along the camera's z axis.
+
+    Args:
+        start, stop: Metres; ``stop`` is the far border of the last bin.
+        step: Metres.
+    """
+
+    start: float
+    stop: float
+    step: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.stop or self.step <= 0 or self.count < 1:
+            raise ValueError(f'DepthBins needs 0 <= start < stop and at least one step, got {self}')
+
+    @property
+    def count(self) -> int:
+        return int((self.stop - self.start) / self.step + 1e-6)
+
+    def centres(self, device: torch.device | str | None = None) -> Tensor:
+        """``(D,)`` float32, metres."""
+        return self.start + (torch.arange(self.count, device=device, dtype=torch.float32) + 0.5) * self.step
+
+    def index(self, depth: Tensor) -> tuple[Tensor, Tensor]:
+        """Bin of each depth (int64, 0 where outside) and whether it lies in a bin; 0 and NaN do not."""
+        bins = torch.floor((depth - self.start) / self.step)
+        inside = (depth > 0) & (bins >= 0) & (bins < self.count)
+        return torch.where(inside, bins, torch.zeros_like(bins)).long(), inside
+
+
+def frustum_points(*, cam2img: Tensor, img_aug_matrix: Tensor, cam2lidar: Tensor, lidar_aug_matrix: Tensor,
+                   bins: DepthBins, stride: int, size: tuple[int, int]) -> Tensor:
+    """Centres of all frustum cells in the augmented LiDAR frame, in float32 whatever autocast says.
+
+    Args:
+        cam2img: ``(B, N, 3, 3)`` intrinsics of the original image.
+        img_aug_matrix: ``(B, N, 3, 3)`` original pixel -> augmented pixel (homogeneous).
+        cam2lidar: ``(B, N, 4, 4)``.
+        lidar_aug_matrix: ``(B, 4, 4)`` BEV augmentation.
+        bins: Depth bins.
+        stride: Pixels of the augmented image per feature pixel.
+        size: ``(H, W)`` of the feature map.
+
+    Returns:
+        ``(B, N, D, H, W, 3)`` metres. A camera whose matrices are singular or not finite gives NaN.
+    """
+    height, width = size
+    device = cam2img.device
+    with torch.autocast(device_type=device.type, enabled=False):
+        centre = (stride - 1) / 2  # pixel centres are integers
+        v, u = torch.meshgrid(torch.arange(height, device=device) * float(stride) + centre,
+                              torch.arange(width, device=device) * float(stride) + centre, indexing='ij')
+        pixels = torch.stack([u, v, torch.ones_like(u)], dim=-1).view(-1, 3)
+        to_ray = _inverse(img_aug_matrix.float() @ cam2img.float())
+        to_lidar = lidar_aug_matrix.float()[:, None] @ cam2lidar.float()
+        rays = torch.einsum('bnij,bnjk,pk->bnpi', to_lidar[..., :3, :3], to_ray, pixels)
+        depth = bins.centres(device).view(1, 1, -1, 1, 1)
+        points = depth * rays[:, :, None] + to_lidar[:, :, None, None, :3, 3]
+    return points.unflatten(3, (height, width))
+
+
+def _inverse(matrix: Tensor) -> Tensor:
+    inverse, failed = torch.linalg.inv_ex(matrix)
+    bad = (failed != 0) | ~torch.isfinite(matrix).all(-1).all(-1)
+    return torch.where(bad[..., None, None], torch.full_like(inverse, float('nan')), inverse)
