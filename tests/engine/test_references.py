@@ -35,13 +35,13 @@ def test_child_and_options_reach_the_base(child):
 
 
 def test_nothing_is_shared_between_places():
-    cfg = resolve_references(Config(dict(size=[1, 2], a='${size}', b='${size}')))
+    cfg = resolve_references(Config({'size': [1, 2], 'a': '${size}', 'b': '${size}'}))
     cfg.a[0] = 9
     assert cfg.b == [1, 2] and cfg.size == [1, 2]
 
 
 def test_unknown_and_circular_names():
     with pytest.raises(ValueError, match=r'"\$\{nowhere\}" is used but the config has no nowhere'):
-        resolve_references(Config(dict(a='${nowhere}')))
-    with pytest.raises(ValueError, match='circle: a -> b -> a'):
-        resolve_references(Config(dict(a='${b}', b='${a}')))
+        resolve_references(Config({'a': '${nowhere}'}))
+    with pytest.raises(ValueError, match='circle: b -> a -> b'):
+        resolve_references(Config({'a': '${b}', 'b': '${a}'}))

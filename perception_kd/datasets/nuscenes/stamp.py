@@ -1,0 +1,100 @@
+"""Info files say what they are; a file that says something else is refused before it can spoil a training.
+
+A box convention that nobody checked is the most expensive silent mistake of this field: with boxes of mmdet3d
+before 1.0, mAP stays right while orientation and size are wrong, and 8 to 11 NDS points are lost.
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+from perception_kd.files import atomic_path
+from perception_kd.structures.classes import CLASS_COLOURS, NUSCENES_CLASSES
+
+SCHEMA = 'perception_kd-1'
+BOX_CONVENTION = 'mmdet3d-1.x lidar'
+INFO_VERSION = '1.1'
+
+_EXPECTED = {'dataset': 'nuscenes', 'schema': SCHEMA, 'box_convention': BOX_CONVENTION}
+_CURE = 'make it again with: python tools/create_data.py nuscenes --root DIR --version V'
+
+
+def make_stamp(*, version: str, split: str, **more: Any) -> dict[str, Any]:
+    """``metainfo`` of an info file; ``more`` is kept as it is (how many sweeps, for example)."""
+    return {
+        **_EXPECTED,
+        'info_version': INFO_VERSION,
+        'version': version,
+        'split': split,
+        'categories': {name: label for label, name in enumerate(NUSCENES_CLASSES)},
+        'palette': [CLASS_COLOURS[name] for name in NUSCENES_CLASSES],
+        **more,
+    }
+
+
+def check_stamp(metainfo: Any, path: str | Path) -> None:
+    """Refuse infos of another data set, schema, box convention or class order.
+
+    Raises:
+        ValueError: one line that names the file, what it says, what is needed and what to do.
+    """
+    if not isinstance(metainfo, dict) or 'schema' not in metainfo:
+        raise ValueError(f'{path}: no stamp, so this file comes from another tool and its box convention is '
+                         f'unknown; {_CURE}')
+    for key, wanted in _EXPECTED.items():
+        if metainfo.get(key) != wanted:
+            raise ValueError(f'{path}: {key} is {metainfo.get(key)!r} but {wanted!r} is needed; {_CURE}')
+    for key in ('version', 'split'):
+        if not isinstance(metainfo.get(key), str):
+            raise ValueError(f'{path}: the stamp names no {key}; {_CURE}')
+    if list(metainfo.get('categories', ())) != list(NUSCENES_CLASSES):
+        raise ValueError(f'{path}: its class order differs from {", ".join(NUSCENES_CLASSES)}; {_CURE}')
+
+
+def save_infos(path: str | Path, metainfo: dict[str, Any], data_list: list[dict[str, Any]]) -> None:
+    """Write ``{'metainfo': ..., 'data_list': ...}`` as a pickle, atomically."""
+    with atomic_path(path) as temporary, temporary.open('wb') as file:
+        pickle.dump({'metainfo': metainfo, 'data_list': data_list}, file, protocol=4)
+
+
+def load_infos(path: str | Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Read and check an info file. Only plain data is unpickled: a file cannot run code.
+
+    Returns:
+        ``metainfo`` and ``data_list``.
+
+    Raises:
+        FileNotFoundError: no such file; names the info files beside it.
+        ValueError: damaged, from another tool, or with a wrong stamp.
+    """
+    content = load_plain_pickle(path)
+    if not isinstance(content, dict) or not isinstance(content.get('data_list'), list):
+        raise ValueError(f'{path}: not an info file (no data_list); {_CURE}')
+    check_stamp(content.get('metainfo'), path)
+    return content['metainfo'], content['data_list']
+
+
+def load_plain_pickle(path: str | Path) -> Any:
+    """Unpickle numbers, strings and containers, nothing else. Errors as :func:`load_infos`."""
+    path = Path(path)
+    if not path.is_file():
+        beside = ', '.join(sorted(other.name for other in path.parent.glob('*.pkl'))) or 'no .pkl file'
+        raise FileNotFoundError(f'info file {path} is missing (there: {beside}); {_CURE}')
+    try:
+        with path.open('rb') as file:
+            return _PlainUnpickler(file).load()
+    except _ForeignObjectError as error:
+        raise ValueError(f'{path}: holds {error}, so it comes from another tool; {_CURE}') from None
+    except (EOFError, pickle.UnpicklingError, LookupError, ValueError, AttributeError) as error:
+        raise ValueError(f'{path}: damaged ({type(error).__name__}: {error}); {_CURE}') from None
+
+
+class _ForeignObjectError(Exception):
+    """A pickle that needs more than plain data."""
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        raise _ForeignObjectError(f'a Python object ({module}.{name})')

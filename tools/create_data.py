@@ -1,0 +1,49 @@
+#!/usr/bin/env python
+"""Prepare a data set for training: info files with cameras, LiDAR, radar and boxes.
+
+examples:
+  python tools/create_data.py nuscenes --root data/nuscenes --version v1.0-mini
+  python tools/create_data.py nuscenes --root data/nuscenes --version v1.0-trainval --workers 8
+  python tools/create_data.py nuscenes --root data/sim --version v1.0-sim --splits sim_val --out data/sim
+
+Run it again after an interruption: finished scenes and files that are up to date are kept.
+"""
+
+import argparse
+from pathlib import Path
+
+from perception_kd.cli import run_tool
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    kinds = parser.add_subparsers(dest='kind', required=True, metavar='KIND')
+    nuscenes = kinds.add_parser('nuscenes', help='any root in the nuScenes format')
+    nuscenes.add_argument('--root', type=Path, required=True, help='folder that holds samples/ and VERSION/')
+    nuscenes.add_argument('--version', required=True, help='for example v1.0-mini')
+    nuscenes.add_argument('--splits', nargs='+', metavar='SPLIT', help='default: all splits of the version')
+    nuscenes.add_argument('--out', type=Path, help='where nuscenes_infos_<split>.pkl go (default: the root)')
+    nuscenes.add_argument('--workers', type=int, default=0, metavar='N', help='processes (default: this one)')
+    nuscenes.add_argument('--lidar-sweeps', type=int, default=9, metavar='N',
+                          help='earlier LiDAR sweeps listed per key frame (default: 9)')
+    nuscenes.add_argument('--radar-sweeps', type=int, default=6, metavar='N',
+                          help='earlier sweeps listed per radar and key frame (default: 6)')
+    nuscenes.add_argument('--force', action='store_true', help='make everything again')
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    from perception_kd.datasets.nuscenes.create import InfoJob, create_infos
+
+    if min(args.lidar_sweeps, args.radar_sweeps, args.workers) < 0:
+        raise ValueError('--lidar-sweeps, --radar-sweeps and --workers must not be negative')
+    job = InfoJob(root=args.root, version=args.version, out=args.out or args.root,
+                  lidar_sweeps=args.lidar_sweeps, radar_sweeps=args.radar_sweeps)
+    create_infos(job, splits=args.splits, workers=args.workers, force=args.force)
+    return 0
+
+
+if __name__ == '__main__':
+    run_tool(main)
