@@ -16,8 +16,8 @@ __all__ = ['DictAction', 'apply_amp', 'apply_resume', 'build_runner', 'load_conf
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
     """Read a config and merge ``--cfg-options`` into it.
 
-    ``data_root=DIR`` moves every path of the config that lies under its data root; references
-    (``'${name}'``, see :mod:`perception_kd.engine.references`) are replaced last.
+    References (``'${name}'``, see :mod:`perception_kd.engine.references`) are replaced last, so that
+    ``data_root=DIR`` reaches every loader and metric.
 
     Raises:
         FileNotFoundError: no such file.
@@ -30,22 +30,9 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         cfg = Config.fromfile(str(path))
     except (SyntaxError, NameError, TypeError) as error:
         raise ValueError(f'config {path} cannot be read: {error}') from error
-    old_root = cfg.get('data_root')
     if options:
         cfg.merge_from_dict(options)
-    if old_root and cfg.data_root != old_root:
-        _move_data_root(cfg._cfg_dict, old_root.rstrip('/'), cfg.data_root.rstrip('/'))
     return resolve_references(cfg)
-
-
-def _move_data_root(node: Any, old: str, new: str) -> None:
-    """Replace the data root wherever the config's text has already spread it."""
-    pairs = list(node.items()) if isinstance(node, dict) else list(enumerate(node))
-    for key, value in pairs:
-        if isinstance(value, (dict, list)):
-            _move_data_root(value, old, new)
-        elif isinstance(value, str) and (value.rstrip('/') == old or value.startswith(old + '/')):
-            node[key] = new + value[len(old):]
 
 
 def apply_amp(cfg: Config) -> None:
