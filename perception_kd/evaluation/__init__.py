@@ -1,1 +1,5 @@
 """Official metrics."""
+
+from perception_kd.evaluation.nuscenes_metric import NuScenesDetMetric
+
+__all__ = ['NuScenesDetMetric']

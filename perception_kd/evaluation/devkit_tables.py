@@ -1,0 +1,53 @@
+"""nuscenes-devkit's tables, loaded once a process, and the key frames of a split."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from perception_kd.datasets.nuscenes.tables import read_json, split_scenes, table_folder
+
+if TYPE_CHECKING:
+    from nuscenes import NuScenes
+
+
+def load_devkit(root: str | Path, version: str) -> NuScenes:
+    """The devkit's database of a version. Loaded again only when its tables have changed on disk.
+
+    Raises:
+        FileNotFoundError: no such root or version.
+        ImportError: nuscenes-devkit is not installed.
+    """
+    folder = table_folder(root, version)
+    stamp = max(path.stat().st_mtime_ns for path in folder.glob('*.json'))
+    return _load(str(Path(root).resolve()), version, stamp)
+
+
+@lru_cache(maxsize=2)
+def _load(root: str, version: str, stamp: int) -> NuScenes:
+    try:
+        from nuscenes import NuScenes
+    except ImportError as error:
+        raise ImportError(f'official metrics need nuscenes-devkit ({error}): '
+                          'pip install "perception_kd[eval]"') from error
+    return NuScenes(version=version, dataroot=root, verbose=False)
+
+
+def split_tokens(root: str | Path, version: str, split: str) -> list[str]:
+    """Sample tokens of a split, in the order of the table; reads three small tables, not the devkit.
+
+    Raises:
+        FileNotFoundError: no such root or version.
+        ValueError: the version has no such split, or no key frame of it; names the splits there are.
+    """
+    folder = table_folder(root, version)
+    splits = split_scenes(root, version)
+    if split not in splits:
+        raise ValueError(f'{folder} has no split {split!r}; it has {", ".join(splits)}')
+    names = set(splits[split])
+    scenes = {row['token'] for row in read_json(folder / 'scene.json') if row['name'] in names}
+    tokens = [row['token'] for row in read_json(folder / 'sample.json') if row['scene_token'] in scenes]
+    if not tokens:
+        raise ValueError(f'{folder}: split {split!r} has no key frame; are the tables complete?')
+    return tokens

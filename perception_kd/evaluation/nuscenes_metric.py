@@ -1,0 +1,125 @@
+"""The metric that a Runner calls: predictions in, official nuScenes numbers out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.fileio import load
+from mmengine.logging import print_log
+
+from perception_kd.evaluation.devkit_tables import split_tokens
+from perception_kd.evaluation.nuscenes_official import evaluate_devkit
+from perception_kd.evaluation.report import flatten_summary, format_summary
+from perception_kd.evaluation.submission import DEFAULT_MODALITY, boxes_to_rows, check_tokens
+from perception_kd.files import write_json
+from perception_kd.registry import METRICS
+from perception_kd.structures.classes import NUSCENES_CLASSES
+
+RESULT_FILE = 'results_nusc.json'
+
+
+@METRICS.register_module()
+class NuScenesDetMetric(BaseMetric):
+    """nuScenes detection metrics by nuscenes-devkit, for any version and split.
+
+    Version and split come from the info file. Its key frames are compared with those of the split before the
+    first prediction is made.
+
+    Args:
+        data_root: nuScenes-format root.
+        ann_file: Info file of the split.
+        jsonfile_prefix: Folder for ``results_nusc.json`` and the metrics; without it nothing is kept.
+        format_only: Write the result file, compute nothing.
+        subset: The info file may hold a part of the split; evaluation is then of that part.
+        modality: ``meta`` of the result file (``use_camera``, ``use_lidar``, ``use_radar``, ``use_map``,
+            ``use_external``).
+        prefix: Put before every metric's name.
+        collect_device: ``cpu`` or ``gpu``, see mmengine's ``BaseMetric``.
+
+    Raises:
+        ValueError: ``format_only`` without ``jsonfile_prefix``; an info file of another version or split.
+    """
+
+    def __init__(self, *, data_root: str, ann_file: str, jsonfile_prefix: str | None = None,
+                 format_only: bool = False, subset: bool = False, modality: Mapping[str, bool] | None = None,
+                 prefix: str | None = 'nusc', collect_device: str = 'cpu') -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if format_only and jsonfile_prefix is None:
+            raise ValueError('format_only needs jsonfile_prefix: the folder that gets results_nusc.json')
+        self.data_root, self.ann_file, self.folder = data_root, ann_file, jsonfile_prefix
+        self.format_only, self.modality = format_only, {**DEFAULT_MODALITY, **(modality or {})}
+        self.version, self.split, self._poses = _read_infos(ann_file)
+        self._check_split(subset)
+
+    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
+        """Keep the result rows of a batch.
+
+        Args:
+            data_batch: Not used.
+            data_samples: With ``pred_instances_3d`` (``bboxes_3d`` in the LiDAR frame, ``scores_3d``,
+                ``labels_3d``) and the sample's token as ``token`` or ``sample_idx``.
+        """
+        classes = (self.dataset_meta or {}).get('classes', NUSCENES_CLASSES)
+        for sample in data_samples:
+            token = sample.get('token', sample.get('sample_idx'))
+            if token not in self._poses:
+                raise ValueError(f'prediction for sample {token!r}, which is not in {self.ann_file}')
+            lidar2ego, ego2global = self._poses[token]
+            found = sample['pred_instances_3d']
+            rows = boxes_to_rows(
+                token=token, boxes=_centre_boxes(found['bboxes_3d']), scores=_array(found['scores_3d']),
+                labels=_array(found['labels_3d']).astype(int), classes=classes, lidar2ego=lidar2ego,
+                ego2global=ego2global)
+            self.results.append((token, rows))
+
+    def compute_metrics(self, results: list[tuple[str, list[dict]]]) -> dict[str, float]:
+        """Write the result file and score it; see ``flatten_summary`` for the keys."""
+        answers = dict(results)
+        check_tokens(answers, self._poses, 'predictions')
+        with tempfile.TemporaryDirectory() as temporary:
+            path = Path(self.folder or temporary) / RESULT_FILE
+            write_json(path, {'meta': self.modality, 'results': answers}, indent=None)
+            if self.format_only:
+                print_log(f'result file: {path}', logger='current')
+                return {}
+            summary = evaluate_devkit(path, self.data_root, self.version, self.split, self.folder,
+                                      sample_tokens=list(self._poses))
+        print_log('\n' + format_summary(summary), logger='current')
+        return flatten_summary(summary)
+
+    def _check_split(self, subset: bool) -> None:
+        wanted = split_tokens(self.data_root, self.version, self.split)
+        foreign = set(self._poses) - set(wanted)
+        if foreign or not subset:
+            check_tokens(self._poses, wanted, f'{self.ann_file} (split {self.split} of {self.data_root})')
+
+
+def _read_infos(ann_file: str) -> tuple[str, str, dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """Version, split, and token -> (lidar2ego, ego2global)."""
+    if not Path(ann_file).is_file():
+        raise FileNotFoundError(f'info file {ann_file} does not exist; make it with tools/create_data.py')
+    content = load(ann_file)
+    try:
+        meta = content['metainfo']
+        poses = {info['token']: (np.asarray(info['lidar_points']['lidar2ego'], np.float64),
+                                 np.asarray(info['ego2global'], np.float64)) for info in content['data_list']}
+        return meta['version'], meta['split'], poses
+    except (KeyError, TypeError) as error:
+        raise ValueError(f'{ann_file}: no info file of this project ({error} is missing); make it with '
+                         'tools/create_data.py') from None
+
+
+def _centre_boxes(boxes: Any) -> np.ndarray:
+    """mmdet3d boxes (z at the bottom) -> (N, 7 or 9) with z at the centre."""
+    table = _array(boxes.tensor).astype(np.float64).copy()
+    table[:, :3] = _array(boxes.gravity_center)
+    return table
+
+
+def _array(values: Any) -> np.ndarray:
+    return values.detach().cpu().numpy() if hasattr(values, 'detach') else np.asarray(values)

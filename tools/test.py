@@ -1,0 +1,53 @@
+#!/usr/bin/env python
+"""Predict the test split of a config with a checkpoint, write the official result file and score it.
+
+examples:
+  python tools/test.py configs/demo/imkd.py work_dirs/imkd/epoch_12.pth
+  python tools/test.py configs/demo/imkd.py work_dirs/imkd/epoch_12.pth --format-only --work-dir submission
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from perception_kd.cli import run_tool
+
+
+def parse_args() -> argparse.Namespace:
+    from mmengine.config import DictAction
+
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='weights')
+    parser.add_argument('--work-dir', help='where results_nusc.json, metrics and logs go '
+                                           '(default: work_dirs/<config name>/test)')
+    parser.add_argument('--format-only', action='store_true', help='only write the result file')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
+                        help='override settings of the config')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    from perception_kd.engine.build import build_runner, load_config
+
+    if not Path(args.checkpoint).is_file():
+        raise FileNotFoundError(f'checkpoint {args.checkpoint} does not exist')
+    cfg = load_config(args.config, args.cfg_options)
+    if cfg.get('test_evaluator') is None:
+        raise ValueError(f'{args.config} has no test_evaluator, so there is nothing to test')
+    folder = Path(args.work_dir or Path('work_dirs') / Path(args.config).stem / 'test')
+    cfg.load_from = args.checkpoint
+    cfg.test_evaluator.jsonfile_prefix = str(folder)
+    cfg.test_evaluator.format_only = args.format_only
+    build_runner(cfg, work_dir=folder, launcher=args.launcher).test()
+    print(f'results: {folder}')
+    return 0
+
+
+if __name__ == '__main__':
+    run_tool(main)
