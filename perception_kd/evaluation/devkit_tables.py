@@ -34,6 +34,11 @@ def _load(root: str, version: str, stamp: int) -> NuScenes:
     return NuScenes(version=version, dataroot=root, verbose=False)
 
 
+def version_tokens(root: str | Path, version: str) -> list[str]:
+    """Tokens of all key frames of a version."""
+    return [row['token'] for row in read_json(table_folder(root, version) / 'sample.json')]
+
+
 def split_tokens(root: str | Path, version: str, split: str) -> list[str]:
     """Sample tokens of a split, in the order of the table; reads three small tables, not the devkit.
 

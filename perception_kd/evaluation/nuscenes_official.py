@@ -7,14 +7,16 @@ classes present*, since the devkit averages over all ten classes also where a sp
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perception_kd.evaluation.devkit_tables import load_devkit, split_tokens
+from perception_kd.evaluation.devkit_tables import load_devkit, split_tokens, version_tokens
 from perception_kd.evaluation.report import format_summary
 from perception_kd.evaluation.submission import read_results
 from perception_kd.files import write_json
@@ -58,8 +60,9 @@ def evaluate_devkit(results_json: str | Path, data_root: str | Path, version: st
             raise ValueError(f'{len(foreign)} of {len(sample_tokens)} samples asked for are not in split '
                              f'{split!r}')
         tokens = list(sample_tokens)
-    content = read_results(results_json, tokens)
-    evaluation = _start(load_devkit(data_root, version), content, tokens, results_json, verbose)
+    content = read_results(results_json, tokens, version_tokens(data_root, version))
+    with nullcontext() if verbose else redirect_stderr(io.StringIO()):  # the devkit's progress bars
+        evaluation = _start(load_devkit(data_root, version), content, tokens, results_json, verbose)
     if box_filter is not None:
         box_filter(evaluation)
     metrics, details = evaluation.evaluate()

@@ -87,12 +87,14 @@ def boxes_to_rows(*, token: str, boxes: np.ndarray, scores: np.ndarray, labels: 
     ]
 
 
-def read_results(path: str | Path, tokens: Collection[str]) -> dict[str, Any]:
-    """Read a result file and see that it answers for exactly the key frames to be evaluated.
+def read_results(path: str | Path, tokens: Collection[str], version_tokens: Collection[str] = (),
+                 ) -> dict[str, Any]:
+    """Read a result file and see that it answers for the key frames to be evaluated.
 
     Args:
         path: JSON file with ``meta`` and ``results``.
-        tokens: Sample tokens of the split.
+        tokens: Sample tokens of the split; each must be there.
+        version_tokens: Further tokens that may be there, so that a part of a split can be scored.
 
     Raises:
         FileNotFoundError, ValueError: no such file, not a result file, another set of samples, more than
@@ -104,7 +106,7 @@ def read_results(path: str | Path, tokens: Collection[str]) -> dict[str, Any]:
     content = read_json(path)
     if not isinstance(content, Mapping) or not {'meta', 'results'} <= set(content):
         raise ValueError(f'{path}: a result file has the two entries "meta" and "results"')
-    check_tokens(content['results'], tokens, str(path))
+    check_tokens(content['results'], tokens, str(path), allowed=version_tokens)
     for token, rows in content['results'].items():
         if len(rows) > MAX_BOXES_PER_SAMPLE:
             raise ValueError(f'{path}: sample {token} has {len(rows)} boxes, at most '
@@ -114,16 +116,17 @@ def read_results(path: str | Path, tokens: Collection[str]) -> dict[str, Any]:
     return content
 
 
-def check_tokens(given: Collection[str], wanted: Collection[str], where: str) -> None:
-    """See that two sets of sample tokens are equal.
+def check_tokens(given: Collection[str], wanted: Collection[str], where: str, *,
+                 allowed: Collection[str] = ()) -> None:
+    """See that two sets of sample tokens are equal, but for ``allowed`` ones that may come on top.
 
     Raises:
         ValueError: says how many samples each side has and how many are missing or foreign.
     """
     given_set, wanted_set = set(given), set(wanted)
-    if given_set == wanted_set:
+    missing, foreign = wanted_set - given_set, given_set - wanted_set - set(allowed)
+    if not missing and not foreign:
         return
-    missing, foreign = wanted_set - given_set, given_set - wanted_set
     example = sorted(missing or foreign)[0]
     raise ValueError(f'{where}: {len(given_set)} samples, but {len(wanted_set)} are expected: {len(missing)} '
                      f'missing, {len(foreign)} foreign (for example {example}). Was it made for another '
