@@ -22,7 +22,7 @@ def _child(name: str, parent: Registry, *locations: str) -> Registry:
 
 
 MODELS = _child('model', MMENGINE_MODELS, 'models', 'distill')
-DATASETS = _child('dataset', MMENGINE_DATASETS, 'datasets')
+DATASETS = _child('dataset', MMENGINE_DATASETS, 'datasets.nuscenes.dataset')
 TRANSFORMS = _child('transform', MMENGINE_TRANSFORMS, 'datasets.transforms')
 METRICS = _child('metric', MMENGINE_METRICS, 'evaluation')
 HOOKS = _child('hook', MMENGINE_HOOKS, 'engine')

@@ -1,0 +1,118 @@
+"""nuScenes-format key frames with cameras, LiDAR and any number of radars, read from our info files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+
+from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL, resolve_path
+from perception_kd.datasets.nuscenes.stamp import load_infos
+from perception_kd.datasets.nuscenes.tables import table_folder
+from perception_kd.registry import DATASETS
+from perception_kd.structures.classes import CLASS_COLOURS, NUSCENES_CLASSES
+
+
+@DATASETS.register_module()
+class NuScenesRadarDataset(BaseDataset):
+    """Key frames of one split. Version and split are those in the info file's stamp.
+
+    A sample has mmdet3d's keys (``images``, ``lidar_points``, ``lidar_sweeps``, ``radar_points``,
+    ``ann_info``, ``ego2global``, ...) with absolute paths and matrices as float64 arrays; ``sample_idx`` is
+    the sample's token. ``ann_info`` holds ``gt_bboxes_3d`` (M, 9: centre, l, w, h, yaw, vx, vy; velocity NaN
+    where unknown), ``gt_labels_3d``, ``num_lidar_pts`` and ``num_radar_pts``.
+
+    Args:
+        ann_file: Info file, relative to ``data_root`` unless absolute.
+        data_root: Folder with ``samples/``.
+        pipeline: Transforms.
+        classes: Names to detect, in label order; boxes of other classes are left out. Default: all ten.
+        cameras: Channels to use, in this order; default: all that the infos have.
+        radars: The same for radars.
+        **kwargs: Of mmengine's ``BaseDataset`` (``indices``, ``test_mode``, ``lazy_init``, ...).
+
+    Raises:
+        FileNotFoundError: info file, data root or the version's tables are missing.
+        ValueError: wrong stamp, unknown class, or a sensor that the infos do not have.
+    """
+
+    METAINFO = {
+        'dataset': 'nuscenes',
+        'classes': NUSCENES_CLASSES,
+        'palette': [CLASS_COLOURS[name] for name in NUSCENES_CLASSES],
+    }
+
+    def __init__(self, *, ann_file: str, data_root: str, pipeline: Sequence[Any] = (),
+                 classes: Sequence[str] | None = None, cameras: Sequence[str] | None = None,
+                 radars: Sequence[str] | None = None, **kwargs: Any) -> None:
+        self.cameras, self.radars = cameras, radars
+        names = NUSCENES_CLASSES if classes is None else tuple(classes)
+        unknown = [name for name in names if name not in NUSCENES_CLASSES]
+        if unknown:
+            raise ValueError(f'unknown classes {unknown}; there are {", ".join(NUSCENES_CLASSES)}')
+        self._label_of = {NUSCENES_CLASSES.index(name): label for label, name in enumerate(names)}
+        metainfo = {'classes': names, 'palette': [CLASS_COLOURS[name] for name in names]}
+        super().__init__(ann_file=ann_file, data_root=data_root, metainfo=metainfo, pipeline=list(pipeline),
+                         data_prefix={}, **kwargs)
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """Infos as they are in the file; arrays and paths are made when a sample is asked for."""
+        stamp, infos = load_infos(self.ann_file)
+        table_folder(self.data_root, stamp['version'])
+        for key in ('version', 'split', 'schema', 'box_convention'):
+            self._metainfo[key] = stamp[key]
+        if infos:
+            self._pick(infos[0]['images'], self.cameras, 'camera')
+            self._pick(infos[0]['radar_points'], self.radars, 'radar')
+        return infos
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """One sample before the pipeline."""
+        info = super().get_data_info(idx)
+        info['sample_idx'] = info['token']
+        info['ego2global'] = np.asarray(info['ego2global'])
+        info['images'] = self._pick(info['images'], self.cameras, 'camera')
+        info['radar_points'] = self._pick(info['radar_points'], self.radars, 'radar')
+        for channel, image in info['images'].items():
+            image['img_path'] = self._file(channel, image['img_path'])
+            _arrays(image, 'cam2img', 'cam2ego', 'lidar2cam')
+        for points in (info['lidar_points'], *(sweep['lidar_points'] for sweep in info['lidar_sweeps'])):
+            points['lidar_path'] = self._file(LIDAR_CHANNEL, points['lidar_path'])
+            _arrays(points, 'lidar2ego', 'lidar2sensor')
+        for channel, radar in info['radar_points'].items():
+            for sweep in (radar, *radar['sweeps']):
+                sweep['radar_path'] = self._file(channel, sweep['radar_path'])
+                _arrays(sweep, 'radar2ego', 'radar2lidar')
+        info['ann_info'] = self._annotations(info.pop('instances'))
+        return info
+
+    def _annotations(self, instances: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+        kept = [one for one in instances if one['bbox_label_3d'] in self._label_of]
+        boxes = [[*one['bbox_3d'], *one['velocity']] for one in kept]
+        return {
+            'gt_bboxes_3d': np.array(boxes, np.float32).reshape(-1, 9),
+            'gt_labels_3d': np.array([self._label_of[one['bbox_label_3d']] for one in kept], np.int64),
+            'num_lidar_pts': np.array([one['num_lidar_pts'] for one in kept], np.int64),
+            'num_radar_pts': np.array([one['num_radar_pts'] for one in kept], np.int64),
+        }
+
+    def _pick(self, sensors: dict[str, Any], chosen: Sequence[str] | None, what: str) -> dict[str, Any]:
+        if chosen is None:
+            return sensors
+        missing = [channel for channel in chosen if channel not in sensors]
+        if missing:
+            raise ValueError(f'{self.ann_file}: no {what} {", ".join(missing)}; '
+                             f'it has {", ".join(sensors) or "none"}')
+        return {channel: sensors[channel] for channel in chosen}
+
+    def _file(self, channel: str, path: str) -> str:
+        return str(resolve_path(Path(self.data_root), channel, path))
+
+
+def _arrays(holder: dict[str, Any], *keys: str) -> None:
+    for key in keys:
+        if key in holder:
+            holder[key] = np.asarray(holder[key], np.float64)

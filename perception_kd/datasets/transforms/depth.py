@@ -1,0 +1,52 @@
+"""Depth targets for the camera branch, from LiDAR points."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from perception_kd.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class LidarDepthTarget(BaseTransform):
+    """``depth_target`` (N, H / stride, W / stride) float32: the smallest LiDAR depth per block, 0 where none.
+
+    Depth is the camera's z in metres, not scaled by the BEV augmentation. Works before and after ``BEVAug``.
+
+    Args:
+        stride: Side of a block in pixels of the augmented picture.
+        depth_range: Depths outside of it do not count (m).
+        key_only: Use the key sweep only; older points of moving objects are in wrong places.
+    """
+
+    def __init__(self, *, stride: int, depth_range: tuple[float, float], key_only: bool = True) -> None:
+        self.stride, self.depth_range, self.key_only = stride, depth_range, key_only
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        points = results['points']
+        if self.key_only:
+            points = points[points[:, 4] == 0]
+        undo = np.linalg.inv(results.get('lidar_aug_matrix', np.eye(4)))
+        intrinsics = results['img_aug_matrix'] @ results['cam2img']
+        projections = intrinsics @ results['lidar2cam'][:, :3] @ undo
+        pixels = points[:, :3] @ projections[:, :, :3].transpose(0, 2, 1) + projections[:, None, :, 3]
+        results['depth_target'] = np.stack([
+            self._smallest(pixel, image.shape[:2]) for pixel, image in zip(pixels, results['img'])])
+        return results
+
+    def _smallest(self, pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Smallest depth per block from (P, 3) of (u * depth, v * depth, depth)."""
+        rows, columns = size[0] // self.stride, size[1] // self.stride
+        depth = pixels[:, 2]
+        pixels = pixels[(depth > self.depth_range[0]) & (depth < self.depth_range[1])]
+        pixels = pixels[np.argsort(-pixels[:, 2], kind='stable')]
+        depth = pixels[:, 2]
+        block = np.floor((pixels[:, :2] / depth[:, None] + 0.5) / self.stride).astype(np.int64)
+        inside = ((block >= 0) & (block < (columns, rows))).all(axis=1)
+        target = np.zeros((rows, columns), np.float32)
+        # From far to near: the nearest point of a block is written last and stays.
+        target[block[inside, 1], block[inside, 0]] = depth[inside]
+        return target

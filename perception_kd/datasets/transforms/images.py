@@ -1,0 +1,158 @@
+"""Camera pictures: decoding, and augmentation that keeps its pixel map.
+
+Pixel coordinates are OpenCV's: the centre of the first pixel is (0, 0), so a picture of width W reaches from
+-0.5 to W - 0.5.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from perception_kd.registry import TRANSFORMS
+
+_DECODE_FLAGS = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+_JPEG_START, _JPEG_END = b'\xff\xd8', b'\xff\xd9'
+
+
+@TRANSFORMS.register_module()
+class LoadMultiViewImages(BaseTransform):
+    """Decode the pictures of all cameras in ``results['images']``.
+
+    Adds ``img`` (list of (H, W, 3) uint8), ``cam2img`` (N, 3, 3), ``lidar2cam`` (N, 4, 4) and
+    ``img_aug_matrix`` (N, 3, 3), all float64, cameras in the order of ``images``.
+
+    Args:
+        to_rgb: RGB, else OpenCV's BGR.
+        decode_scale: Let the JPEG decoder shrink by 1, 2, 4 or 8, which saves most of the decoding time
+            where the network's pictures are that much smaller; kept in ``img_aug_matrix``.
+
+    Raises:
+        FileNotFoundError: a picture is missing.
+        ValueError: a picture cannot be decoded or is cut off.
+    """
+
+    def __init__(self, *, to_rgb: bool = True, decode_scale: int = 1) -> None:
+        if decode_scale not in _DECODE_FLAGS:
+            raise ValueError(f'decode_scale must be one of {list(_DECODE_FLAGS)}, got {decode_scale}')
+        self.to_rgb, self.decode_scale = to_rgb, decode_scale
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        cameras = results['images'].values()
+        results['img'] = [read_image(camera['img_path'], self.to_rgb, self.decode_scale)
+                          for camera in cameras]
+        results['cam2img'] = np.stack([camera['cam2img'][:3, :3] for camera in cameras])
+        results['lidar2cam'] = np.stack([camera['lidar2cam'] for camera in cameras])
+        factor = 1 / self.decode_scale
+        results['img_aug_matrix'] = np.repeat(scale_pixels(factor, factor)[None], len(cameras), axis=0)
+        return results
+
+
+@TRANSFORMS.register_module()
+class ImageAug(BaseTransform):
+    """Resize, crop and mirror every picture; the pixel map goes into ``img_aug_matrix``.
+
+    At test time the picture is shrunk until it just covers ``final_size``; what is too high is cut off at the
+    top, what is too wide at both sides. In training, size and horizontal place vary (the recipe of
+    BEVDet/BEVDepth). What the picture does not reach is black.
+
+    Args:
+        final_size: (H, W) of the result.
+        resize: Fixed scale, original picture to result, used instead of the covering one.
+        resize_lim: Lowest and highest scale in training; None: as at test time.
+        flip_prob: Chance of mirroring, training only.
+        training: Draw at random.
+    """
+
+    def __init__(self, *, final_size: tuple[int, int], resize: float | None = None,
+                 resize_lim: tuple[float, float] | None = None, flip_prob: float = 0.0,
+                 training: bool = False) -> None:
+        self.height, self.width = final_size
+        if min(final_size) < 1:
+            raise ValueError(f'final_size must be (height, width) above 0, got {final_size}')
+        self.resize, self.resize_lim = resize, resize_lim
+        self.flip_prob, self.training = flip_prob, training
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        matrices = results['img_aug_matrix']
+        drawn = [self._draw(image, matrix[0, 0]) for image, matrix in zip(results['img'], matrices)]
+        moved = [self.apply(image, *draw) for image, draw in zip(results['img'], drawn)]
+        results['img'] = [image for image, _ in moved]
+        results['img_aug_matrix'] = np.stack([step @ before for (_, step), before in zip(moved, matrices)])
+        return results
+
+    def apply(self, image: np.ndarray, size: tuple[int, int], corner: tuple[int, int],
+              flip: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Resize to ``size`` (w, h), cut ``final_size`` out at ``corner`` (x, y), mirror.
+
+        Returns:
+            The new picture and the map (3, 3) from old to new pixels.
+        """
+        (width, height), (left, top) = size, corner
+        matrix = scale_pixels(width / image.shape[1], height / image.shape[0])
+        if (height, width) != image.shape[:2]:
+            shrinks = width < image.shape[1]
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        image = _crop(image, left, top, self.width, self.height)
+        matrix[:2, 2] -= left, top
+        if flip:
+            image = image[:, ::-1]
+            matrix = np.array([[-1, 0, self.width - 1], [0, 1, 0], [0, 0, 1.0]]) @ matrix
+        return image, matrix
+
+    def _draw(self, image: np.ndarray, scale_before: float) -> tuple[tuple[int, int], tuple[int, int], bool]:
+        """Size (w, h) after resizing, corner (x, y) of the crop, mirror or not."""
+        height, width = image.shape[:2]
+        scale = max(self.height / height, self.width / width)
+        if self.resize is not None:
+            scale = self.resize / scale_before
+        if self.training and self.resize_lim is not None:
+            scale = np.random.uniform(*self.resize_lim) / scale_before
+        new_width, new_height = max(round(width * scale), 1), max(round(height * scale), 1)
+        spare = new_width - self.width
+        left = np.random.randint(min(spare, 0), max(spare, 0) + 1) if self.training else spare // 2
+        flip = self.training and np.random.rand() < self.flip_prob
+        return (new_width, new_height), (left, new_height - self.height), flip
+
+
+def read_image(path: str | Path, to_rgb: bool = True, decode_scale: int = 1) -> np.ndarray:
+    """Decode a picture to (H, W, 3) uint8. Errors as :class:`LoadMultiViewImages`."""
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path}: no such picture; check the data root') from None
+    # The decoder fills a cut-off JPEG with grey and says nothing.
+    if content[:2] == _JPEG_START and _JPEG_END not in content[-64:]:
+        raise ValueError(f'{path}: truncated JPEG ({len(content)} bytes, no end marker); '
+                         'fetch the file again')
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), _DECODE_FLAGS[decode_scale]) if content else None
+    if image is None:
+        raise ValueError(f'{path}: corrupt picture ({len(content)} bytes), it cannot be decoded; '
+                         'fetch the file again')
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image) if to_rgb else image
+
+
+def scale_pixels(scale_x: float, scale_y: float) -> np.ndarray:
+    """Map (3, 3) of pixel coordinates under resizing; borders stay borders."""
+    return np.array([[scale_x, 0, (scale_x - 1) / 2], [0, scale_y, (scale_y - 1) / 2], [0, 0, 1.0]])
+
+
+def _crop(image: np.ndarray, left: int, top: int, width: int, height: int) -> np.ndarray:
+    """Cut a window out; what lies outside of the picture is black."""
+    old_height, old_width = image.shape[:2]
+    if left >= 0 and top >= 0 and left + width <= old_width and top + height <= old_height:
+        return image[top:top + height, left:left + width]
+    result = np.zeros((height, width, 3), image.dtype)
+    x0, y0 = max(left, 0), max(top, 0)
+    part = image[y0:top + height, x0:left + width]
+    result[y0 - top:y0 - top + part.shape[0], x0 - left:x0 - left + part.shape[1]] = part
+    return result

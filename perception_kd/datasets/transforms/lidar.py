@@ -1,0 +1,47 @@
+"""LiDAR points of a key frame and of the sweeps before it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from perception_kd.datasets.nuscenes.formats import read_lidar_bin
+from perception_kd.datasets.nuscenes.poses import inverse, move
+from perception_kd.registry import TRANSFORMS
+
+LIDAR_COLUMNS: tuple[str, ...] = ('x', 'y', 'z', 'intensity', 'dt')
+"""Columns of ``points``: m, m, m, 0..255, age in s (0 for the key sweep)."""
+
+
+@TRANSFORMS.register_module()
+class LoadLidarSweeps(BaseTransform):
+    """Load ``points`` (P, 5) float32, columns ``LIDAR_COLUMNS``, in the LiDAR frame of the key sweep.
+
+    Args:
+        sweeps_num: How many earlier sweeps to add, newest first; fewer where the infos have fewer.
+        remove_close: Points nearer to the sensor than this in x and in y are hits on the own car (m).
+
+    Raises:
+        FileNotFoundError, ValueError: a sweep is missing or cut off; the message names the file.
+    """
+
+    def __init__(self, *, sweeps_num: int = 9, remove_close: float = 1.0) -> None:
+        self.sweeps_num, self.remove_close = sweeps_num, remove_close
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        clouds = [self._load(results['lidar_points'])]
+        for sweep in results.get('lidar_sweeps', [])[:self.sweeps_num]:
+            points = self._load(sweep['lidar_points'])
+            points[:, :3] = move(inverse(sweep['lidar_points']['lidar2sensor']), points)
+            points[:, 4] = results['timestamp'] - sweep['timestamp']
+            clouds.append(points)
+        results['points'] = np.concatenate(clouds)
+        return results
+
+    def _load(self, source: dict[str, Any]) -> np.ndarray:
+        points = read_lidar_bin(source['lidar_path'])
+        points[:, 4] = 0.0  # the ring number gives way to the age
+        far = np.abs(points[:, :2]).max(axis=1, initial=0.0) >= self.remove_close
+        return points[far & np.isfinite(points).all(axis=1)]

@@ -1,0 +1,93 @@
+"""The end of every pipeline: what the models get."""
+
+from __future__ import annotations
+
+import perception_kd.compat  # noqa: F401  isort: skip
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmdet3d.structures import Box3DMode, Det3DDataSample, LiDARInstance3DBoxes
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from perception_kd.datasets.nuscenes.poses import inverse
+from perception_kd.registry import TRANSFORMS
+
+META_KEYS = ('sample_idx', 'token', 'scene_token', 'timestamp', 'ego2global')
+
+
+def _images(results: dict[str, Any]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(np.stack(results['img']).transpose(0, 3, 1, 2)))
+
+
+def _float(value: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(value, np.float32))
+
+
+# Input -> (the transform that must have run, how to make the tensor).
+_MAKERS: dict[str, tuple[str, Callable[[dict[str, Any]], Tensor]]] = {
+    'img': ('LoadMultiViewImages', _images),
+    'cam2lidar': ('LoadMultiViewImages', lambda r: _float(np.stack([inverse(m) for m in r['lidar2cam']]))),
+    'cam2img': ('LoadMultiViewImages', lambda r: _float(r['cam2img'])),
+    'img_aug_matrix': ('LoadMultiViewImages', lambda r: _float(r['img_aug_matrix'])),
+    'lidar_aug_matrix': ('', lambda r: _float(r.get('lidar_aug_matrix', np.eye(4)))),
+    'points': ('LoadLidarSweeps', lambda r: _float(r['points'])),
+    'radar': ('LoadRadarSweeps', lambda r: _float(r['radar'])),
+    'depth_target': ('LidarDepthTarget', lambda r: _float(r['depth_target'])),
+}
+
+
+@TRANSFORMS.register_module()
+class PackInputs(BaseTransform):
+    """``dict(inputs={key: tensor}, data_samples=Det3DDataSample)``.
+
+    Inputs, all float32 but ``img``:
+
+    - ``img`` uint8 (N, 3, H, W), augmented; ``cam2lidar`` (N, 4, 4): camera at its own time -> key LiDAR
+      frame, not augmented; ``cam2img`` (N, 3, 3): of the original picture; ``img_aug_matrix`` (N, 3, 3):
+      pixel map. A point of the un-augmented LiDAR frame is seen through
+      ``img_aug_matrix @ cam2img @ inv(cam2lidar)``;
+    - ``lidar_aug_matrix`` (4, 4): ``p_aug = B @ p``, the identity without augmentation;
+    - ``points`` (P, 5) ``LIDAR_COLUMNS`` and ``radar`` (M, 7) ``RADAR_COLUMNS`` in the augmented frame;
+    - ``depth_target`` (N, H / stride, W / stride) in m, 0: none.
+
+    ``data_samples`` has ``gt_instances_3d`` (``bboxes_3d`` in the augmented frame, ``labels_3d``) where boxes
+    were loaded, and as metainfo ``META_KEYS``, ``lidar2ego``, ``box_type_3d`` and ``box_mode_3d``.
+
+    Args:
+        keys: Which inputs to make; unknown or unprepared ones raise ``ValueError``.
+    """
+
+    def __init__(self, *, keys: Sequence[str]) -> None:
+        unknown = [key for key in keys if key not in _MAKERS]
+        if unknown:
+            raise ValueError(f'PackInputs: unknown keys {unknown}; there are {", ".join(_MAKERS)}')
+        self.keys = tuple(keys)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        inputs = {key: _make(key, results) for key in self.keys}
+        return {'inputs': inputs, 'data_samples': _data_sample(results)}
+
+
+def _make(key: str, results: dict[str, Any]) -> Tensor:
+    needed, maker = _MAKERS[key]
+    try:
+        return maker(results)
+    except KeyError as error:
+        raise ValueError(f'PackInputs: {key!r} needs {needed} earlier in the pipeline '
+                         f'(there is no {error})') from None
+
+
+def _data_sample(results: dict[str, Any]) -> Det3DDataSample:
+    sample = Det3DDataSample()
+    meta = {key: results[key] for key in META_KEYS if key in results}
+    sample.set_metainfo({**meta, 'lidar2ego': results['lidar_points']['lidar2ego'],
+                         'box_type_3d': LiDARInstance3DBoxes, 'box_mode_3d': Box3DMode.LIDAR})
+    if 'gt_bboxes_3d' in results:
+        sample.gt_instances_3d = InstanceData(bboxes_3d=results['gt_bboxes_3d'],
+                                              labels_3d=torch.from_numpy(results['gt_labels_3d']))
+    return sample

@@ -1,0 +1,119 @@
+"""Radar points of a key frame and of the sweeps before it, from all radars, in the LiDAR frame.
+
+Accumulation as CRN describes it: positions are moved by calibration and ego motion; velocities, already free
+of the ego motion, are rotated; a point is carried on by its own velocity for the time since it was seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from perception_kd.datasets.nuscenes.formats import RADAR_FIELDS, read_radar_pcd
+from perception_kd.datasets.nuscenes.poses import inverse
+from perception_kd.registry import TRANSFORMS
+
+RADAR_COLUMNS: tuple[str, ...] = ('x', 'y', 'z', 'rcs', 'vx_comp', 'vy_comp', 'dt')
+"""Columns of ``radar``: m, m, m, dBsm, m/s, m/s, age in s."""
+
+# Accepted values of the state fields (nuscenes-devkit's RadarPointCloud explains each value).
+FILTER_PRESETS: dict[str, dict[str, tuple[int, ...]]] = {
+    'devkit': {'invalid_state': (0,), 'dyn_prop': tuple(range(7)), 'ambig_state': (3,)},
+    'crn': {
+        'invalid_state': (0, 4, 8, 9, 10, 11, 12, 15, 16, 17),
+        'dyn_prop': tuple(range(8)),
+        'ambig_state': (3,),
+    },
+    'none': {},
+}
+
+
+@TRANSFORMS.register_module()
+class LoadRadarSweeps(BaseTransform):
+    """Load ``radar`` (M, 7) float32, columns ``RADAR_COLUMNS``, in the LiDAR frame of the key sweep.
+
+    Args:
+        sweeps_num: How many earlier sweeps of each radar to add to the key one (CRN uses 5, so 6 in all).
+        filter_preset: ``devkit``, ``crn`` or ``none``: which points are believed.
+        compensate_motion: Move points by ``v_comp * dt`` to where they should be now. ``v_comp`` is radial
+            only, so a crossing object is moved too little.
+        rotate_ego: Turn velocities by the ego rotation between the sweeps too; False turns them by the
+            calibration alone, as CRN does.
+        range_lim: Nearest and farthest distance in the ground plane (m).
+
+    Raises:
+        FileNotFoundError, ValueError: a sweep is missing, cut off or no radar file; the message names it.
+    """
+
+    def __init__(self, *, sweeps_num: int = 5, filter_preset: str = 'crn', compensate_motion: bool = True,
+                 rotate_ego: bool = True, range_lim: tuple[float, float] = (0.1, 100.0)) -> None:
+        if filter_preset not in FILTER_PRESETS:
+            known = ', '.join(FILTER_PRESETS)
+            raise ValueError(f'filter_preset must be one of {known}, got {filter_preset!r}')
+        self.sweeps_num, self.filter_preset = sweeps_num, filter_preset
+        self.compensate_motion, self.rotate_ego, self.range_lim = compensate_motion, rotate_ego, range_lim
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        sweeps = list(self._sweeps(results))
+        if sweeps:
+            points, counts, motions, turns, ages = self._read(sweeps)
+            points = to_lidar_frame(points, np.repeat(motions, counts, 0), np.repeat(turns, counts, 0),
+                                    np.repeat(ages, counts), self.compensate_motion)
+            distance = np.hypot(points[:, 0], points[:, 1])
+            low, high = self.range_lim
+            # A NaN anywhere fails the comparison or the finite test.
+            points = points[(distance > low) & (distance < high) & np.isfinite(points).all(axis=1)]
+        else:
+            points = np.zeros((0, len(RADAR_COLUMNS)), np.float32)
+        results['radar'] = points
+        return results
+
+    def _sweeps(self, results: dict[str, Any]) -> Iterator[tuple[str, np.ndarray, np.ndarray, float]]:
+        """Path, radar2lidar (4, 4), turn of velocities (3, 3) and age (s) of every sweep to read."""
+        ego2lidar = inverse(results['lidar_points']['lidar2ego'])
+        for radar in results['radar_points'].values():
+            calibration = ego2lidar[:3, :3] @ radar['radar2ego'][:3, :3]
+            for sweep in (radar, *radar['sweeps'][:self.sweeps_num]):
+                turn = sweep['radar2lidar'][:3, :3] if self.rotate_ego else calibration
+                age = results['timestamp'] - sweep['timestamp']
+                yield sweep['radar_path'], sweep['radar2lidar'], turn, age
+
+    def _read(self, sweeps: list[tuple]) -> tuple[np.ndarray, list[int], np.ndarray, np.ndarray, np.ndarray]:
+        clouds = [filter_points(read_radar_pcd(path), self.filter_preset) for path, *_ in sweeps]
+        _, motions, turns, ages = map(list, zip(*sweeps))
+        return (np.concatenate(clouds), [len(cloud) for cloud in clouds], np.stack(motions), np.stack(turns),
+                np.array(ages))
+
+
+def filter_points(points: np.ndarray, preset: str) -> np.ndarray:
+    """Keep the points of a sweep (N, 18) whose states the preset accepts."""
+    keep = np.ones(len(points), bool)
+    for field, accepted in FILTER_PRESETS[preset].items():
+        table = np.zeros(256, bool)
+        table[list(accepted)] = True
+        # States are signed bytes on disk; a negative one is never accepted.
+        keep &= table[points[:, RADAR_FIELDS.index(field)].astype(np.int16) & 0xFF]
+    return points[keep]
+
+
+def to_lidar_frame(points: np.ndarray, radar2lidar: np.ndarray, turn: np.ndarray, age: np.ndarray,
+                   compensate_motion: bool) -> np.ndarray:
+    """Points (N, 18) of radar frames -> (N, 7) float32 in the key LiDAR frame.
+
+    Args:
+        points: Columns ``RADAR_FIELDS``.
+        radar2lidar: (N, 4, 4), ego motion included.
+        turn: (N, 3, 3), applied to the velocities.
+        age: (N) in s.
+        compensate_motion: Add ``v_comp * age`` to x and y.
+    """
+    column = {name: index for index, name in enumerate(RADAR_FIELDS)}
+    position = np.einsum('nij,nj->ni', radar2lidar[:, :3, :3], points[:, :3]) + radar2lidar[:, :3, 3]
+    velocity = np.einsum('nij,nj->ni', turn[:, :2, :2], points[:, [column['vx_comp'], column['vy_comp']]])
+    if compensate_motion:
+        position[:, :2] += velocity * age[:, None]
+    rcs = points[:, column['rcs']]
+    return np.concatenate([position, rcs[:, None], velocity, age[:, None]], axis=1).astype(np.float32)
