@@ -17,12 +17,13 @@ from perception_kd.cli import run_tool
 def parse_args() -> argparse.Namespace:
     from mmengine.config import DictAction
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--out', type=Path, help='folder of everything it makes (default: work_dirs/demo or demo_real)')
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--out', type=Path, help='folder of all it makes (default: work_dirs/demo or demo_real)')
     parser.add_argument('--scenes', type=int, default=12, help='simulated scenes')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--workers', type=int, default=min(os.cpu_count() or 1, 8), help='processes for data')
-    parser.add_argument('--real', type=Path, metavar='DIR', help='use the Astyx HiRes 2019 logs in DIR instead')
+    parser.add_argument('--real', type=Path, metavar='DIR', help='use the Astyx HiRes 2019 logs in DIR')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
     return parser.parse_args()
 

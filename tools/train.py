@@ -17,7 +17,8 @@ from perception_kd.cli import run_tool
 def parse_args() -> argparse.Namespace:
     from mmengine.config import DictAction
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='where logs and checkpoints go (default: work_dirs/<config name>)')
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
@@ -42,7 +43,9 @@ def main() -> int:
     if args.dry_run:
         dry_run(cfg)
         return 0
-    build_runner(cfg, work_dir=args.work_dir, launcher=args.launcher, amp=args.amp, resume=args.resume).train()
+    runner = build_runner(cfg, work_dir=args.work_dir, launcher=args.launcher, amp=args.amp,
+                          resume=args.resume)
+    runner.train()
     return 0
 
 

@@ -29,5 +29,5 @@ def _cell(value: float | None) -> str:
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    first = cells[0].ljust(widths[0])
-    return '| ' + ' | '.join([first, *(cell.rjust(width) for cell, width in zip(cells[1:], widths[1:]))]) + ' |'
+    numbers = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:])]
+    return f'| {" | ".join([cells[0].ljust(widths[0]), *numbers])} |'

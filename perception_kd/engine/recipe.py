@@ -52,7 +52,8 @@ class Recipe:
         for stage in stages:
             missing = set(stage.after) - known
             if stage.name in known or missing:
-                raise ValueError(f'recipe stage {stage.name}: named twice, or stands on unknown {sorted(missing)}')
+                raise ValueError(f'recipe stage {stage.name}: named twice, or stands on unknown '
+                                 f'{sorted(missing)}')
             known.add(stage.name)
         self.state: dict[str, Any] = self._read_state()
 
