@@ -26,7 +26,7 @@ class NuScenesRadarDataset(BaseDataset):
     where unknown), ``gt_labels_3d``, ``num_lidar_pts`` and ``num_radar_pts``.
 
     Args:
-        ann_file: Info file, relative to ``data_root`` unless absolute.
+        ann_file: Info file: its name in ``data_root``, or any path.
         data_root: Folder with ``samples/``.
         pipeline: Transforms.
         classes: Names to detect, in label order; boxes of other classes are left out. Default: all ten.
@@ -55,6 +55,8 @@ class NuScenesRadarDataset(BaseDataset):
             raise ValueError(f'unknown classes {unknown}; there are {", ".join(NUSCENES_CLASSES)}')
         self._label_of = {NUSCENES_CLASSES.index(name): label for label, name in enumerate(names)}
         metainfo = {'classes': names, 'palette': [CLASS_COLOURS[name] for name in names]}
+        inside = Path(data_root) / ann_file
+        ann_file = str((inside if inside.is_file() else Path(ann_file)).absolute())
         super().__init__(ann_file=ann_file, data_root=data_root, metainfo=metainfo, pipeline=list(pipeline),
                          data_prefix={}, **kwargs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,14 @@ class LidarDepthTarget(BaseTransform):
 
     Args:
         stride: Side of a block in pixels of the augmented picture.
-        depth_range: Depths outside of it do not count (m).
+        depth_range: (nearest, farthest) depth that counts, in m; a view transform's ``depth_bound``, which
+            adds a step, will do too.
         key_only: Use the key sweep only; older points of moving objects are in wrong places.
     """
 
-    def __init__(self, *, stride: int, depth_range: tuple[float, float], key_only: bool = True) -> None:
-        self.stride, self.depth_range, self.key_only = stride, depth_range, key_only
+    def __init__(self, *, stride: int, depth_range: Sequence[float], key_only: bool = True) -> None:
+        self.stride, self.key_only = stride, key_only
+        self.nearest, self.farthest = depth_range[:2]
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         points = results['points']
@@ -41,7 +44,7 @@ class LidarDepthTarget(BaseTransform):
         """Smallest depth per block from (P, 3) of (u * depth, v * depth, depth)."""
         rows, columns = size[0] // self.stride, size[1] // self.stride
         depth = pixels[:, 2]
-        pixels = pixels[(depth > self.depth_range[0]) & (depth < self.depth_range[1])]
+        pixels = pixels[(depth > self.nearest) & (depth < self.farthest)]
         pixels = pixels[np.argsort(-pixels[:, 2], kind='stable')]
         depth = pixels[:, 2]
         block = np.floor((pixels[:, :2] / depth[:, None] + 0.5) / self.stride).astype(np.int64)
