@@ -79,7 +79,7 @@ class BEVPoolPattern:
 def _points_in_pixel_order(cell: Tensor, inside: Tensor, cells_per_sample: int,
                            index: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
     """Row, column and flat depth index of each valid point, pixel by pixel."""
-    batch, cameras, bins, height, width = cell.shape
+    batch, cameras, _, height, width = cell.shape
     sample = torch.arange(batch, device=cell.device).view(-1, 1, 1, 1, 1)
     row = (cell + sample * cells_per_sample).to(index).permute(0, 1, 3, 4, 2)
     pixel = torch.arange(batch * cameras * height * width, device=cell.device, dtype=index)

@@ -28,8 +28,8 @@ def bev_pool(depth: Tensor, features: Tensor, pattern: BEVPoolPattern, *, reduct
         features: ``(B*N, C, H, W)`` image features.
         pattern: Where each frustum point falls.
         reduction: ``sum`` over the frustum points of a cell, or ``mean`` (divided by their number).
-        pool_grad: With ``reduction='mean'``: ``mean`` is the true gradient; ``sum`` leaves the division out of
-            the backward pass, as CRN's released operator does.
+        pool_grad: With ``reduction='mean'``: ``mean`` is the true gradient; ``sum`` leaves the division out
+            of the backward pass, as CRN's released operator does.
 
     Returns:
         ``(rows, C)`` with one row per cell of the batch; float32 (float64 for float64 input). Empty cells
@@ -79,8 +79,8 @@ class _SparseBEVPool(torch.autograd.Function):
             grad_depth = _depth_gradient(grad, pixels, ctx.pattern) if ctx.needs_input_grad[0] else None
             grad_pixels = None
             if ctx.needs_input_grad[1]:
-                rows, columns = ctx.pattern.shape
-                transposed = _csr(ctx.pattern.crow_t, ctx.pattern.col_t, values[ctx.pattern.to_t], (columns, rows))
+                pattern = ctx.pattern
+                transposed = _csr(pattern.crow_t, pattern.col_t, values[pattern.to_t], pattern.shape[::-1])
                 grad_pixels = transposed @ grad
         return grad_depth, grad_pixels, None, None, None
 
@@ -103,10 +103,11 @@ def _csr(crow: Tensor, col: Tensor, values: Tensor, shape: tuple[int, int]) -> T
 
 def _check(depth: Tensor, features: Tensor, pattern: BEVPoolPattern, reduction: str, pool_grad: str) -> None:
     if reduction not in ('mean', 'sum') or pool_grad not in ('mean', 'sum'):
-        raise ValueError(f"bev_pool: reduction and pool_grad are 'mean' or 'sum', got {reduction!r}, {pool_grad!r}")
+        raise ValueError(
+            f"bev_pool: reduction and pool_grad are 'mean' or 'sum', got {reduction!r}, {pool_grad!r}")
     if tuple(depth.shape) != pattern.depth_shape:
         raise ValueError(f'bev_pool: depth is {tuple(depth.shape)}, the pattern was built for '
                          f'{pattern.depth_shape}')
     if depth.shape[0] != features.shape[0] or depth.shape[2:] != features.shape[2:]:
-        raise ValueError(f'bev_pool: depth {tuple(depth.shape)} and features {tuple(features.shape)} differ in '
-                         f'images or in height and width')
+        raise ValueError(f'bev_pool: depth {tuple(depth.shape)} and features {tuple(features.shape)} differ '
+                         'in images or in height and width')

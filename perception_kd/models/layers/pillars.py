@@ -26,8 +26,8 @@ def pillar_scatter(features: Tensor, cell: Tensor, cells: int, *,
     if reduce not in _REDUCE:
         raise ValueError(f'pillar_scatter: reduce is one of {sorted(_REDUCE)}, got {reduce!r}')
     if features.dim() != 2 or cell.shape != features.shape[:1]:
-        raise ValueError(f'pillar_scatter: features (M, C) and cell (M,) expected, got {tuple(features.shape)} '
-                         f'and {tuple(cell.shape)}')
+        raise ValueError(f'pillar_scatter: features (M, C) and cell (M,) expected, got '
+                         f'{tuple(features.shape)} and {tuple(cell.shape)}')
     out = features.new_zeros(cells, features.shape[1])
     index = cell[:, None].expand_as(features)
     return out.scatter_reduce(0, index, features, reduce=_REDUCE[reduce], include_self=False)

@@ -8,7 +8,8 @@ from perception_kd.models.layers import BEVPoolPattern, bev_pool, bev_pool_refer
 CELLS = 12
 
 
-def _case(seed=0, batch=2, cameras=2, bins=5, height=2, width=3, channels=4, cells=CELLS, dtype=torch.float32):
+def _case(seed=0, batch=2, cameras=2, bins=5, height=2, width=3, channels=4, cells=CELLS,
+          dtype=torch.float32):
     generator = torch.Generator().manual_seed(seed)
     shape = (batch, cameras, bins, height, width)
     cell = torch.randint(0, cells, shape, generator=generator)
@@ -20,7 +21,7 @@ def _case(seed=0, batch=2, cameras=2, bins=5, height=2, width=3, channels=4, cel
 
 def _brute_force(cell, inside, depth, features, cells, reduction):
     """Point by point, independent of the pattern."""
-    batch, cameras, bins, height, width = cell.shape
+    batch, cameras = cell.shape[:2]
     rows = [[[] for _ in range(cells)] for _ in range(batch)]
     for b, n, d, h, w in torch.nonzero(inside).tolist():
         image = b * cameras + n
@@ -59,7 +60,8 @@ def test_pattern_is_valid_csr_and_merges_bins_of_one_pixel():
     assert pattern.entries == 2 and pattern.count.tolist() == [7, 0, 0]
     depth = torch.arange(8.).view(1, 4, 1, 2)
     features = torch.tensor([[1., 10.]]).view(1, 1, 1, 2)
-    assert bev_pool(depth, features, pattern, reduction='sum')[:, 0].tolist() == [0 + 2 + 4 + 6 + 10 * 9, 0, 0]
+    pooled = bev_pool(depth, features, pattern, reduction='sum')
+    assert pooled[:, 0].tolist() == [0 + 2 + 4 + 6 + 10 * (1 + 3 + 5), 0, 0]
     cell, inside, depth, _ = _case(5, bins=9)
     pattern = BEVPoolPattern.build(cell, inside, CELLS)
     ones = torch.ones(pattern.entries)
@@ -95,7 +97,8 @@ def test_fp32_island_under_autocast():
     with torch.autocast('cpu', dtype=torch.bfloat16):
         out = bev_pool(depth, features.bfloat16(), pattern)
         out.sum().backward()
-    assert out.dtype == torch.float32 and torch.isfinite(depth.grad).all() and features.grad.dtype == torch.float32
+    assert out.dtype == features.grad.dtype == torch.float32
+    assert torch.isfinite(depth.grad).all()
 
 
 def test_bad_input_is_named():

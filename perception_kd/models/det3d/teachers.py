@@ -1,0 +1,155 @@
+"""Adapter tables: how the taps of foreign detectors are found and how deep they must run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import perception_kd.compat  # noqa: F401  # isort: skip
+from mmdet3d.models.detectors import MVXTwoStageDetector
+from mmdet3d.structures import Det3DDataSample
+from torch import Tensor, nn
+
+from perception_kd.registry import TEACHER_ADAPTERS
+from perception_kd.structures import BEVGrid, TapSpec
+
+HeadMaps = list[dict[str, Tensor]]
+
+
+@TEACHER_ADAPTERS.register_module()
+class CenterPointAdapter:
+    """Taps of mmdet3d's CenterPoint, or any point branch of its shape (SECOND, SECONDFPN, CenterHead).
+
+    BEV taps are named by their cell size, not by the layer: ``bev_s8`` is the backbone output with 0.8 m
+    cells. Channels and grids are read from the built modules, and every tensor handed out is compared with
+    them.
+
+    Args:
+        model: The detector.
+
+    Raises:
+        ValueError: the detector has no such parts.
+    """
+
+    def __init__(self, model: MVXTwoStageDetector) -> None:
+        parts = ('pts_voxel_encoder', 'pts_middle_encoder', 'pts_backbone', 'pts_neck', 'pts_bbox_head')
+        missing = [part for part in parts if not isinstance(getattr(model, part, None), nn.Module)]
+        if missing or not hasattr(model.pts_backbone, 'blocks') or not hasattr(model.pts_neck, 'deblocks'):
+            raise ValueError(f'CenterPointAdapter needs a detector with {", ".join(parts)} (SECOND and '
+                             f'SECONDFPN); {type(model).__name__} lacks {missing or "their blocks"}')
+        self.model = model
+        self._specs = self._declare()
+        self._stages = [name for name in self._specs if name.startswith('bev_')]
+
+    def tap_specs(self) -> dict[str, TapSpec]:
+        """Taps by name: ``encoder_bev``, ``bev_s<decimetres>`` per backbone stage, ``neck_bev``, ``head``."""
+        return dict(self._specs)
+
+    def module_paths(self) -> dict[str, str]:
+        """Tap -> path of the module whose output holds it (``neck_bev`` and ``head``: inside lists)."""
+        paths = {'encoder_bev': 'pts_middle_encoder', 'neck_bev': 'pts_neck', 'head': 'pts_bbox_head'}
+        paths.update({name: f'pts_backbone.blocks.{index}' for index, name in enumerate(self._stages)})
+        return {name: paths[name] for name in self._specs}
+
+    def functions(self) -> dict[str, Callable]:
+        """``head``: neck map -> head maps. ``neck_head``: list of all stage maps -> head maps."""
+        return {'head': self._head, 'neck_head': lambda stages: self._head(self.model.pts_neck(stages)[0])}
+
+    def run(self, inputs: dict, data_samples: list[Det3DDataSample] | None,
+            taps: Iterable[str]) -> dict[str, Tensor | HeadMaps]:
+        """Run as deep as the deepest tap and no deeper.
+
+        Args:
+            inputs: As the loader gives them: ``points`` (and ``radar``), one item a sample.
+            data_samples: Their annotations; not looked at.
+            taps: Names out of ``tap_specs``.
+
+        Raises:
+            ValueError: an unknown tap, or a tensor that differs from its declaration.
+        """
+        wanted = set(taps)
+        unknown = sorted(wanted - set(self._specs))
+        if unknown:
+            raise ValueError(f'CenterPoint has no tap {unknown}; it has {list(self._specs)}')
+        data = {'inputs': inputs, 'data_samples': data_samples}
+        batch = self.model.data_preprocessor(data, False)['inputs']
+        found: dict[str, Tensor | HeadMaps] = {}
+        for name, value in self._walk(batch['voxels'], len(batch['points'])):
+            if name in wanted:
+                self._check(self._specs[name], value)
+                found[name] = value
+            if len(found) == len(wanted):
+                break
+        return found
+
+    def _walk(self, voxels: dict[str, Tensor], batch: int) -> Iterable[tuple[str, Tensor | HeadMaps]]:
+        """Every tap in order; what lies behind the last one taken is never computed."""
+        model = self.model
+        features = model.pts_voxel_encoder(
+            voxels['voxels'], voxels['num_points'], voxels['coors'], None, None)
+        x = model.pts_middle_encoder(features, voxels['coors'], batch)
+        yield 'encoder_bev', x
+        stages = []
+        for name, block in zip(self._stages, model.pts_backbone.blocks):
+            x = block(x)
+            stages.append(x)
+            yield name, x
+        neck = model.pts_neck(stages)[0]
+        yield 'neck_bev', neck
+        yield 'head', self._head(neck)
+
+    def _head(self, neck: Tensor) -> HeadMaps:
+        return [task[0] for task in self.model.pts_bbox_head([neck])]
+
+    def _declare(self) -> dict[str, TapSpec]:
+        model = self.model
+        head_grid = _head_grid(model)
+        specs, first = [], None
+        for block, deblock in zip(model.pts_backbone.blocks, model.pts_neck.deblocks):
+            grid = _rescaled(head_grid, _up_factor(deblock[0]))
+            first = first or _rescaled(grid, 1 / _first(block, nn.Conv2d).stride[0])
+            specs.append(TapSpec(f'bev_{grid.tap_suffix}', 'bev', _width(block), 'backbone stage', grid=grid))
+        specs.insert(0, TapSpec('encoder_bev', 'bev', _first(model.pts_backbone, nn.Conv2d).in_channels,
+                                'dense map that the backbone reads', grid=first))
+        specs.append(TapSpec('neck_bev', 'bev', sum(map(_width, model.pts_neck.deblocks)),
+                             'neck output, the head reads it', grid=head_grid))
+        specs.append(TapSpec('head', 'head', sum(model.pts_bbox_head.num_classes),
+                             'raw head outputs per task', grid=head_grid))
+        return {spec.name: spec for spec in specs}
+
+    @staticmethod
+    def _check(spec: TapSpec, value: Tensor | HeadMaps) -> None:
+        maps = [value] if spec.kind == 'bev' else [task['heatmap'] for task in value]
+        channels = sum(part.shape[1] for part in maps)
+        shapes = {tuple(part.shape[2:]) for part in maps}
+        if channels != spec.channels or shapes != {spec.grid.shape}:
+            raise ValueError(f'teacher tap {spec} came out with {channels} channels on {sorted(shapes)}')
+
+
+def _head_grid(model: MVXTwoStageDetector) -> BEVGrid:
+    """The grid of a CenterHead's output, from its own settings and the voxel layer's range."""
+    head, voxels = model.pts_bbox_head, getattr(model.data_preprocessor, 'voxel_layer', None)
+    if isinstance(getattr(head, 'grid', None), BEVGrid):
+        return head.grid
+    if voxels is None:
+        raise ValueError("CenterPointAdapter: the teacher's data_preprocessor has no voxel layer, so the "
+                         'range of its maps is unknown')
+    cell = voxels.voxel_size[0] * head.bbox_coder.out_size_factor
+    return BEVGrid.from_range(voxels.point_cloud_range, cell)
+
+
+def _rescaled(grid: BEVGrid, factor: float) -> BEVGrid:
+    return BEVGrid(grid.x_min, grid.y_min, grid.x_max, grid.y_max, round(grid.cell * factor, 6))
+
+
+def _up_factor(layer: nn.Module) -> float:
+    """How many of the neck's cells one cell of this layer's input covers along a side."""
+    return float(layer.stride[0]) if isinstance(layer, nn.ConvTranspose2d) else 1 / layer.stride[0]
+
+
+def _first(module: nn.Module, kind: type) -> nn.Module:
+    return next(part for part in module.modules() if isinstance(part, kind))
+
+
+def _width(block: nn.Module) -> int:
+    convs = [part for part in block.modules() if isinstance(part, (nn.Conv2d, nn.ConvTranspose2d))]
+    return convs[-1].out_channels
