@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
-from mmengine.fileio import load
 from mmengine.logging import print_log
 
+from perception_kd.datasets.nuscenes.stamp import load_infos
 from perception_kd.evaluation.devkit_tables import split_tokens
 from perception_kd.evaluation.nuscenes_official import evaluate_devkit
 from perception_kd.evaluation.report import flatten_summary, format_summary
@@ -32,17 +32,19 @@ class NuScenesDetMetric(BaseMetric):
 
     Args:
         data_root: nuScenes-format root.
-        ann_file: Info file of the split.
+        ann_file: Info file of the split: its name in ``data_root``, or any path.
         jsonfile_prefix: Folder for ``results_nusc.json`` and the metrics; without it nothing is kept.
         format_only: Write the result file, compute nothing.
-        subset: The info file may hold a part of the split; evaluation is then of that part.
+        subset: Predictions may be for a part of the split (``indices`` of the data set, say); that part is
+            then scored.
         modality: ``meta`` of the result file (``use_camera``, ``use_lidar``, ``use_radar``, ``use_map``,
             ``use_external``).
         prefix: Put before every metric's name.
         collect_device: ``cpu`` or ``gpu``, see mmengine's ``BaseMetric``.
 
     Raises:
-        ValueError: ``format_only`` without ``jsonfile_prefix``; an info file of another version or split.
+        FileNotFoundError, ValueError: ``format_only`` without ``jsonfile_prefix``; no info file, or one whose
+            key frames are not those of the split.
     """
 
     def __init__(self, *, data_root: str, ann_file: str, jsonfile_prefix: str | None = None,
@@ -51,10 +53,16 @@ class NuScenesDetMetric(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
         if format_only and jsonfile_prefix is None:
             raise ValueError('format_only needs jsonfile_prefix: the folder that gets results_nusc.json')
-        self.data_root, self.ann_file, self.folder = data_root, ann_file, jsonfile_prefix
-        self.format_only, self.modality = format_only, {**DEFAULT_MODALITY, **(modality or {})}
-        self.version, self.split, self._poses = _read_infos(ann_file)
-        self._check_split(subset)
+        inside = Path(data_root) / ann_file
+        self.data_root, self.ann_file = data_root, str(inside if inside.is_file() else ann_file)
+        self.folder, self.format_only, self.subset = jsonfile_prefix, format_only, subset
+        self.modality = {**DEFAULT_MODALITY, **(modality or {})}
+        stamp, infos = load_infos(self.ann_file)
+        self.version, self.split = stamp['version'], stamp['split']
+        self._poses = {info['token']: (info['lidar_points']['lidar2ego'], info['ego2global'])
+                       for info in infos}
+        check_tokens(self._poses, split_tokens(data_root, self.version, self.split),
+                     f'{self.ann_file} (split {self.split} of {data_root})')
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         """Keep the result rows of a batch.
@@ -80,7 +88,7 @@ class NuScenesDetMetric(BaseMetric):
     def compute_metrics(self, results: list[tuple[str, list[dict]]]) -> dict[str, float]:
         """Write the result file and score it; see ``flatten_summary`` for the keys."""
         answers = dict(results)
-        check_tokens(answers, self._poses, 'predictions')
+        check_tokens(answers, answers if self.subset else self._poses, 'predictions')
         with tempfile.TemporaryDirectory() as temporary:
             path = Path(self.folder or temporary) / RESULT_FILE
             write_json(path, {'meta': self.modality, 'results': answers}, indent=None)
@@ -88,30 +96,9 @@ class NuScenesDetMetric(BaseMetric):
                 print_log(f'result file: {path}', logger='current')
                 return {}
             summary = evaluate_devkit(path, self.data_root, self.version, self.split, self.folder,
-                                      sample_tokens=list(self._poses))
+                                      sample_tokens=[token for token in self._poses if token in answers])
         print_log('\n' + format_summary(summary), logger='current')
         return flatten_summary(summary)
-
-    def _check_split(self, subset: bool) -> None:
-        wanted = split_tokens(self.data_root, self.version, self.split)
-        foreign = set(self._poses) - set(wanted)
-        if foreign or not subset:
-            check_tokens(self._poses, wanted, f'{self.ann_file} (split {self.split} of {self.data_root})')
-
-
-def _read_infos(ann_file: str) -> tuple[str, str, dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """Version, split, and token -> (lidar2ego, ego2global)."""
-    if not Path(ann_file).is_file():
-        raise FileNotFoundError(f'info file {ann_file} does not exist; make it with tools/create_data.py')
-    content = load(ann_file)
-    try:
-        meta = content['metainfo']
-        poses = {info['token']: (np.asarray(info['lidar_points']['lidar2ego'], np.float64),
-                                 np.asarray(info['ego2global'], np.float64)) for info in content['data_list']}
-        return meta['version'], meta['split'], poses
-    except (KeyError, TypeError) as error:
-        raise ValueError(f'{ann_file}: no info file of this project ({error} is missing); make it with '
-                         'tools/create_data.py') from None
 
 
 def _centre_boxes(boxes: Any) -> np.ndarray:
