@@ -1,0 +1,78 @@
+"""Colours: of classes, of outcomes, of measured values. One set as nuScenes has it, one safe for the colour-blind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perception_kd.structures.classes import CLASS_COLOURS
+
+Colour = tuple[float, float, float]
+INK: Colour = (0.13, 0.15, 0.19)
+FAINT_INK: Colour = (0.42, 0.45, 0.51)
+RULE: Colour = (0.80, 0.82, 0.85)
+PAPER: Colour = (1.0, 1.0, 1.0)
+
+
+def _rgb(text: str) -> Colour:
+    return tuple(int(text[i:i + 2], 16) / 255 for i in (0, 2, 4))
+
+
+@dataclass(frozen=True)
+class Palette:
+    """A set of colours; RGB in 0..1.
+
+    Args:
+        classes: Colour of each class.
+        match, miss, false_alarm: Outcomes of the comparison.
+        depth, velocity, height, intensity: Names of Matplotlib's colour maps.
+    """
+
+    classes: dict[str, Colour]
+    match: Colour
+    miss: Colour
+    false_alarm: Colour
+    depth: str = 'viridis'
+    velocity: str = 'coolwarm'
+    height: str = 'Blues'
+    intensity: str = 'Greys'
+
+    def of(self, name: str) -> Colour:
+        """Colour of a class; grey for one that the palette does not know."""
+        return self.classes.get(name, FAINT_INK)
+
+
+NUSCENES = Palette(
+    classes={name: tuple(value / 255 for value in colour) for name, colour in CLASS_COLOURS.items()},
+    match=_rgb('1a9641'), miss=_rgb('e08214'), false_alarm=_rgb('d7191c'),
+)
+
+# Hues of Okabe and Ito (2008), and of Tol's muted set where those run out; tests/visualization measures the
+# distances under simulated colour blindness.
+SAFE = Palette(
+    classes={
+        'car': _rgb('0072b2'),
+        'truck': _rgb('d55e00'),
+        'trailer': _rgb('cc79a7'),
+        'bus': _rgb('e69f00'),
+        'construction_vehicle': _rgb('f0e442'),
+        'bicycle': _rgb('56b4e9'),
+        'motorcycle': _rgb('882255'),
+        'pedestrian': _rgb('009e73'),
+        'traffic_cone': _rgb('000000'),
+        'barrier': _rgb('999999'),
+    },
+    match=_rgb('009e73'), miss=_rgb('0072b2'), false_alarm=_rgb('d55e00'),
+    depth='cividis',
+)
+
+PALETTES: dict[str, Palette] = {'nuscenes': NUSCENES, 'safe': SAFE}
+
+
+def luminance(colour: Colour) -> float:
+    """Relative luminance in 0..1 (ITU-R BT.709 weights, without gamma)."""
+    return 0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2]
+
+
+def halo_of(colour: Colour) -> Colour:
+    """Black or white, whichever stands out from the colour: the rim of lines drawn on photographs."""
+    return (1.0, 1.0, 1.0) if luminance(colour) < 0.35 else (0.0, 0.0, 0.0)

@@ -1,0 +1,107 @@
+"""A figure measured in pixels from its top left corner, without a display and without pyplot's global state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from perception_kd.files import atomic_path
+from perception_kd.visualization.palette import FAINT_INK, INK, PAPER, RULE, Colour
+
+DPI = 100
+"""Resolution at which one unit of the layout is one pixel."""
+
+
+class Sheet:
+    """An empty picture.
+
+    Args:
+        width, height: Pixels at 100 dpi.
+    """
+
+    def __init__(self, *, width: float, height: float) -> None:
+        self.width, self.height = width, height
+        self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=PAPER)
+        self.canvas = FigureCanvasAgg(self.figure)
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Axes without ticks whose box is given in pixels from the top left corner."""
+        box = (left / self.width, 1 - (top + height) / self.height, width / self.width, height / self.height)
+        axes = self.figure.add_axes(box)
+        axes.set(xticks=[], yticks=[])
+        for spine in axes.spines.values():
+            spine.set(color=RULE, linewidth=0.8)
+        return axes
+
+    def overlay(self) -> Axes:
+        """Axes over the whole sheet, in pixels from the top left corner, for swatches and rules."""
+        axes = self.axes(0, 0, self.width, self.height)
+        axes.set(xlim=(0, self.width), ylim=(self.height, 0))
+        axes.set_axis_off()
+        return axes
+
+    def text(self, left: float, middle: float, text: str, *, size: float = 9, colour: Colour = INK,
+             weight: str = 'normal', align: str = 'left') -> Text:
+        """One line whose vertical middle lies at ``middle``; ``size`` in points."""
+        return self.figure.text(left / self.width, 1 - middle / self.height, text, fontsize=size, color=colour,
+                                fontweight=weight, ha=align, va='center_baseline', family='DejaVu Sans')
+
+    def width_of(self, text: Text) -> float:
+        """Width in pixels at 100 dpi."""
+        return text.get_window_extent(self.canvas.get_renderer()).width * DPI / self.figure.dpi
+
+    def run(self, left: float, middle: float, parts: Sequence[tuple[str, Colour]], *, gap: float = 9,
+            **style: Any) -> float:
+        """Words of different colours after one another on one line; returns where the line ends."""
+        for text, colour in parts:
+            left += self.width_of(self.text(left, middle, text, colour=colour, **style)) + gap
+        return left - gap
+
+    def colour_bar(self, left: float, top: float, width: float, *, cmap: Colormap, limits: tuple[float, float],
+                   ticks: Sequence[float], unit: str) -> None:
+        """A horizontal scale, 10 px high, with numbers below it (20 px more)."""
+        axes = self.axes(left, top, width, 10)
+        axes.imshow(np.linspace(0, 1, 256)[None], cmap=cmap, aspect='auto')
+        low, high = limits
+        for index, tick in enumerate(ticks):
+            label = f'{tick:g} {unit}' if index == len(ticks) - 1 else f'{tick:g}'
+            place = left + width * (tick - low) / (high - low)
+            align = 'left' if index == 0 else 'right' if index == len(ticks) - 1 else 'center'
+            self.text(place, top + 20, label, size=8, colour=FAINT_INK, align=align)
+
+    def save(self, path: str | Path, *, dpi: float = DPI, max_width: int | None = None) -> tuple[int, int]:
+        """Write a PNG atomically; ``max_width`` (pixels) lowers the resolution where the picture were wider.
+
+        Returns:
+            Width and height in pixels.
+
+        Raises:
+            ValueError: the name does not end in .png, or a resolution that is not positive.
+        """
+        path = check_png(path)
+        if dpi <= 0 or (max_width is not None and max_width < 1):
+            raise ValueError(f'{path}: dpi and max_width must be positive, got {dpi:g} and {max_width}')
+        if max_width:
+            dpi = min(dpi, max_width * DPI / self.width)
+        with atomic_path(path) as temporary:
+            self.figure.savefig(temporary, dpi=dpi, format='png', facecolor=PAPER)
+        return int(self.width * dpi / DPI), int(self.height * dpi / DPI)
+
+
+def check_png(path: str | Path) -> Path:
+    """The path, if its name ends in .png; pictures can be slow to draw, so this is asked first.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if Path(path).suffix.lower() != '.png':
+        raise ValueError(f'{path}: pictures are PNG files; give a name that ends in .png')
+    return Path(path)
