@@ -1,1 +1,1 @@
-"""Sensors of the simulated world."""
+"""The rig, and what each sensor makes of a snapshot of the world."""

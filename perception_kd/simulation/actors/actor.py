@@ -1,0 +1,67 @@
+"""An object with a place in time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from perception_kd.simulation.actors.catalogue import Blueprint
+from perception_kd.simulation.mesh import areas
+from perception_kd.simulation.poses import yaw_matrix
+from perception_kd.simulation.road import Track
+
+_SURFACE_SAMPLES = 64
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A blueprint on a track.
+
+    Args:
+        key: Unique in its scene.
+        blueprint: What it is.
+        track: Where it is.
+        in_traffic: It stands in a lane and means to go on (nuScenes: stopped, not parked).
+    """
+
+    key: str
+    blueprint: Blueprint
+    track: Track
+    in_traffic: bool = False
+
+    def box(self, time: float) -> tuple[np.ndarray, np.ndarray, float]:
+        """Centre (3,) in m, size (3,) as length, width, height, and yaw, in the world frame."""
+        x, y, z, yaw = self.track.pose(time)
+        size = np.array(self.blueprint.size)
+        return np.array([x, y, z + size[2] / 2]), size, float(yaw)
+
+    def vertices(self, time: float) -> np.ndarray:
+        """Mesh vertices (V, 3) float32 in the world frame."""
+        return self._placed(self.blueprint.mesh.vertices, time)
+
+    def surface_points(self, time: float) -> np.ndarray:
+        """Points spread evenly over its surface, (64, 3) in the world frame; the same ones at any time."""
+        mesh = self.blueprint.mesh
+        weight = np.cumsum(areas(mesh.vertices, mesh.triangles))
+        rng = np.random.default_rng(len(mesh.triangles))
+        chosen = np.searchsorted(weight, rng.random(_SURFACE_SAMPLES) * weight[-1])
+        a, b = rng.random((2, _SURFACE_SAMPLES, 1))
+        a, b = np.where(a + b > 1, 1 - a, a), np.where(a + b > 1, 1 - b, b)
+        p, q, r = (mesh.vertices[mesh.triangles[chosen, i]] for i in range(3))
+        return self._placed(p + a * (q - p) + b * (r - p), time)
+
+    def attribute(self) -> str:
+        """The nuScenes attribute, empty for cones and barriers."""
+        name = self.blueprint.name
+        if name in ('bicycle', 'motorcycle'):
+            return 'cycle.with_rider' if self.blueprint.ridden else 'cycle.without_rider'
+        if name == 'pedestrian':
+            return 'pedestrian.moving' if self.track.moves else 'pedestrian.standing'
+        if name in ('traffic_cone', 'barrier'):
+            return ''
+        if self.track.moves:
+            return 'vehicle.moving'
+        return 'vehicle.stopped' if self.in_traffic else 'vehicle.parked'
+
+    def _placed(self, points: np.ndarray, time: float) -> np.ndarray:
+        x, y, z, yaw = self.track.pose(time)
+        return (points @ yaw_matrix(yaw).T + [x, y, z]).astype(np.float32)

@@ -1,0 +1,133 @@
+"""A whole simulated data set in the nuScenes format: scenes in parallel, tables, splits, map."""
+
+import multiprocessing
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+
+from tqdm import tqdm
+
+from perception_kd.datasets.nuscenes.writer import NuScenesWriter
+from perception_kd.simulation.nuscenes_scene import SceneJob, SceneResult, simulate_scene
+from perception_kd.simulation.presets import WorldPreset, get_preset
+from perception_kd.simulation.stamp import world_stamp
+from perception_kd.simulation.town import map_mask
+
+VERSION = 'v1.0-sim'
+SPLITS = ('sim_train', 'sim_val', 'sim_test')
+_THREAD_LIMITS = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')
+
+
+def simulate_nuscenes(out: str | Path, *, scenes: int = 12, seed: int = 0, preset: str | WorldPreset = 'tiny',
+                      workers: int | None = None, force: bool = False) -> Path:
+    """Write a simulated data set; all or nothing.
+
+    Args:
+        out: Data root to be; a ``v1.0-sim`` folder with the tables, ``samples``, ``sweeps`` and ``maps``.
+        scenes: Number of scenes; a sixth each goes to ``sim_val`` and ``sim_test``.
+        seed: Equal seeds give equal bytes, whatever the number of workers.
+        preset: Its name, or a preset of one's own.
+        workers: Processes; by default one for each processor. 1 stays in this process.
+        force: Replace a simulated data set that is there.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        FileExistsError: ``out`` holds files and ``force`` is not given, or is no simulated data set.
+        ValueError: unknown preset, or a number below its minimum.
+    """
+    out = Path(out).absolute()
+    preset = get_preset(preset) if isinstance(preset, str) else preset
+    workers = workers if workers is not None else min(scenes, os.cpu_count() or 1)
+    _check_numbers(scenes, seed, workers)
+    _check_target(out, force)
+    fresh = out.with_name(f'.{out.name}.partial')
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    try:
+        stamp = world_stamp(preset, seed)
+        jobs = [SceneJob(fresh, preset, seed, scene, split_of(scene, scenes), stamp) for scene in range(scenes)]
+        _write_tables(fresh, jobs, _run(jobs, workers))
+        _replace(out, fresh)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return out
+
+
+def split_of(scene: int, scenes: int) -> str:
+    """A sixth of the scenes, one at least where there are three, goes to each of validation and test."""
+    held_out = max(1, round(scenes / 6)) if scenes >= 3 else 0
+    if scene < scenes - 2 * held_out:
+        return SPLITS[0]
+    return SPLITS[1] if scene < scenes - held_out else SPLITS[2]
+
+
+def _check_numbers(scenes: int, seed: int, workers: int) -> None:
+    for name, value, least in (('scenes', scenes, 1), ('seed', seed, 0), ('workers', workers, 1)):
+        if value < least:
+            raise ValueError(f'{name} must be at least {least}, got {value}')
+
+
+def _check_target(out: Path, force: bool) -> None:
+    if out.is_file():
+        raise FileExistsError(f'{out} is a file; name a folder')
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if not force:
+        raise FileExistsError(f'{out} is not empty; choose another folder or use --force')
+    if not (out / VERSION).is_dir():
+        raise FileExistsError(f'{out} holds no simulated data set ({VERSION}), so --force will not replace it; '
+                              'choose another folder')
+
+
+def _run(jobs: list[SceneJob], workers: int) -> list[SceneResult]:
+    """Results in the order of the jobs, with a progress bar on stderr."""
+    with tqdm(total=len(jobs), desc='simulate', unit='scene') as bar:
+        if workers == 1:
+            return [result for job in jobs for result in [simulate_scene(job)] if bar.update() or True]
+        with _single_threaded(), ProcessPoolExecutor(workers, multiprocessing.get_context('spawn')) as pool:
+            futures = {pool.submit(simulate_scene, job): job.scene for job in jobs}
+            results = {}
+            for future in as_completed(futures):
+                results[futures[future]] = future.result()
+                bar.update()
+    return [results[job.scene] for job in jobs]
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Worker processes inherit these limits; the processes themselves fill the machine."""
+    before = {name: os.environ.get(name) for name in _THREAD_LIMITS}
+    os.environ.update(dict.fromkeys(_THREAD_LIMITS, '1'))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _write_tables(root: Path, jobs: list[SceneJob], results: list[SceneResult]) -> None:
+    writer = NuScenesWriter(root, VERSION, salt=results[0].rows.salt)
+    for split in SPLITS:
+        writer.splits.setdefault(split, [])
+    for result in results:
+        writer.add(result.rows)
+    writer.set_map_mask(map_mask([result.lot for result in results], [result.outline for result in results]))
+    writer.finish()
+
+
+def _replace(out: Path, fresh: Path) -> None:
+    """Put the finished folder in its place; the old one goes only then."""
+    old = out.with_name(f'.{out.name}.replaced')
+    shutil.rmtree(old, ignore_errors=True)
+    if out.exists():
+        out.rename(old)
+    fresh.rename(out)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,164 @@
+"""Procedural textures: what a surface looks like at (u, v) metres, to the camera and to the LiDAR.
+
+Each returns a colour factor (N, 3) and a reflectivity factor (N,), and softens what is finer than the
+pixel's footprint.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from perception_kd.simulation import materials as m
+from perception_kd.simulation.mesh import SURFACE_DTYPE
+from perception_kd.simulation.road import KERB, LANE_WIDTH, Road
+
+Painted = tuple[np.ndarray, np.ndarray]
+
+_TILE = 256
+
+
+def _noise_tile() -> np.ndarray:
+    """A periodic tile of smooth noise, mean 0, standard deviation 1, several octaves."""
+    rng = np.random.default_rng(7)
+    spectrum = np.fft.fft2(rng.standard_normal((_TILE, _TILE)))
+    frequency = np.hypot(np.fft.fftfreq(_TILE)[:, None], np.fft.fftfreq(_TILE)[None]) * _TILE
+    tile = np.fft.ifft2(spectrum / np.maximum(frequency, 1.0) ** 0.9).real
+    return ((tile - tile.mean()) / tile.std()).astype(np.float32)
+
+
+_NOISE = _noise_tile()
+
+
+def noise(u: np.ndarray, v: np.ndarray, texel: float, footprint: np.ndarray) -> np.ndarray:
+    """Noise (N,) with ``texel`` m a sample, fading where a pixel covers many samples."""
+    value = _NOISE[np.floor(u / texel).astype(np.int64) % _TILE, np.floor(v / texel).astype(np.int64) % _TILE]
+    return value / (1 + footprint / (8 * texel))
+
+
+def stripe(x: np.ndarray, centre: float, width: float, footprint: np.ndarray) -> np.ndarray:
+    """Coverage 0..1 of a line of ``width`` around ``centre`` by pixels of ``footprint`` m."""
+    blur = np.maximum(footprint, 1e-3)
+    cover = np.clip((width / 2 - np.abs(x - centre)) / blur + 0.5, 0, 1)
+    return cover * np.minimum(1, width / blur)
+
+
+def comb(x: np.ndarray, period: float, width: float, footprint: np.ndarray) -> np.ndarray:
+    """Coverage of lines of ``width`` that repeat every ``period``; fades to its mean in the distance."""
+    near = stripe((x / period - np.floor(x / period) - 0.5) * period, 0.0, width, footprint)
+    far = np.clip(footprint / period - 0.3, 0, 1)
+    return near * (1 - far) + far * (width / period)
+
+
+def cell_hash(a: np.ndarray, b: np.ndarray, seed: np.ndarray) -> np.ndarray:
+    """(N,) uniform 0..1 from two integers and a seed."""
+    mixed = (a.astype(np.int64) * 73856093) ^ (b.astype(np.int64) * 19349663) ^ (seed.astype(np.int64) * 83492791)
+    mixed = (mixed ^ (mixed >> 13)) * 1274126177
+    return ((mixed ^ (mixed >> 16)) & 0xFFFF).astype(np.float32) / 65535
+
+
+def road_markings(s: np.ndarray, d: np.ndarray, footprint: np.ndarray, road: Road) -> tuple[np.ndarray, np.ndarray]:
+    """Coverage (N,) of white and of yellow paint."""
+    half = 2 * LANE_WIDTH
+    dashes = comb(s, 9.0, 3.0, footprint)
+    along = (s - road.crossing + 0.9) * (road.crossing + 4.4 - s) > 0
+    white = np.zeros_like(s)
+    for side in (-1, 1):
+        white = np.maximum(white, stripe(d, side * LANE_WIDTH, 0.14, footprint) * dashes)
+        white = np.maximum(white, stripe(d, side * half, 0.14, footprint))
+    bays = comb(s, 6.4, 0.12, footprint) * ((np.abs(d) > half) & (np.abs(d) < KERB))
+    yellow = np.maximum(stripe(d, 0.14, 0.11, footprint), stripe(d, -0.14, 0.11, footprint)) * ~along
+    zebra = stripe(s, road.crossing + 1.75, 3.5, footprint) * comb(d, 1.1, 0.55, footprint)
+    stop = (stripe(s, road.crossing - 1.6, 0.35, footprint) * (d < 0)
+            + stripe(s, road.crossing + 5.1, 0.35, footprint) * (d > 0)) * (np.abs(d) < half)
+    white = np.maximum.reduce([np.maximum(white, bays) * ~along, zebra * (np.abs(d) < half), stop])
+    return white, yellow
+
+
+def _roadway(uv: np.ndarray, footprint: np.ndarray, surface: np.ndarray, road: Road) -> Painted:
+    s, d = uv[:, 0], uv[:, 1]
+    white, yellow = road_markings(s, d, footprint, road)
+    grain = 1 + 0.10 * noise(s, d, 0.04, footprint) + 0.10 * noise(s, d, 0.9, footprint)
+    # Tyres polish two tracks in each lane; oil darkens the middle.
+    lane = (np.abs(d) % LANE_WIDTH) - LANE_WIDTH / 2
+    grain *= 1 + 0.10 * np.exp(-(((np.abs(lane) - 0.8) / 0.3) ** 2)) - 0.08 * np.exp(-((lane / 0.3) ** 2))
+    colour = np.repeat(grain[:, None], 3, 1)
+    wear = 1 + 0.12 * noise(s, d, 0.12, footprint)
+    colour += white[:, None] * (np.array([7.4, 7.4, 7.2], np.float32) * wear[:, None] - colour)
+    colour += yellow[:, None] * (np.array([7.0, 4.6, 0.7], np.float32) * wear[:, None] - colour)
+    return colour, 1 + 3.2 * np.maximum(white, 0.7 * yellow)
+
+
+def _slabs(uv: np.ndarray, footprint: np.ndarray, surface: np.ndarray, road: Road) -> Painted:
+    joints = np.maximum(comb(uv[:, 0], 0.9, 0.025, footprint), comb(uv[:, 1], 0.9, 0.025, footprint))
+    tone = cell_hash(np.floor(uv[:, 0] / 0.9 - 0.5), np.floor(uv[:, 1] / 0.9 - 0.5), surface['seed'])
+    tone = 1 + (tone - 0.5) * 0.22 / (1 + footprint) + 0.05 * noise(uv[:, 0], uv[:, 1], 0.05, footprint)
+    return np.repeat((tone * (1 - 0.5 * joints))[:, None], 3, 1), np.ones(len(uv), np.float32)
+
+
+def _grass(uv: np.ndarray, footprint: np.ndarray, surface: np.ndarray, road: Road) -> Painted:
+    tone = 1 + 0.22 * noise(uv[:, 0], uv[:, 1], 0.06, footprint) + 0.18 * noise(uv[:, 0], uv[:, 1], 1.5, footprint)
+    return np.stack([tone, tone * 1.02, tone], 1), np.maximum(tone, 0.2)
+
+
+def _foliage(uv: np.ndarray, footprint: np.ndarray, surface: np.ndarray, road: Road) -> Painted:
+    tone = np.maximum(1 + 0.45 * noise(uv[:, 0], uv[:, 1], 0.05, footprint), 0.25)
+    return np.stack([tone, tone, tone], 1), tone
+
+
+def _rough(uv: np.ndarray, footprint: np.ndarray, surface: np.ndarray, road: Road) -> Painted:
+    tone = 1 + 0.09 * noise(uv[:, 0], uv[:, 1], 0.05, footprint)
+    return np.repeat(tone[:, None], 3, 1), np.ones(len(uv), np.float32)
+
+
+def _facade(uv: np.ndarray, footprint: np.ndarray, surface: np.ndarray, road: Road) -> Painted:
+    u, v, seed = uv[:, 0], uv[:, 1], surface['seed']
+    one = np.zeros_like(seed)
+    pitch = 2.3 + 1.6 * cell_hash(one, one, seed)
+    broad = (0.42 + 0.3 * cell_hash(one + 1, one, seed)) * pitch
+    shop = v < 3.9
+    column, floor = np.floor(u / pitch), np.floor((v - 3.9) / 3.1)
+    across = (u / pitch - column - 0.5) * pitch
+    up = np.where(shop, v - 2.2, v - 3.9 - 3.1 * floor - 1.65)
+    half_width, half_height = np.where(shop, 0.43 * pitch, broad / 2), np.where(shop, 1.05, 0.85)
+    blur = np.maximum(footprint, 0.01)
+    window = (np.clip((half_width - np.abs(across)) / blur + 0.5, 0, 1)
+              * np.clip((half_height - np.abs(up)) / blur + 0.5, 0, 1))
+    frame = np.clip((half_width + 0.12 - np.abs(across)) / blur + 0.5, 0, 1) * np.clip(
+        (half_height + 0.12 - np.abs(up)) / blur + 0.5, 0, 1)
+    frame = frame * (1 - stripe(across, 0.0, 0.07, footprint) * window * ~shop) if False else frame
+    bar = np.maximum(stripe(across, 0.0, 0.08, footprint), 0)
+    pane = window * (1 - 0.8 * bar)
+    lit = cell_hash(column, floor, seed)
+    glass = (0.05 + 0.30 * lit[:, None] ** 3 * np.array([1.0, 0.9, 0.7], np.float32)
+             + 0.10 * np.clip(up / 1.7 + 0.5, 0, 1)[:, None] * np.array([0.7, 0.9, 1.2], np.float32))
+    wall = 1 + 0.07 * noise(u, v, 0.05, footprint) + 0.06 * noise(u, v, 0.8, footprint) - 0.25 * (np.abs(v - 3.8) < 0.12)
+    colour = np.repeat(wall[:, None], 3, 1)
+    trim = np.array([0.55, 0.55, 0.53], np.float32) / np.maximum(surface['colour'], 0.05)
+    colour += frame[:, None] * (trim - colour)
+    colour += pane[:, None] * (glass / np.maximum(surface['colour'], 0.05) - colour)
+    return colour, 1 - 0.8 * pane
+
+
+TEXTURES: dict[int, Callable[[np.ndarray, np.ndarray, np.ndarray, Road], Painted]] = {
+    m.ROAD: _roadway, m.SLABS: _slabs, m.GRASS: _grass, m.FACADE: _facade, m.FOLIAGE: _foliage, m.ROUGH: _rough,
+}  # fmt: skip
+
+
+def paint(uv: np.ndarray, footprint: np.ndarray, surface: np.ndarray, road: Road) -> Painted:
+    """Colour (N, 3) and LiDAR reflectivity (N,) of surface points.
+
+    Args:
+        uv: (N, 2) in m.
+        footprint: (N,) size of the pixel or beam on the surface in m.
+        surface: (N,) of ``SURFACE_DTYPE``.
+        road: Carries the road markings.
+    """
+    assert surface.dtype == SURFACE_DTYPE
+    colour, reflectivity = surface['colour'].copy(), surface['reflectivity'].copy()
+    for number, texture in TEXTURES.items():
+        index = np.flatnonzero(surface['texture'] == number)
+        if len(index):
+            tint, factor = texture(uv[index], footprint[index], surface[index], road)
+            colour[index] *= np.maximum(tint, 0)
+            reflectivity[index] *= factor
+    return colour, np.clip(reflectivity, 0, 1)
