@@ -1,0 +1,33 @@
+"""Fixtures that every room may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.tiny_world import VERSION, make_tiny_world
+
+
+@pytest.fixture(scope='session')
+def real_data() -> Path:
+    """Folder of the small real data sets; the test is skipped where there is none.
+
+    ``$PKD_REAL_DATA``, else ``shared/data`` beside the checkout. Mark such tests with ``real_data``.
+    """
+    named = os.environ.get('PKD_REAL_DATA')
+    folder = Path(named) if named else Path(__file__).parents[2] / 'shared' / 'data'
+    if not folder.is_dir():
+        pytest.skip('no real data: set PKD_REAL_DATA to its folder')
+    return folder
+
+
+@pytest.fixture(scope='session')
+def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generated nuScenes-format root (``tests/tiny_world.py``) with its info files. Do not change it."""
+    from perception_kd.datasets.nuscenes.create import InfoJob, create_infos
+
+    root = make_tiny_world(tmp_path_factory.mktemp('tiny'))
+    create_infos(InfoJob(root=root, version=VERSION, out=root), echo=lambda line: None)
+    return root
