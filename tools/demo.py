@@ -19,7 +19,7 @@ def parse_args() -> argparse.Namespace:
 
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--out', type=Path, help='folder of all it makes (default: work_dirs/demo or demo_real)')
+    parser.add_argument('--out', type=Path, help='folder of all it makes (default: under work_dirs)')
     parser.add_argument('--scenes', type=int, default=12, help='simulated scenes')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--workers', type=int, default=min(os.cpu_count() or 1, 8), help='processes for data')

@@ -1,4 +1,4 @@
-"""What ``tools/train.py --dry-run`` shows: taps, pairs, shapes and memory of one real step, and nothing kept."""
+"""What ``tools/train.py --dry-run`` shows: taps, pairs, shapes and memory of one real step."""
 
 from __future__ import annotations
 

@@ -1,24 +1,9 @@
-"""Camera-radar student on any nuScenes-format root.
+"""Camera-radar student on any nuScenes-format root. Needs a rig (``../rigs``): the names that it refers to.
 
-Reads ``point_cloud_range`` and ``depth_bound`` of the final config. Training samples carry LiDAR too: for the
-teachers and for the depth targets. Testing reads cameras and radars only.
+Training samples carry LiDAR too: for the teachers and for the depth targets. Testing reads cameras and radars
+only.
 """
 
-data_root = 'data/nuscenes'
-info_root = '${data_root}'
-train_split, val_split, test_split = 'train', 'val', 'val'
-classes = None  # all ten, or a list in label order
-cameras, radars = None, None  # all, or a list of channels
-lidar_sweeps, radar_sweeps = 9, 5  # beside the key frame
-batch_size, num_workers, persistent_workers = 4, 2, True
-final_size = (256, 704)
-decode_scale = 1  # 2 halves pictures while they are decoded, where final_size is half of them or less
-depth_stride = 8
-image_aug = dict(
-    type='ImageAug', final_size='${final_size}', resize_lim=(0.386, 0.55), flip_prob=0.5, training=True)
-bev_aug = dict(
-    type='BEVAug', rot_deg=(-22.5, 22.5), scale_lim=(0.9, 1.1), flip_x_prob=0.5, flip_y_prob=0.5)
-box_filter = dict(type='FilterObjects', point_cloud_range='${point_cloud_range}')
 modality = dict(use_camera=True, use_lidar=False, use_radar=True, use_map=False, use_external=False)
 
 load_sensors = [

@@ -1,18 +1,8 @@
-"""LiDAR (and LiDAR-radar) teachers on any nuScenes-format root.
+"""LiDAR (and LiDAR-radar) teachers on any nuScenes-format root. Needs a rig (``../rigs``).
 
-Reads ``point_cloud_range`` of the final config. Radar points come along for teachers that use them.
+Radar points come along for teachers that use them.
 """
 
-data_root = 'data/nuscenes'
-info_root = '${data_root}'
-train_split, val_split, test_split = 'train', 'val', 'val'
-classes = None  # all ten, or a list in label order
-radars = None  # all, or a list of channels
-lidar_sweeps, radar_sweeps = 9, 5  # beside the key frame
-batch_size, num_workers, persistent_workers = 4, 2, True
-bev_aug = dict(
-    type='BEVAug', rot_deg=(-22.5, 22.5), scale_lim=(0.9, 1.1), flip_x_prob=0.5, flip_y_prob=0.5)
-box_filter = dict(type='FilterObjects', point_cloud_range='${point_cloud_range}')
 modality = dict(use_camera=False, use_lidar=True, use_radar=False, use_map=False, use_external=False)
 
 load_points = [

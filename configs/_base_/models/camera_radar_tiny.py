@@ -1,14 +1,7 @@
 """Camera-radar student for two CPU cores: quarter-width ResNet-18 at stride 8, pillars, gated fusion.
 
-Reads ``point_cloud_range``, ``bev_cell``, ``depth_bound`` and ``tasks`` of the final config, so that another
-rig changes these four lines only.
+Needs a rig (``../rigs``): range, cell, depth bins and tasks are the rig's.
 """
-
-point_cloud_range = [-25.6, -25.6, -5.0, 25.6, 25.6, 3.0]
-bev_cell = 0.8
-depth_bound = [1.0, 37.0, 0.8]
-tasks = [['car', 'truck', 'trailer', 'bus', 'construction_vehicle', 'bicycle', 'motorcycle', 'pedestrian',
-          'traffic_cone', 'barrier']]
 
 student_norm = dict(type='BN', momentum=0.1)
 student = dict(

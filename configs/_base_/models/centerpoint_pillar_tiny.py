@@ -1,12 +1,7 @@
 """LiDAR teacher for two CPU cores: CenterPoint with 0.4 m pillars, a narrow backbone, one task.
 
-Reads ``point_cloud_range`` and ``tasks`` of the final config. Its ``bev_s8`` map lies on the 0.8 m grid of the
-tiny student.
+Needs a rig (``../rigs``). Its ``bev_s8`` map lies on the 0.8 m grid of the tiny student.
 """
-
-point_cloud_range = [-25.6, -25.6, -5.0, 25.6, 25.6, 3.0]
-tasks = [['car', 'truck', 'trailer', 'bus', 'construction_vehicle', 'bicycle', 'motorcycle', 'pedestrian',
-          'traffic_cone', 'barrier']]
 
 teacher_norm = dict(type='BN', eps=1e-3, momentum=0.1)
 teacher = dict(

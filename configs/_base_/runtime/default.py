@@ -1,0 +1,30 @@
+"""Runner, optimiser, schedule and logs shared by all trainings."""
+
+default_scope = 'perception_kd'
+max_epochs = 20
+learning_rate = 1e-3
+val_interval = '${max_epochs}'
+
+train_cfg = dict(by_epoch=True, max_epochs='${max_epochs}', val_interval='${val_interval}')
+val_cfg = dict()
+test_cfg = dict()
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr='${learning_rate}', weight_decay=0.01),
+    clip_grad=dict(max_norm=10.0))
+param_scheduler = [
+    dict(type='OneCycleLR', eta_max='${learning_rate}', total_steps='${max_epochs}', pct_start=0.3,
+         by_epoch=True, convert_to_iter_based=True)]
+
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=20),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=2),
+    sampler_seed=dict(type='DistSamplerSeedHook'))
+visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])
+env_cfg = dict(cudnn_benchmark=False, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+               dist_cfg=dict(backend='nccl'))
+log_processor = dict(window_size=20)
+log_level = 'INFO'
+randomness = dict(seed=0)

@@ -1,0 +1,9 @@
+"""The LiDAR teacher of the demo."""
+
+_base_ = ['../_base_/rigs/sim_tiny.py', '../_base_/datasets/nuscenes_lidar.py',
+          '../_base_/models/centerpoint_pillar_tiny.py', '../_base_/runtime/default.py']
+
+model = '${teacher}'
+max_epochs = 16
+learning_rate = 4e-3
+val_interval = 1000  # scored once, at the end
