@@ -1,0 +1,85 @@
+"""Hooks that the safe Runner brings: checkpoints that survive a kill, validation that leaves no trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook, Hook
+
+from perception_kd.engine.random_state import capture_random_state, restore_random_state
+from perception_kd.engine.safe_checkpoint import write_pointer
+from perception_kd.registry import HOOKS
+
+
+@HOOKS.register_module()
+class SafeCheckpointHook(CheckpointHook):
+    """mmengine's ``CheckpointHook``, in an order that always leaves a checkpoint to resume from.
+
+    First the new file is written, then ``last_checkpoint`` names it, then files beyond ``max_keep_ckpts`` go.
+    (The parent deletes first.)
+    """
+
+    def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict[str, Any]) -> None:
+        expired = self._remember(runner, step)
+        filename = self.filename_tmpl.format(step)
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, filename)
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        runner.save_checkpoint(
+            self.out_dir,
+            filename,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            **self.args,
+        )
+        if is_main_process():
+            write_pointer(Path(runner.work_dir) / 'last_checkpoint', self.last_ckpt)
+            for old in expired:
+                Path(self.out_dir, self.filename_tmpl.format(old)).unlink(missing_ok=True)
+
+    def _remember(self, runner: Any, step: int) -> list[int]:
+        """Note the step as kept; give the steps whose files are to be removed."""
+        if self.max_keep_ckpts <= 0 or (self.keep_ckpt_ids and self.keep_ckpt_ids[-1] == step):
+            return []
+        kept = [*(one for one in self.keep_ckpt_ids if one != step), step]
+        expired, kept = kept[: -self.max_keep_ckpts], kept[-self.max_keep_ckpts :]
+        self.keep_ckpt_ids.clear()
+        self.keep_ckpt_ids.extend(kept)
+        runner.message_hub.update_info('keep_ckpt_ids', kept)
+        return expired
+
+
+@HOOKS.register_module()
+class ValidationRandomStateHook(Hook):
+    """Gives training its random state back after validation.
+
+    So the validation interval does not change what is trained, and a run resumed from a checkpoint that was
+    written before a validation continues as the first run did.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(self) -> None:
+        self.training_state: dict[str, Any] | None = None
+
+    def before_val(self, runner: Any) -> None:
+        """Keep the state."""
+        self.training_state = capture_random_state()
+
+    def after_val(self, runner: Any) -> None:
+        """Restore it."""
+        if self.training_state is not None:
+            restore_random_state(self.training_state)
+            self.training_state = None
+
+
+def training_random_state(hooks: Sequence[Hook]) -> dict[str, Any]:
+    """The state that training will go on with, also when asked during validation (best checkpoints)."""
+    for hook in hooks:
+        if isinstance(hook, ValidationRandomStateHook) and hook.training_state is not None:
+            return hook.training_state
+    return capture_random_state()

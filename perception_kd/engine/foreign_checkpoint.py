@@ -1,0 +1,131 @@
+"""Weights from checkpoints of other tools, without running code from the file.
+
+mmengine 0.10's own checkpoints pickle its ``HistoryBuffer`` with bound methods: reading them by an allow-list
+would need ``getattr`` on it, which opens the door to anything. Here a global that is not needed for
+tensors is never imported: harmless ones of known libraries become inert objects, others stop the load.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+# Containers, dtypes and the functions that make a tensor from a storage. None of them runs code of the file.
+_NEEDED = {
+    ('collections', 'OrderedDict'): OrderedDict,
+    ('collections', 'defaultdict'): lambda *args: {},
+    ('builtins', 'set'): set,
+    ('__builtin__', 'set'): set,
+    ('torch', 'Size'): torch.Size,
+    ('torch', 'device'): torch.device,
+    ('torch._utils', '_rebuild_tensor'): torch._utils._rebuild_tensor,
+    ('torch._utils', '_rebuild_tensor_v2'): torch._utils._rebuild_tensor_v2,
+    ('torch._utils', '_rebuild_parameter'): torch._utils._rebuild_parameter,
+}
+# What such a file names besides tensors: log buffers, numpy scalars, configs. Made inert, never imported.
+_INERT_PREFIXES = ('mmengine.', 'mmcv.', 'mmdet.', 'mmdet3d.', 'numpy', 'pathlib', 'argparse', 'datetime')
+_INERT_NAMES = {('builtins', 'getattr'), ('__builtin__', 'getattr'), ('_codecs', 'encode')}
+
+
+class Inert:
+    """Stands for an object of the file that is not read: takes any state, does nothing."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Inert:
+        return self
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+    def append(self, value: Any) -> None:
+        """Pickle fills list-like objects so."""
+
+    def extend(self, values: Any) -> None:
+        """Pickle fills list-like objects so."""
+
+
+class _CarefulUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in _NEEDED:
+            return _NEEDED[module, name]
+        if module == 'torch' and isinstance(getattr(torch, name, None), torch.dtype):
+            return getattr(torch, name)
+        if module in ('torch', 'torch.storage') and name.endswith('Storage'):
+            return getattr(torch.storage if module == 'torch.storage' else torch, name)
+        if module.startswith(_INERT_PREFIXES) or (module, name) in _INERT_NAMES:
+            return Inert
+        raise pickle.UnpicklingError(f'it asks for {module}.{name}')
+
+
+# The two names that torch.load uses of a pickle module.
+_careful_pickle = SimpleNamespace(
+    Unpickler=_CarefulUnpickler,
+    load=lambda file, **kwargs: _CarefulUnpickler(file, **kwargs).load(),
+    __name__='careful pickle',
+)
+
+
+def read_foreign(path: str | Path, map_location: Any = 'cpu') -> Any:
+    """Read a checkpoint of another tool: tensors and containers, everything else inert.
+
+    Raises:
+        ValueError: the file asks for code that is neither needed nor known to be harmless, or is damaged.
+    """
+    try:
+        return torch.load(path, map_location=map_location, pickle_module=_careful_pickle, weights_only=False)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f'checkpoint {path} is refused: {error}. Loading it could run code; if you made the file '
+            'yourself, load_weights(path, trust=True) reads it'
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f'checkpoint {path} is damaged or incomplete: {error}') from error
+
+
+def load_weights(
+    path: str | Path, *, trust: bool = False, map_location: Any = 'cpu', prefix: str = ''
+) -> dict[str, Tensor]:
+    """The state dict in a checkpoint of any tool.
+
+    Args:
+        path: Local file: a bare state dict, or a dict that holds one under ``state_dict`` or ``model``.
+        trust: Read it with full pickle, which can run code from the file.
+        map_location: As for ``torch.load``.
+        prefix: Keep only names that begin so, with the prefix cut off (``'student.'``).
+
+    Returns:
+        Names (a leading ``module.`` of a parallel wrapper cut off) to tensors.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: damaged, refused, or without weights.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f'checkpoint {path} does not exist')
+    if trust:
+        content = torch.load(path, map_location=map_location, weights_only=False)
+    else:
+        content = read_foreign(path, map_location)
+    for key in ('state_dict', 'model'):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+            break
+    named = content.items() if isinstance(content, dict) else ()
+    weights = {str(name).removeprefix('module.'): value for name, value in named if isinstance(value, Tensor)}
+    weights = {name[len(prefix) :]: value for name, value in weights.items() if name.startswith(prefix)}
+    if not weights:
+        wanted = f' whose names begin with {prefix!r}' if prefix else ''
+        raise ValueError(f'checkpoint {path} holds no weights{wanted}')
+    return weights

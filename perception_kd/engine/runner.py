@@ -1,0 +1,272 @@
+"""The Runner of all our trainings: mmengine's, with checkpoints that are plain data and resume exactly."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import mmengine
+import torch
+from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_process
+from mmengine.hooks import CheckpointHook, Hook
+from mmengine.model import is_model_wrapper
+from mmengine.optim.scheduler import ReduceOnPlateauParamScheduler
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+from mmengine.runner.checkpoint import _load_checkpoint, _load_checkpoint_to_model
+from torch.utils.data import DataLoader
+
+from perception_kd.engine.checkpoint_hook import (
+    SafeCheckpointHook,
+    ValidationRandomStateHook,
+    training_random_state,
+)
+from perception_kd.engine.foreign_checkpoint import Inert
+from perception_kd.engine.random_state import restore_random_state, seed_worker
+from perception_kd.engine.resumable import ResumableEpochLoop, ResumableIterLoop, ResumableSampler
+from perception_kd.engine.safe_checkpoint import (
+    find_newest_checkpoint,
+    read_checkpoint,
+    to_plain,
+    write_checkpoint,
+)
+
+
+@RUNNERS.register_module()
+class DistillRunner(Runner):
+    """A drop-in for ``mmengine.runner.Runner``; a config needs no change.
+
+    - Checkpoints are plain data (:mod:`perception_kd.engine.safe_checkpoint`), written atomically, and read
+      without running code from the file; mmengine's own checkpoints are read too.
+    - A resumed run continues bit for bit on the CPU: random states of every process, data order also from the
+      middle of an epoch, optimiser, schedulers, EMA, logged history. With loader workers this holds at the
+      ends of epochs; in the middle of one the order of the data continues, the workers' augmentation
+      draws differ. ``persistent_workers`` keep draws of their own, which nothing can resume.
+    - Validation does not change the random state of training.
+    """
+
+    _resuming = False
+    _random_state: dict[str, Any] | None = None  # of this process, from a checkpoint, until a loop takes it
+
+    # Data ---------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def build_dataloader(
+        dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
+    ) -> DataLoader:
+        """As in mmengine, with a sampler that can skip and workers seeded by :func:`seed_worker`."""
+        if isinstance(dataloader, dict):
+            dataloader = dict(dataloader)
+            if isinstance(dataloader.get('sampler'), dict):
+                dataloader['sampler'] = dict(type=ResumableSampler, inner=dataloader['sampler'])
+            if 'worker_init_fn' not in dataloader:
+                dataloader.pop('disable_subprocess_warning', None)
+                dataloader['worker_init_fn'] = dict(type=seed_worker, rank=get_rank())
+        return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+
+    def build_train_loop(self, loop: Any) -> Any:
+        """As in mmengine, with loops that begin where the checkpoint was written."""
+        if not isinstance(loop, dict) or 'type' in loop or 'by_epoch' not in loop:
+            return super().build_train_loop(loop)
+        settings = dict(loop)
+        kind = ResumableEpochLoop if settings.pop('by_epoch') else ResumableIterLoop
+        return kind(runner=self, dataloader=self._train_dataloader, **settings)
+
+    # Hooks --------------------------------------------------------------------------------------------------
+
+    def register_default_hooks(self, hooks: dict[str, Hook | dict] | None = None) -> None:
+        """As in mmengine; the checkpoint hook is the safe one, and validation leaves no trace."""
+        hooks = dict(hooks or {})
+        checkpoint = hooks.get('checkpoint', dict(type='CheckpointHook', interval=1))
+        if isinstance(checkpoint, dict) and checkpoint.get('type') in ('CheckpointHook', CheckpointHook):
+            hooks['checkpoint'] = dict(checkpoint, type=SafeCheckpointHook)
+        super().register_default_hooks(hooks)
+        self.register_hook(ValidationRandomStateHook())
+
+    # Saving -------------------------------------------------------------------------------------------------
+
+    def save_checkpoint(
+        self,
+        out_dir: str,
+        filename: str,
+        file_client_args: dict | None = None,
+        save_optimizer: bool = True,
+        save_param_scheduler: bool = True,
+        meta: dict | None = None,
+        by_epoch: bool = True,
+        backend_args: dict | None = None,
+    ) -> None:
+        """Write a checkpoint to a local path; every process of a job must call it.
+
+        Raises:
+            ValueError: ``out_dir`` is no local path.
+            TypeError: a state holds an object that is not plain data.
+        """
+        if '://' in str(out_dir):
+            raise ValueError(f'checkpoints are written to local folders only, not to {out_dir}')
+        random_states = all_gather_object(to_plain(training_random_state(self._hooks)))
+        if not is_main_process():
+            return
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        checkpoint: dict[str, Any] = {
+            'meta': self._meta(dict(meta or {}), by_epoch),
+            'state_dict': model.state_dict(),
+            'message_hub': self._message_hub_state(),
+            'random_states': random_states,
+            'sampler': {'seed': getattr(self.train_dataloader.sampler, 'seed', None)},
+        }
+        if save_optimizer:
+            checkpoint['optimizer'] = self.optim_wrapper.state_dict()
+        if save_param_scheduler and self.param_schedulers is not None:
+            checkpoint['param_schedulers'] = self._scheduler_states()
+        self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+        write_checkpoint(Path(out_dir) / filename, checkpoint)
+
+    def _meta(self, meta: dict[str, Any], by_epoch: bool) -> dict[str, Any]:
+        # The counters grow after the hooks that save: the value to resume from is one ahead.
+        meta.setdefault('epoch', self.epoch + int(by_epoch))
+        meta.setdefault('iter', self.iter + int(not by_epoch))
+        meta.update(
+            cfg=self.cfg.pretty_text,
+            seed=self.seed,
+            experiment_name=self.experiment_name,
+            time=time.strftime('%Y%m%d_%H%M%S'),
+            mmengine_version=mmengine.__version__,
+            torch_version=str(torch.__version__),
+        )
+        metainfo = getattr(self.train_dataloader.dataset, 'metainfo', None)
+        if metainfo is not None:
+            meta['dataset_meta'] = self._plain_entries(metainfo, 'dataset meta')
+        return meta
+
+    def _message_hub_state(self) -> dict[str, Any]:
+        state = self.message_hub.state_dict()
+        info = self._plain_entries(state['runtime_info'], 'message hub')
+        return {**state, 'runtime_info': info}
+
+    def _plain_entries(self, entries: dict[str, Any], what: str) -> dict[str, Any]:
+        """The entries that are plain data; others are left out with a warning: no run needs them."""
+        kept = {}
+        for key, value in entries.items():
+            try:
+                kept[key] = to_plain(value, key)
+            except TypeError as error:
+                self.logger.warning(f'{what}: left out of the checkpoint: {error}')
+        return kept
+
+    def _scheduler_states(self) -> Any:
+        schedulers = self.param_schedulers
+        if isinstance(schedulers, dict):
+            return {name: [one.state_dict() for one in many] for name, many in schedulers.items()}
+        return [one.state_dict() for one in schedulers]
+
+    # Loading ------------------------------------------------------------------------------------------------
+
+    def load_checkpoint(
+        self,
+        filename: str,
+        map_location: Any = 'cpu',
+        strict: bool = False,
+        revise_keys: list = [(r'^module.', '')],  # noqa: B006 (mmengine's signature)
+    ) -> dict[str, Any]:
+        """Load weights from a file, or from an address that mmengine knows (``https://``, ``open-mmlab://``)."""
+        if '://' in str(filename):
+            checkpoint = _load_checkpoint(filename, map_location=map_location)
+        else:
+            checkpoint = read_checkpoint(filename, map_location)
+        if self._resuming:
+            self._take_state(checkpoint, str(filename))
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        checkpoint = _load_checkpoint_to_model(model, checkpoint, strict, revise_keys=revise_keys)
+        self._has_loaded = True
+        self.logger.info(f'Load checkpoint from {filename}')
+        return checkpoint
+
+    def load_or_resume(self) -> None:
+        """As in mmengine; with ``resume`` and no path, a work directory that was moved is understood."""
+        if not self._has_loaded and self._resume and self._load_from is None:
+            newest = find_newest_checkpoint(self.work_dir)
+            if newest is None:
+                self.logger.info(f'no checkpoint in {self.work_dir} yet: training starts at the beginning')
+            else:
+                self.resume(str(newest))
+            self._has_loaded = newest is not None
+            return
+        super().load_or_resume()
+
+    def resume(
+        self,
+        filename: str,
+        resume_optimizer: bool = True,
+        resume_param_scheduler: bool = True,
+        map_location: Any = 'default',
+    ) -> None:
+        """Resume everything that a checkpoint holds."""
+        self._resuming = True
+        try:
+            super().resume(filename, resume_optimizer, resume_param_scheduler, map_location)
+        finally:
+            self._resuming = False
+        for scheduler in _flatten(self.param_schedulers):
+            _take_missed_step(scheduler)
+
+    def _take_state(self, checkpoint: dict[str, Any], filename: str) -> None:
+        """Keep what mmengine's ``resume`` does not know, and give it the rest in its own terms."""
+        if 'message_hub' not in checkpoint or 'epoch' not in checkpoint.get('meta', {}):
+            raise ValueError(f'{filename} holds weights only and cannot be resumed; use it as load_from')
+        hub = checkpoint['message_hub']
+        for part in ('log_scalars', 'runtime_info'):  # of mmengine's own files
+            hub[part] = {key: value for key, value in hub[part].items() if not isinstance(value, Inert)}
+        known = {*hub['log_scalars'], *hub['runtime_info']}
+        hub['resumed_keys'] = {key: value for key, value in hub['resumed_keys'].items() if key in known}
+        _release_ends(checkpoint, hub['runtime_info'])
+        states = checkpoint.get('random_states') or []
+        if len(states) == get_world_size():
+            self._random_state = states[get_rank()]
+        elif states:
+            self.logger.warning(
+                f'the random states of {len(states)} processes are not used: {get_world_size()} run now'
+            )
+        seed = checkpoint.get('sampler', {}).get('seed')
+        if seed is not None and isinstance(self.train_dataloader.sampler, ResumableSampler):
+            self.train_dataloader.sampler.seed = seed
+        metainfo = getattr(self.train_dataloader.dataset, 'metainfo', None)
+        plain = self._plain_entries(metainfo or {}, 'dataset meta')
+        if repr(plain) == repr(to_plain(checkpoint['meta'].get('dataset_meta', {}))):
+            checkpoint['meta']['dataset_meta'] = metainfo  # mmengine compares pickles; equal data can differ
+
+    def apply_random_state(self) -> None:
+        """Put the resumed random state in place, once; the loops call it before they draw data."""
+        state, self._random_state = self._random_state, None
+        if state is not None:
+            restore_random_state(state)
+
+
+def _release_ends(checkpoint: dict[str, Any], info: dict[str, Any]) -> None:
+    """Schedules that ran to the end of training take that end from the config of now.
+
+    Without this, a run resumed with more epochs keeps the learning rate of the old end for ever.
+    """
+    for state in _flatten(checkpoint.get('param_schedulers')):
+        if state.get('end') == info.get('max_epochs' if state.get('by_epoch') else 'max_iters'):
+            for name in ('end', 'T_max', 'total_iters', 'total_steps'):
+                state.pop(name, None)
+
+
+def _take_missed_step(scheduler: Any) -> None:
+    """A schedule does not take the step at its end; with a later end that step is due."""
+    step = scheduler._global_step
+    steps_by_metric = isinstance(scheduler, ReduceOnPlateauParamScheduler)
+    due = scheduler.begin <= step < scheduler.end and scheduler.last_step == step - scheduler.begin - 1
+    if due and not steps_by_metric:
+        scheduler._global_step -= 1
+        scheduler.step()
+
+
+def _flatten(schedulers: Any) -> list[Any]:
+    """The schedulers, or their states, of one optimiser (a list) or of several (a dict of lists)."""
+    if isinstance(schedulers, dict):
+        return [one for many in schedulers.values() for one in many]
+    return list(schedulers or [])
