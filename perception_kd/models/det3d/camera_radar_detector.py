@@ -41,7 +41,7 @@ class CameraRadarDetector(Base3DDetector):
                  view_transform: dict | None = None, radar_encoder: dict | None = None,
                  depth_loss: dict | None = None, data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
-        super().__init__(data_preprocessor=data_preprocessor or dict(type='CameraRadarPreprocessor'),
+        super().__init__(data_preprocessor=data_preprocessor or dict(type='perception_kd.CameraRadarPreprocessor'),
                          init_cfg=init_cfg)
         if view_transform is None and radar_encoder is None:
             raise ValueError('CameraRadarDetector needs view_transform, radar_encoder or both')

@@ -15,8 +15,9 @@ from perception_kd.registry import MODELS
 class CompactPillarFeatureNet(PillarFeatureNet):
     """PillarFeatureNet (Lang et al., CVPR 2019) without the padding of half-empty pillars.
 
-    mmdet3d runs every pillar at full length: the zeros cost time, enter the batch statistics and
-    take part in the maximum. Here only real points do. Weights have mmdet3d's names and shapes; one layer, maximum only.
+    mmdet3d runs every pillar at full length: the zeros cost time, enter the batch statistics and take part in
+    the maximum. Here only real points do. Weights have mmdet3d's names and shapes; one layer,
+    maximum only.
     """
 
     def __init__(self, **kwargs: object) -> None:

@@ -107,7 +107,10 @@ class CenterPointAdapter:
         for block, deblock in zip(model.pts_backbone.blocks, model.pts_neck.deblocks):
             grid = _rescaled(head_grid, _up_factor(deblock[0]))
             first = first or _rescaled(grid, 1 / _first(block, nn.Conv2d).stride[0])
-            specs.append(TapSpec(f'bev_{grid.tap_suffix}', 'bev', _width(block), 'backbone stage', grid=grid))
+            name = f'bev_{grid.tap_suffix}'
+            if any(spec.name == name for spec in specs):
+                name = f'{name}_{len(specs)}'  # two stages of one stride
+            specs.append(TapSpec(name, 'bev', _width(block), 'backbone stage', grid=grid))
         specs.insert(0, TapSpec('encoder_bev', 'bev', _first(model.pts_backbone, nn.Conv2d).in_channels,
                                 'dense map that the backbone reads', grid=first))
         specs.append(TapSpec('neck_bev', 'bev', sum(map(_width, model.pts_neck.deblocks)),

@@ -8,8 +8,9 @@ from perception_kd.models.layers import BEVPoolPattern, bev_pool, bev_pool_refer
 CELLS = 12
 
 
-def _case(seed=0, batch=2, cameras=2, bins=5, height=2, width=3, channels=4, cells=CELLS,
-          dtype=torch.float32):
+def _case(
+    seed=0, batch=2, cameras=2, bins=5, height=2, width=3, channels=4, cells=CELLS, dtype=torch.float32
+):
     generator = torch.Generator().manual_seed(seed)
     shape = (batch, cameras, bins, height, width)
     cell = torch.randint(0, cells, shape, generator=generator)
@@ -49,7 +50,8 @@ def test_gradcheck(reduction):
     cell, inside, depth, features = _case(3, 1, 2, 3, 2, 2, 2, dtype=torch.float64)
     pattern = BEVPoolPattern.build(cell, inside, CELLS)
     assert torch.autograd.gradcheck(
-        lambda d, f: bev_pool(d, f, pattern, reduction=reduction), (depth, features))
+        lambda d, f: bev_pool(d, f, pattern, reduction=reduction), (depth, features)
+    )
 
 
 def test_pattern_is_valid_csr_and_merges_bins_of_one_pixel():
@@ -58,8 +60,8 @@ def test_pattern_is_valid_csr_and_merges_bins_of_one_pixel():
     inside[0, 0, 3, 0, 1] = False
     pattern = BEVPoolPattern.build(cell, inside, 3)
     assert pattern.entries == 2 and pattern.count.tolist() == [7, 0, 0]
-    depth = torch.arange(8.).view(1, 4, 1, 2)
-    features = torch.tensor([[1., 10.]]).view(1, 1, 1, 2)
+    depth = torch.arange(8.0).view(1, 4, 1, 2)
+    features = torch.tensor([[1.0, 10.0]]).view(1, 1, 1, 2)
     pooled = bev_pool(depth, features, pattern, reduction='sum')
     assert pooled[:, 0].tolist() == [0 + 2 + 4 + 6 + 10 * (1 + 3 + 5), 0, 0]
     cell, inside, depth, _ = _case(5, bins=9)

@@ -1,0 +1,128 @@
+"""Targets and losses against mmdet3d's own head; suppression against hand-made cases."""
+
+import perception_kd.models  # noqa: F401  # isort: skip
+import pytest
+import torch
+from mmdet3d.models.dense_heads import CenterHead
+from mmdet3d.structures import LiDARInstance3DBoxes
+from mmengine.structures import InstanceData
+
+from perception_kd.models.det3d.center_head import class_circle_nms, keep_peaks
+from tests.models.det3d.worlds import NORM, build
+
+PLACE = [0.0, -12.8, -5.0, 25.6, 6.4, 3.0]
+TASKS = [['car', 'truck'], ['pedestrian']]
+
+
+def _head(**changes):
+    return build(
+        dict(
+            dict(
+                type='BEVCenterHead',
+                point_cloud_range=PLACE,
+                cell=0.8,
+                in_channels=6,
+                tasks=TASKS,
+                shared_channels=8,
+                head_channels=8,
+                norm_cfg=NORM,
+            ),
+            **changes,
+        )
+    )
+
+
+def _truth(seed, count=12):
+    g = torch.Generator().manual_seed(seed)
+    boxes = torch.cat(
+        [
+            torch.rand(count, 2, generator=g) * 30 - torch.tensor([2.0, 15.0]),  # some out of range
+            torch.rand(count, 1, generator=g),
+            torch.rand(count, 3, generator=g) * 6 + 0.3,
+            torch.randn(count, 3, generator=g),
+        ],
+        1,
+    )
+    if count:
+        boxes[-1, 3] = 0.0  # no size: left out
+    return InstanceData(
+        bboxes_3d=LiDARInstance3DBoxes(boxes, box_dim=9), labels_3d=torch.randint(0, 3, (count,), generator=g)
+    )
+
+
+@pytest.mark.parametrize('count', [12, 0, 1])
+def test_targets_equal_mmdet3d(count):
+    head = _head(max_objs=20)
+    for seed in range(3):
+        truth = _truth(seed, count)
+        ours, theirs = head.get_targets_single(truth), CenterHead.get_targets_single(head, truth)
+        for mine, wanted in zip(ours, theirs):
+            for task_mine, task_wanted in zip(mine, wanted):
+                torch.testing.assert_close(task_mine, task_wanted, atol=1e-5, rtol=1e-5)
+        assert count < 12 or ours[3][0].sum() > 0
+
+
+def test_losses_equal_mmdet3d_and_outputs_stay_logits():
+    head = _head()
+    outputs = head([torch.randn(2, 6, 24, 32)])
+    before = outputs[0][0]['heatmap'].clone()
+    truth = [_truth(0), _truth(1)]
+    losses = head.loss_by_feat(outputs, truth)
+    torch.testing.assert_close(outputs[0][0]['heatmap'], before)
+    for name, value in CenterHead.loss_by_feat(head, outputs, truth).items():
+        torch.testing.assert_close(losses[name], value)
+
+
+def test_starts_at_a_probability_of_a_tenth():
+    for prepare in (lambda head: None, lambda head: head.init_weights()):
+        head = _head()
+        prepare(head)
+        heat = head([torch.randn(2, 6, 24, 32)])[0][0]['heatmap'].sigmoid()
+        assert 0.08 < heat.mean() < 0.12 and heat.std() < 0.05
+
+
+def test_predicts_the_boxes_that_the_maps_hold():
+    head = _head(score_threshold=0.3)
+    truth = _truth(0)
+    heat, boxes, index, mask = head.get_targets_single(truth)
+    outputs = []
+    for task in range(2):
+        maps = torch.zeros(10, 24 * 32)
+        maps[:, index[task][mask[task].bool()]] = boxes[task][mask[task].bool()].T
+        parts = maps.view(1, 10, 24, 32).split([2, 1, 3, 2, 2], dim=1)
+        logits = torch.logit(heat[task].clamp(1e-4, 1 - 1e-4))[None]
+        outputs.append([dict(zip(('reg', 'height', 'dim', 'rot', 'vel'), parts), heatmap=logits)])
+    found = head.predict_by_feat(outputs, [dict(box_type_3d=LiDARInstance3DBoxes)])[0]
+    strong = found.scores_3d > 0.99
+    kept = sum(int(part.sum()) for part in mask)
+    assert strong.sum() >= kept - 2  # boxes close to another of their class are suppressed
+    wanted = truth.bboxes_3d.tensor
+    for box, label in zip(found.bboxes_3d.tensor[strong], found.labels_3d[strong]):
+        distance = (wanted[truth.labels_3d == label][:, :3] - box[:3]).norm(dim=1)
+        nearest = wanted[truth.labels_3d == label][distance.argmin()]
+        torch.testing.assert_close(box[:6], nearest[:6], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(box[6].sin(), nearest[6].sin(), atol=1e-4, rtol=0)
+        torch.testing.assert_close(box[7:], nearest[7:], atol=1e-4, rtol=0)
+
+
+def test_nothing_above_the_threshold_gives_empty_results():
+    head = _head(score_threshold=0.99).eval()
+    found = head.predict_by_feat(head([torch.zeros(1, 6, 24, 32)]), [dict(box_type_3d=LiDARInstance3DBoxes)])[
+        0
+    ]
+    assert found.bboxes_3d.tensor.shape == (0, 9) and len(found.scores_3d) == len(found.labels_3d) == 0
+
+
+def test_suppression_knows_class_and_radius():
+    xy = torch.tensor([[0.0, 0], [0.5, 0], [1.5, 0], [0.1, 0], [0.4, 0]])
+    scores = torch.tensor([0.5, 0.9, 0.4, 0.8, 0.3])
+    labels = torch.tensor([0, 0, 0, 1, 1])
+    kept = class_circle_nms(xy, scores, labels, torch.tensor([0.9, 0.2]))
+    assert kept.tolist() == [1, 3, 2, 4]
+    assert class_circle_nms(xy[:0], scores[:0], labels[:0], torch.tensor([1.0])).shape == (0,)
+
+
+def test_peaks():
+    heat = torch.tensor([[0.1, 0.3, 0.2], [0.2, 0.1, 0.6], [0.0, 0.5, 0.4]])[None, None]
+    assert keep_peaks(heat, 3).flatten().tolist() == pytest.approx([0, 0, 0, 0, 0, 0.6, 0, 0, 0])
+    assert keep_peaks(heat, 1) is heat

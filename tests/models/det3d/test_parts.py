@@ -1,0 +1,182 @@
+"""Fuser gates, intensity maps, radar maps, depth loss, view transform."""
+
+import pytest
+import torch
+
+from perception_kd.models.det3d.depth_net import DepthLoss
+from perception_kd.models.layers import DepthBins
+from tests.models.det3d.worlds import NORM, RANGE, build, camera, collate, sample, student_cfg
+
+
+def _fuser(**changes):
+    return build(
+        dict(
+            dict(
+                type='IntensityGuidedFuser',
+                in_channels=dict(camera=6, radar=4),
+                extras=dict(camera=1, radar=2),
+                out_channels=5,
+                norm_cfg=NORM,
+            ),
+            **changes,
+        )
+    ).eval()
+
+
+def _maps():
+    g = torch.Generator().manual_seed(0)
+    return (
+        dict(camera=torch.randn(2, 6, 4, 4, generator=g), radar=torch.randn(2, 4, 4, 4, generator=g)),
+        dict(camera=torch.rand(2, 1, 4, 4, generator=g), radar=torch.rand(2, 2, 4, 4, generator=g)),
+    )
+
+
+def test_a_gate_has_an_effect_after_the_normalisation_and_none_before_it():
+    fuser, (features, physical) = _fuser(), _maps()
+    plain = fuser(features, physical)
+    gate = torch.rand(2, 1, 4, 4) + 0.5
+    normalised = fuser.norms['radar'](features['radar'])
+    torch.testing.assert_close(
+        fuser.norms['radar'](features['radar'] * gate), normalised, atol=2e-3, rtol=1e-2
+    )
+    closed = _fuser()
+    closed.load_state_dict(fuser.state_dict())
+    torch.nn.init.constant_(closed.gates['radar'].net[-1].bias, -20.0)
+    assert not torch.allclose(closed(features, physical), plain, atol=1e-2)
+    torch.testing.assert_close(
+        closed.gated('radar', features['radar'], physical['radar']),
+        torch.zeros_like(features['radar']),
+        atol=1e-4,
+        rtol=0,
+    )
+
+
+def test_learned_gate_starts_nearly_open_and_learns():
+    fuser, (features, physical) = _fuser(), _maps()
+    assert fuser.gates['camera'](features['camera'], physical['camera']).mean() > 0.75
+    fuser(features, physical).square().sum().backward()
+    assert fuser.gates['camera'].net[-1].weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize('kind', ['physical', 'both'])
+def test_physical_maps_dim_what_they_do_not_know(kind):
+    fuser, (features, physical) = _fuser(intensity=dict(kind=kind, floor=0.2)), _maps()
+    physical['radar'][0, :, 0, 0] = 0.0
+    physical['radar'][0, :, 1, 1] = 1.0
+    gate = fuser.gates['radar'](features['radar'], physical['radar'])
+    assert gate[0, 0, 0, 0] <= 0.2 < gate[0, 0, 1, 1] and gate.max() <= 1
+    if kind == 'physical':
+        assert gate[0, 0, 0, 0] == pytest.approx(0.2) and gate[0, 0, 1, 1] == 1
+        assert not list(fuser.gates.parameters())
+
+
+def test_fuser_modes_and_bad_names():
+    features, physical = _maps()
+    assert _fuser(mode='conv', convs=2)(features, physical).shape == (2, 5, 4, 4)
+    with pytest.raises(ValueError, match="'gated_conv' or 'conv'"):
+        _fuser(mode='sum')
+    with pytest.raises(ValueError, match="'learned', 'physical' or 'both'"):
+        _fuser(intensity=dict(kind='guessed'))
+
+
+def test_radar_maps_lie_where_the_points_are():
+    encoder = build(
+        dict(type='RadarPillarEncoder', point_cloud_range=RANGE, cell=1.6, out_channels=8, norm_cfg=NORM)
+    ).eval()
+    #                      x    y     z  rcs   vx vy dt
+    cloud = torch.tensor(
+        [
+            [-12.0, 12.0, 0, 15.0, 0, 0, 0],
+            [-12.0, 12.2, 0, 40.0, 3, 0, 0.1],
+            [0.1, 0.1, 99.0, 1.0, 0, 0, 0],
+            [50.0, 0, 0, 1.0, 0, 0, 0],
+        ]
+    )
+    maps = encoder([cloud[:0], cloud])
+    assert maps.bev.shape == (2, 8, 16, 16)
+    assert torch.nonzero(maps.occupancy).tolist() == [[1, 0, 8, 8], [1, 0, 15, 0]]
+    assert maps.intensity[1, 0, 15, 0] == 1.0 and maps.intensity[1, 0, 8, 8] == pytest.approx(11 / 50)
+    assert maps.intensity.count_nonzero() == 2
+    shuffled = encoder([cloud[:0], cloud[[2, 0, 3, 1]]])
+    torch.testing.assert_close(shuffled.bev, maps.bev)
+
+
+@pytest.mark.parametrize('kind', ['bce', 'ce'])
+def test_depth_loss_equals_torch_and_is_least_at_the_truth(kind):
+    bins = DepthBins(1.0, 5.0, 1.0)
+    target = torch.tensor([[[1.5, 0.0], [4.2, 9.0]]])
+    logits = torch.randn(1, 4, 2, 2, requires_grad=True)
+    loss = DepthLoss(kind=kind, loss_weight=2.0)(logits, target, bins)
+    p = logits.softmax(1)
+    chosen, label = torch.stack([p[0, :, 0, 0], p[0, :, 1, 0]]), torch.tensor([0, 3])
+    if kind == 'ce':
+        expected = -chosen[[0, 1], label].log().mean() * 2
+    else:
+        one_hot = torch.nn.functional.one_hot(label, 4).float()
+        expected = torch.nn.functional.binary_cross_entropy(chosen, one_hot, reduction='sum') / 2 * 2
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert torch.isfinite(logits.grad).all() and not logits.grad[0, :, 0, 1].any()
+    perfect = torch.full((1, 4, 2, 2), -20.0)
+    perfect[0, 0, 0, 0] = perfect[0, 3, 1, 0] = 20.0
+    assert DepthLoss(kind=kind)(perfect, target, bins) < 1e-4
+
+
+def test_depth_loss_without_depth_and_with_extreme_logits():
+    bins = DepthBins(1.0, 5.0, 1.0)
+    logits = torch.randn(1, 4, 2, 2, requires_grad=True)
+    loss = DepthLoss()(logits, torch.zeros(1, 1, 2, 2), bins)
+    loss.backward()
+    assert loss == 0 and not logits.grad.any()
+    sure_and_wrong = torch.zeros(1, 4, 2, 2)
+    sure_and_wrong[:, 1] = 80.0
+    sure_and_wrong.requires_grad_()
+    loss = DepthLoss()(sure_and_wrong, torch.full((1, 1, 2, 2), 4.5), bins)
+    loss.backward()
+    assert torch.isfinite(loss) and torch.isfinite(sure_and_wrong.grad).all()
+    with pytest.raises(ValueError, match="'bce' or 'ce'"):
+        DepthLoss(kind='l1')
+
+
+def _view(**changes):
+    cfg = {**student_cfg()['view_transform'], **changes}
+    return build(dict(cfg, point_cloud_range=RANGE, cell=1.6)).eval()
+
+
+def _inputs(**changes):
+    model = build(student_cfg())
+    return {**model.data_preprocessor(collate(sample(cameras=1)), False)['inputs'], **changes}
+
+
+def test_camera_sees_its_own_side_and_the_augmentation_turns_it():
+    view, feature = _view(), torch.randn(1, 16, 8, 12)
+    forward = view(feature, _inputs(cam2lidar=camera(0.0)[None, None]))
+    assert not forward.bev[:, :, :8].any() and forward.bev[:, :, 9:].any()  # +y is the upper half
+    assert (forward.confidence >= 0).all() and (forward.confidence <= 1).all()
+    assert torch.equal(forward.confidence != 0, forward.bev.abs().sum(1, keepdim=True) != 0)
+    flip = torch.diag(torch.tensor([1.0, -1, 1, 1]))[None]
+    flipped = view(feature, _inputs(cam2lidar=camera(0.0)[None, None], lidar_aug_matrix=flip))
+    torch.testing.assert_close(flipped.bev, forward.bev.flip(2), atol=1e-5, rtol=1e-4)
+
+
+def test_pattern_is_kept_while_the_matrices_stay():
+    view, inputs = _view(), _inputs()
+    pattern = view.pattern(inputs, (8, 12))
+    assert (
+        view.pattern({k: v.clone() if torch.is_tensor(v) else v for k, v in inputs.items()}, (8, 12))
+        is pattern
+    )
+    moved = dict(inputs, lidar_aug_matrix=inputs['lidar_aug_matrix'] * 1.01)
+    assert view.pattern(moved, (8, 12)) is not pattern
+
+
+@pytest.mark.parametrize('fault', ['nan', 'away'])
+def test_nothing_in_view_gives_zeros_and_finite_gradients(fault):
+    inputs = _inputs()
+    matrix = inputs['cam2lidar'].clone()
+    matrix[..., 0, 3] = float('nan') if fault == 'nan' else 1000.0
+    view = _view()
+    lifted = view(torch.randn(1, 16, 8, 12), dict(inputs, cam2lidar=matrix))
+    lifted.bev.sum().backward()
+    assert not lifted.bev.any() and not lifted.confidence.any()
+    assert all(torch.isfinite(w.grad).all() for w in view.parameters() if w.grad is not None)
