@@ -44,7 +44,7 @@ def dry_run(cfg: Config) -> None:
     print_shapes('taps', recorder.collect())
     print('losses')
     for name, value in log.items():
-        print(f'  {name:40s} {float(value):.4f}')
+        print(f'  {name:40s} {float(value.detach()):.4f}')
     print(f'peak memory {before / 2**20:.0f} MB before the step, {peak_memory() / 2**20:.0f} MB after')
 
 

@@ -2,6 +2,7 @@
 
 default_scope = 'perception_kd'
 max_epochs = 20
+warmup_epochs = 1
 learning_rate = 1e-3
 val_interval = '${max_epochs}'
 
@@ -13,8 +14,10 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr='${learning_rate}', weight_decay=0.01),
     clip_grad=dict(max_norm=10.0))
 param_scheduler = [
-    dict(type='OneCycleLR', eta_max='${learning_rate}', total_steps='${max_epochs}', pct_start=0.3,
-         by_epoch=True, convert_to_iter_based=True)]
+    dict(type='LinearLR', start_factor=0.1, begin=0, end='${warmup_epochs}', by_epoch=True,
+         convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', eta_min=0, begin='${warmup_epochs}', end='${max_epochs}', by_epoch=True,
+         convert_to_iter_based=True)]
 
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
