@@ -75,7 +75,7 @@ def boxes_to_rows(*, token: str, boxes: np.ndarray, scores: np.ndarray, labels: 
     if boxes.shape[1] >= 9:
         flat[:, :2] = boxes[:, 7:9]
     velocities = flat @ rotation.T
-    turns = Rotation.from_matrix(rotation) * Rotation.from_euler('z', boxes[:, 6])
+    turns = Rotation.from_matrix(rotation) * Rotation.from_euler('z', boxes[:, 6:7])
     quaternions = turns.as_quat()[:, [3, 0, 1, 2]]
     speeds = np.linalg.norm(velocities[:, :2], axis=1)
     return [

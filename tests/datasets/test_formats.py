@@ -22,7 +22,8 @@ def random_sweep(count: int, seed: int = 0) -> np.ndarray:
     """(18, N) with every field different from 0 and within its type."""
     rng = np.random.default_rng(seed)
     table = rng.uniform(-90, 90, (18, count))
-    limits = {'dyn_prop': 8, 'id': 30000, 'is_quality_valid': 2, 'ambig_state': 5, 'invalid_state': 18, 'pdh0': 8}
+    limits = {'dyn_prop': 8, 'id': 30000, 'is_quality_valid': 2, 'ambig_state': 5, 'invalid_state': 18,
+              'pdh0': 8}
     for row, name in enumerate(RADAR_FIELDS):
         if RADAR_DTYPE[name].kind == 'i':
             table[row] = rng.integers(0, limits.get(name, 20), count)
