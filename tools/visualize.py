@@ -2,9 +2,11 @@
 """Draw samples as PNG pictures; no display is needed.
 
 examples:
-  python tools/visualize.py scene --infos data/nuscenes/nuscenes_infos_val.pkl --root data/nuscenes --sample 12 --out scene.png
-  python tools/visualize.py scene --infos INFOS --root DIR --results results_nusc.json --score 0.4 --radar velocity --out scene.png
-  python tools/visualize.py compare --infos INFOS --root DIR --sample 4 --teacher T.json --student S.json --student-kd K.json --out compare.png
+  python tools/visualize.py scene --infos INFOS.pkl --root DIR --sample 12 --out scene.png
+  python tools/visualize.py scene --infos INFOS.pkl --root DIR --results results_nusc.json \\
+      --score 0.4 --radar velocity --range 40 --out scene.png
+  python tools/visualize.py compare --infos INFOS.pkl --root DIR --sample 4 --teacher T.json \\
+      --student S.json --student-kd K.json --out compare.png
 """
 
 import argparse
@@ -14,36 +16,65 @@ from perception_kd.cli import run_tool
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest='command', required=True, metavar='{scene,compare}')
-    scene = commands.add_parser('scene', help='cameras and bird\'s-eye view of one sample')
-    scene.add_argument('--results', type=Path, metavar='JSON', help='predictions in nuScenes\' submission format')
+    scene = commands.add_parser('scene', help="cameras and bird's-eye view of one sample")
+    scene.add_argument(
+        '--results', type=Path, metavar='JSON', help="predictions in nuScenes' submission format"
+    )
     compare = commands.add_parser('compare', help='truth, teacher and students side by side')
     compare.add_argument('--teacher', type=Path, metavar='JSON', help='results of the teacher')
     compare.add_argument('--student', type=Path, metavar='JSON', help='results of the student')
-    compare.add_argument('--student-kd', type=Path, metavar='JSON', help='results of the student with distillation')
-    compare.add_argument('--cameras', choices=['front', 'all', 'none'], default='front',
-                         help='front: in every column; all: with the last model\'s boxes (default: front)')
+    compare.add_argument(
+        '--student-kd', type=Path, metavar='JSON', help='results of the student with distillation'
+    )
+    compare.add_argument(
+        '--cameras',
+        choices=['front', 'all', 'none'],
+        default='front',
+        help="front: in every column; all: with the last model's boxes (default: front)",
+    )
     for command in (scene, compare):
         add_common(command)
     return parser.parse_args()
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--infos', type=Path, required=True, metavar='PKL', help='info file of tools/create_data.py')
+    parser.add_argument(
+        '--infos', type=Path, required=True, metavar='PKL', help='info file of tools/create_data.py'
+    )
     parser.add_argument('--root', type=Path, required=True, metavar='DIR', help='data root')
-    parser.add_argument('--sample', default='0', metavar='TOKEN|INDEX', help='which sample (default: the first)')
+    parser.add_argument(
+        '--sample', default='0', metavar='TOKEN|INDEX', help='which sample (default: the first)'
+    )
     parser.add_argument('--out', type=Path, required=True, metavar='PNG', help='picture to write')
     parser.add_argument('--score', type=float, default=0.3, help='leave out predictions below (default: 0.3)')
     parser.add_argument('--classes', nargs='+', metavar='NAME', help='show these classes only')
-    parser.add_argument('--range', type=float, nargs='+', metavar='M',
-                        help='metres shown all round, or three numbers: ahead, behind, side (default: fits the boxes)')
-    parser.add_argument('--lidar', choices=['height', 'intensity'], default='height', help='colour of LiDAR points')
+    parser.add_argument(
+        '--range',
+        type=float,
+        nargs='+',
+        metavar='M',
+        help='metres shown all round, or three numbers: ahead, behind, side (default: fits the boxes)',
+    )
+    parser.add_argument(
+        '--lidar', choices=['height', 'intensity'], default='height', help='colour of LiDAR points'
+    )
     parser.add_argument('--no-lidar', action='store_true', help='leave LiDAR points out')
-    parser.add_argument('--radar', choices=['depth', 'velocity', 'none'], default='depth',
-                        help='colour of radar returns (default: depth)')
-    parser.add_argument('--palette', choices=['nuscenes', 'safe'], default='nuscenes',
-                        help='nuScenes\' class colours, or a set that colour-blind readers can tell apart')
+    parser.add_argument(
+        '--radar',
+        choices=['depth', 'velocity', 'none'],
+        default='depth',
+        help='colour of radar returns (default: depth)',
+    )
+    parser.add_argument(
+        '--palette',
+        choices=['nuscenes', 'safe'],
+        default='nuscenes',
+        help="nuScenes' class colours, or a set that colour-blind readers can tell apart",
+    )
     parser.add_argument('--dpi', type=float, default=100, help='100 gives 1800 pixels across (default: 100)')
     parser.add_argument('--max-width', type=int, metavar='PX', help='make no picture wider than this')
 
@@ -54,13 +85,23 @@ def main() -> int:
     from perception_kd.visualization.run import save_compare, save_scene
 
     chosen = {'classes': tuple(args.classes)} if args.classes else {}
-    options = PictureOptions(score=args.score, view=view_of_range(args.range), radar=args.radar, palette=args.palette,
-                             lidar='none' if args.no_lidar else args.lidar, **chosen)
+    options = PictureOptions(
+        score=args.score,
+        view=view_of_range(args.range),
+        radar=args.radar,
+        palette=args.palette,
+        lidar='none' if args.no_lidar else args.lidar,
+        **chosen,
+    )
     common = {name: getattr(args, name) for name in ('infos', 'root', 'sample', 'out', 'dpi', 'max_width')}
     if args.command == 'scene':
         size = save_scene(results=args.results, options=options, **common)
     else:
-        models = {'Teacher': args.teacher, 'Student': args.student, 'Student with distillation': args.student_kd}
+        models = {
+            'Teacher': args.teacher,
+            'Student': args.student,
+            'Student with distillation': args.student_kd,
+        }
         models = {title: path for title, path in models.items() if path}
         size = save_compare(models=models, cameras=args.cameras, options=options, **common)
     print(f'{args.out} ({size[0]} x {size[1]})')

@@ -7,5 +7,15 @@ from perception_kd.visualization.options import PictureOptions
 from perception_kd.visualization.scene import draw_scene
 from perception_kd.visualization.sources import InfoFile, ResultFile
 
-__all__ = ['Boxes', 'Camera', 'Frame', 'InfoFile', 'PictureOptions', 'RadarPoints', 'ResultFile', 'draw_compare',
-           'draw_scene', 'read_frame']
+__all__ = [
+    'Boxes',
+    'Camera',
+    'Frame',
+    'InfoFile',
+    'PictureOptions',
+    'RadarPoints',
+    'ResultFile',
+    'draw_compare',
+    'draw_scene',
+    'read_frame',
+]

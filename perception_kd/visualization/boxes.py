@@ -39,7 +39,14 @@ class Boxes:
             object.__setattr__(self, 'scores', np.ones(count))
         if self.measured is None:
             object.__setattr__(self, 'measured', np.ones(count, bool))
-        lengths = {len(self.centres), len(self.sizes), len(self.yaws), len(self.scores), len(self.measured), count}
+        lengths = {
+            len(self.centres),
+            len(self.sizes),
+            len(self.yaws),
+            len(self.scores),
+            len(self.measured),
+            count,
+        }
         if len(lengths) != 1:
             raise ValueError(f'Boxes: columns of different lengths {sorted(lengths)}')
 
@@ -59,8 +66,14 @@ class Boxes:
     def take(self, which: NDArray[Any] | Sequence[int]) -> Boxes:
         """The boxes of a mask or of indices, in that order."""
         index = np.arange(len(self))[np.asarray(which)] if len(which) else np.zeros(0, int)
-        return Boxes(self.centres[index], self.sizes[index], self.yaws[index],
-                     tuple(self.names[i] for i in index), self.scores[index], self.measured[index])
+        return Boxes(
+            self.centres[index],
+            self.sizes[index],
+            self.yaws[index],
+            tuple(self.names[i] for i in index),
+            self.scores[index],
+            self.measured[index],
+        )
 
     def of_classes(self, classes: Sequence[str]) -> Boxes:
         """Only boxes of the classes named."""
@@ -77,8 +90,13 @@ def boxes_of_instances(instances: Sequence[Mapping[str, Any]], classes: Sequence
     known = [item for item in instances if 0 <= item['bbox_label_3d'] < len(classes)]
     rows = np.array([item['bbox_3d'][:7] for item in known], np.float64).reshape(-1, 7)
     points = [item.get('num_lidar_pts', 1) + max(item.get('num_radar_pts', 0), 0) for item in known]
-    return Boxes(rows[:, :3], rows[:, 3:6], rows[:, 6], tuple(classes[item['bbox_label_3d']] for item in known),
-                 measured=np.array(points, int) > 0)
+    return Boxes(
+        rows[:, :3],
+        rows[:, 3:6],
+        rows[:, 6],
+        tuple(classes[item['bbox_label_3d']] for item in known),
+        measured=np.array(points, int) > 0,
+    )
 
 
 def boxes_of_results(rows: Sequence[Mapping[str, Any]], lidar2global: NDArray[np.float64]) -> Boxes:

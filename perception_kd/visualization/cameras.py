@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from numpy.typing import NDArray
 
+from perception_kd.visualization.bev import crowding
 from perception_kd.visualization.boxes import Boxes
 from perception_kd.visualization.frame import Camera, RadarPoints
 from perception_kd.visualization.geometry import edge_lines, heading_lines, project_lines, project_points
@@ -39,19 +40,40 @@ class CameraPanel:
 
     def title(self, text: str, size: float = 8.5) -> None:
         """A small label in the top left corner."""
-        self.axes.annotate(text, (0, 1), (6, -6), xycoords='axes fraction', textcoords='offset points',
-                           fontsize=size, color='white', ha='left', va='top', zorder=9, family='DejaVu Sans',
-                           bbox={'boxstyle': 'square,pad=0.25', 'facecolor': (*INK, 0.72), 'edgecolor': 'none'})
+        self.axes.annotate(
+            text,
+            (0, 1),
+            (6, -6),
+            xycoords='axes fraction',
+            textcoords='offset points',
+            fontsize=size,
+            color='white',
+            ha='left',
+            va='top',
+            zorder=9,
+            family='DejaVu Sans',
+            bbox={'boxstyle': 'square,pad=0.25', 'facecolor': (*INK, 0.72), 'edgecolor': 'none'},
+        )
 
-    def boxes(self, boxes: Boxes, colours: list[Colour], *, width: float = 1.2, style: str = '-',
-              zorder: float = 5, name: str = 'boxes') -> int:
+    def boxes(
+        self,
+        boxes: Boxes,
+        colours: list[Colour],
+        *,
+        width: float = 1.2,
+        style: str = '-',
+        zorder: float = 5,
+        name: str = 'boxes',
+    ) -> int:
         """All edges of each box, the front face tinted, far boxes first. Returns how many boxes are seen."""
         if not len(boxes):
             return 0
         distance = boxes.centres @ self.camera.lidar2cam[2, :3]
         order = np.argsort(-distance, kind='stable')
         corners = boxes.take(order).corners
-        lines, seen = self._project(np.concatenate([edge_lines(corners), heading_lines(corners)[:, None]], axis=1))
+        lines, seen = self._project(
+            np.concatenate([edge_lines(corners), heading_lines(corners)[:, None]], axis=1)
+        )
         for index in np.flatnonzero(seen.any(axis=1)):
             self._draw(lines[index][seen[index]], colours[order[index]], width, style, zorder, name)
             self._tint_front(corners[index], colours[order[index]], zorder)
@@ -60,30 +82,65 @@ class CameraPanel:
     def _project(self, lines: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         return project_lines(lines, self.camera.lidar2cam, self.camera.cam2img, self.size)
 
-    def _draw(self, lines: NDArray[np.float64], colour: Colour, width: float, style: str, zorder: float,
-              name: str) -> None:
-        drawn = LineCollection(lines, colors=[colour], linewidths=width, linestyles=style, zorder=zorder, gid=name,
-                               capstyle='round')
+    def _draw(
+        self, lines: NDArray[np.float64], colour: Colour, width: float, style: str, zorder: float, name: str
+    ) -> None:
+        drawn = LineCollection(
+            lines,
+            colors=[colour],
+            linewidths=width,
+            linestyles=style,
+            zorder=zorder,
+            gid=name,
+            capstyle='round',
+        )
         if style == '-':
-            drawn.set_path_effects([
-                patheffects.Stroke(linewidth=width + 1.3, foreground=halo_of(colour), alpha=0.45), patheffects.Normal(),
-            ])
+            drawn.set_path_effects(
+                [
+                    patheffects.Stroke(linewidth=width + 1.3, foreground=halo_of(colour), alpha=0.45),
+                    patheffects.Normal(),
+                ]
+            )
         self.axes.add_collection(drawn, autolim=False)
 
     def _tint_front(self, corners: NDArray[np.float64], colour: Colour, zorder: float) -> None:
-        """Fill the front face where all of it lies before the camera; a face cut by the image plane stays open."""
+        """Fill the front face; one that the image plane cuts stays open."""
         pixels, depth, _ = project_points(corners[:4], self.camera.lidar2cam, self.camera.cam2img, self.size)
         if (depth > 0.5).all():
-            self.axes.add_collection(PolyCollection([pixels], facecolors=[(*colour, 0.22)], edgecolors='none',
-                                                    zorder=zorder - 0.1), autolim=False)
+            self.axes.add_collection(
+                PolyCollection(
+                    [pixels], facecolors=[(*colour, 0.22)], edgecolors='none', zorder=zorder - 0.1
+                ),
+                autolim=False,
+            )
 
-    def radar(self, radar: RadarPoints, *, values: NDArray[np.float64], cmap: str, limits: tuple[float, float],
-              size: float = 16) -> int:
+    def radar(
+        self,
+        radar: RadarPoints,
+        *,
+        values: NDArray[np.float64],
+        cmap: str,
+        limits: tuple[float, float],
+        size: float = 16,
+    ) -> int:
         """Radar returns coloured by ``values`` (M,), far ones first. Returns how many are in the picture."""
-        pixels, depth, shown = project_points(radar.positions, self.camera.lidar2cam, self.camera.cam2img, self.size)
+        pixels, depth, shown = project_points(
+            radar.positions, self.camera.lidar2cam, self.camera.cam2img, self.size
+        )
         order = np.flatnonzero(shown)[np.argsort(-depth[shown], kind='stable')]
-        self.axes.scatter(pixels[order, 0], pixels[order, 1], c=values[order], cmap=cmap, vmin=limits[0],
-                          vmax=limits[1], s=size, linewidths=0.6, edgecolors=['white'], zorder=4, gid='radar')
+        self.axes.scatter(
+            pixels[order, 0],
+            pixels[order, 1],
+            c=values[order],
+            cmap=cmap,
+            vmin=limits[0],
+            vmax=limits[1],
+            s=size * crowding(len(radar)),
+            linewidths=0.6 * crowding(len(radar)),
+            edgecolors=['white'],
+            zorder=4,
+            gid='radar',
+        )
         return len(order)
 
 

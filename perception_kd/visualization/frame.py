@@ -47,7 +47,11 @@ class Camera:
         """
         if not self.path.is_file():
             raise FileNotFoundError(f'{self.path}: no such image of {self.name}; check the data root')
-        image = cv2.imdecode(np.fromfile(self.path, np.uint8), cv2.IMREAD_COLOR) if self.path.stat().st_size else None
+        image = (
+            cv2.imdecode(np.fromfile(self.path, np.uint8), cv2.IMREAD_COLOR)
+            if self.path.stat().st_size
+            else None
+        )
         if image is None:
             raise ValueError(f'{self.path}: the image of {self.name} does not decode; fetch the file again')
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
@@ -59,13 +63,15 @@ class RadarPoints:
 
     Args:
         positions: (M, 3), m.
-        velocities: (M, 2), m/s, ego motion taken out, directions of the LiDAR frame; never NaN.
+        velocities: (M, 2), m/s, directions of the LiDAR frame; never NaN.
         radial: (M,) m/s along the line from the sensor, positive away from it; never NaN.
+        compensated: Whether the vehicle's own motion is taken out of the velocities.
     """
 
     positions: NDArray[np.float64]
     velocities: NDArray[np.float64]
     radial: NDArray[np.float64]
+    compensated: bool = True
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -110,7 +116,11 @@ class Frame:
 
 
 def read_frame(
-    info: Mapping[str, Any], root: str | Path, *, classes: Sequence[str] = NUSCENES_CLASSES, scene: str = '',
+    info: Mapping[str, Any],
+    root: str | Path,
+    *,
+    classes: Sequence[str] = NUSCENES_CLASSES,
+    scene: str = '',
     lidar: bool = True,
 ) -> Frame:
     """Read the sensors of one info (mmdet3d's v2 schema with radar by channel).
@@ -146,29 +156,48 @@ def read_frame(
 def _cameras(images: Mapping[str, Any], root: str | Path) -> tuple[Camera, ...]:
     known = [name for name in CAMERA_ORDER if name in images]
     return tuple(
-        Camera(name, resolve_path(root, name, images[name]['img_path']),
-               np.array(images[name]['cam2img'], np.float64)[:3, :3], np.array(images[name]['lidar2cam'], np.float64))
+        Camera(
+            name,
+            resolve_path(root, name, images[name]['img_path']),
+            np.array(images[name]['cam2img'], np.float64)[:3, :3],
+            np.array(images[name]['lidar2cam'], np.float64),
+        )
         for name in known + sorted(set(images) - set(known))
     )
 
 
 def _radar(channels: Mapping[str, Any], root: str | Path) -> RadarPoints:
-    parts = [_radar_of(channel, entry, root) for channel, entry in sorted(channels.items())
-             if isinstance(entry, Mapping) and entry.get('radar_path')]
+    parts = [
+        _radar_of(channel, entry, root)
+        for channel, entry in sorted(channels.items())
+        if isinstance(entry, Mapping) and entry.get('radar_path')
+    ]
     if not parts:
         return RadarPoints(np.zeros((0, 3)), np.zeros((0, 2)), np.zeros(0))
-    return RadarPoints(*(np.concatenate(columns) for columns in zip(*parts)))
+    positions, velocities, radial, known = zip(*parts)
+    return RadarPoints(
+        np.concatenate(positions), np.concatenate(velocities), np.concatenate(radial), any(known)
+    )
 
 
-def _radar_of(channel: str, entry: Mapping[str, Any], root: str | Path) -> tuple[np.ndarray, ...]:
-    """Positions, velocities and radial velocities of one radar; points that the devkit's default drops are dropped."""
+def _radar_of(
+    channel: str, entry: Mapping[str, Any], root: str | Path
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
+    """One radar, filtered as the devkit does: positions, velocities, radial ones, compensated or not."""
     rows = read_radar_pcd(resolve_path(root, channel, entry['radar_path'])).astype(np.float64)
     column = {name: rows[:, index] for index, name in enumerate(RADAR_FIELDS)}
     usual = (column['invalid_state'] == 0) & (column['ambig_state'] == 3) & (column['dyn_prop'] < 7)
+    known = _is_compensated(column)
     rows = rows[usual]
     motion = np.array(entry['radar2lidar'], np.float64)
     velocity = np.zeros((len(rows), 3))
     velocity[:, :2] = np.nan_to_num(rows[:, [RADAR_FIELDS.index('vx_comp'), RADAR_FIELDS.index('vy_comp')]])
     distance = np.maximum(np.linalg.norm(rows[:, :2], axis=1), 1e-6)
     radial = (velocity[:, :2] * rows[:, :2]).sum(1) / distance
-    return move(motion, rows), (velocity @ motion[:3, :3].T)[:, :2], radial
+    return move(motion, rows), (velocity @ motion[:3, :3].T)[:, :2], radial, known
+
+
+def _is_compensated(column: Mapping[str, np.ndarray]) -> bool:
+    """False for a sensor that knows no ego motion: all velocities raw, every state unknown (4)."""
+    raw = np.array_equal(column['vx'], column['vx_comp']) and np.array_equal(column['vy'], column['vy_comp'])
+    return not (raw and (column['dyn_prop'] == 4).all())

@@ -92,7 +92,10 @@ def clip_to_image(lines: Array, width: float, height: float) -> tuple[Array, NDA
     low, high = np.zeros(len(lines)), np.ones(len(lines))
     inside = np.isfinite(lines).all(axis=(1, 2))
     for axis, limit in ((0, width), (1, height)):
-        for direction, distance in ((-step[:, axis], start[:, axis]), (step[:, axis], limit - start[:, axis])):
+        for direction, distance in (
+            (-step[:, axis], start[:, axis]),
+            (step[:, axis], limit - start[:, axis]),
+        ):
             inside &= (direction != 0) | (distance >= 0)
             ratio = np.divide(distance, direction, out=np.zeros_like(distance), where=direction != 0)
             low = np.where(direction < 0, np.maximum(low, ratio), low)
@@ -129,7 +132,7 @@ def project_lines(
 def project_points(
     points: Array, lidar2cam: Array, cam2img: Array, size: tuple[int, int], nearest: float = 0.5
 ) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Points (N, 3+) of the LiDAR frame -> pixels (N, 2), depth (N,) in m, and whether the image shows them."""
+    """LiDAR frame points (N, 3+) -> pixels (N, 2), depth (N,) in m, and whether the image shows them."""
     camera = np.asarray(points, np.float64)[:, :3] @ lidar2cam[:3, :3].T + lidar2cam[:3, 3]
     depth = camera[:, 2]
     front = depth > nearest

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
@@ -28,7 +31,7 @@ class LabelPlacer:
         self.things: list[Bbox] = []
 
     def avoid(self, outline: NDArray[np.float64]) -> Bbox:
-        """Note a thing, (K, 2) in data coordinates, that labels had better not cover. Returns its box in pixels."""
+        """Note an outline (K, 2) in data coordinates that labels should not cover. Returns its pixel box."""
         pixels = self.axes.transData.transform(outline)
         box = Bbox([pixels.min(0), pixels.max(0)])
         self.things.append(box)
@@ -40,11 +43,8 @@ class LabelPlacer:
         Returns:
             Whether it was written.
         """
-        label = self.axes.text(0, 0, text, fontsize=size, color=colour, ha='center', va='center', zorder=9,
-                               family='DejaVu Sans', clip_on=False)
-        label.set_path_effects([patheffects.withStroke(linewidth=1.8, foreground=PAPER)])
-        extent = label.get_window_extent(self.renderer)
-        half = np.array([extent.width, extent.height]) / 2 + 1
+        label = self._draw(text, size, colour, halo=1.8)
+        half = self._half(label)
         for things in (self.things, []):
             for direction in _DIRECTIONS:
                 reach = np.array([around.width, around.height]) / 2 + margin
@@ -57,6 +57,41 @@ class LabelPlacer:
         label.remove()
         return False
 
+    def place_row(
+        self, rays: Sequence[NDArray[np.float64]], texts: Sequence[str], *, size: float, colour: Colour
+    ) -> None:
+        """Write all texts along the best of several ``rays``, (K, 2) in data coordinates each."""
+        drawn = [self._draw(text, size, colour, halo=2.5) for text in texts]
+        rows = [[self._box_at(text, place) for text, place in zip(drawn, ray)] for ray in rays]
+        best = max(range(len(rays)), key=lambda index: (self._merit(rows[index]), -index))
+        for text, box, place in zip(drawn, rows[best], rays[best]):
+            if self._is_inside(box):
+                self.texts.append(box)
+                text.set_position(place)
+            else:
+                text.remove()
+
+    def _merit(self, boxes: list[Bbox]) -> int:
+        """Labels within the frame, less three for each that covers something."""
+        inside = [box for box in boxes if self._is_inside(box)]
+        return len(inside) - 3 * sum(not self._is_free(box, self.things) for box in inside)
+
+    def _draw(self, text: str, size: float, colour: Colour, halo: float) -> Text:
+        style = {'ha': 'center', 'va': 'center', 'family': 'DejaVu Sans'}
+        label = self.axes.text(0, 0, text, fontsize=size, color=colour, zorder=9, **style)
+        label.set_path_effects([patheffects.withStroke(linewidth=halo, foreground=PAPER)])
+        return label
+
+    def _half(self, text: Text) -> NDArray[np.float64]:
+        extent = text.get_window_extent(self.renderer)
+        return np.array([extent.width, extent.height]) / 2 + 1
+
+    def _box_at(self, text: Text, place: NDArray[np.float64]) -> Bbox:
+        centre, half = self.axes.transData.transform(place), self._half(text)
+        return Bbox([centre - half, centre + half])
+
+    def _is_inside(self, box: Bbox) -> bool:
+        return bool((box.min >= self.frame.min + 2).all() and (box.max <= self.frame.max - 2).all())
+
     def _is_free(self, box: Bbox, things: list[Bbox]) -> bool:
-        inside = (box.min >= self.frame.min).all() and (box.max <= self.frame.max).all()
-        return bool(inside) and not any(box.overlaps(other) for other in (*self.texts, *things))
+        return self._is_inside(box) and not any(box.overlaps(other) for other in (*self.texts, *things))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perception_kd.visualization.bev import View
 from perception_kd.visualization.frame import Frame
 from perception_kd.visualization.palette import FAINT_INK
 from perception_kd.visualization.sheet import Sheet
+from perception_kd.visualization.view import View
 
 Place = tuple[float, float, float, float]
 """Left, top, width, height."""
@@ -25,7 +25,7 @@ def camera_grid(width: float, top: float, shapes: Sequence[Shape], columns: int)
     places: list[Place] = []
     wide = (width - 2 * MARGIN - GAP * (columns - 1)) / columns
     for first in range(0, len(shapes), columns):
-        row = [wide * tall / across for tall, across in shapes[first:first + columns]]
+        row = [wide * tall / across for tall, across in shapes[first : first + columns]]
         places += [(MARGIN + index * (wide + GAP), top, wide, tall) for index, tall in enumerate(row)]
         top += max(row) + GAP
     return places, top - GAP if shapes else top
@@ -47,6 +47,7 @@ class ScenePlan:
     """
 
     def __init__(self, width: float, shapes: Sequence[Shape], view: View) -> None:
+        self.keys: tuple[tuple[float, float], ...]
         self.cameras: list[Place]
         self.ground: Place
         if len(shapes) == 1:
@@ -69,7 +70,8 @@ class ScenePlan:
         self.ground = (left, TITLE, wide, wide * view.aspect)
         self.cameras = [(MARGIN, TITLE, camera, camera * shape[0] / shape[1])]
         top = TITLE + self.cameras[0][3] + MARGIN
-        self.keys = ((MARGIN, top), (left - MARGIN - KEY_WIDTH, top))
+        step = (camera - KEY_WIDTH) / 2
+        self.keys = tuple((MARGIN + index * step, top) for index in range(3))
         self.height = max(TITLE + self.ground[3], top + KEY_HEIGHT) + MARGIN
 
 
@@ -81,10 +83,12 @@ class ComparePlan:
         columns: Truth and models together.
         view: Of the ground.
         shapes: Of the images.
-        by_column: One picture in every column (all of the first shape), else all pictures once, in rows of three.
+        by_column: One picture in every column (the first shape), else all pictures once, in rows of three.
     """
 
-    def __init__(self, *, width: float, columns: int, view: View, shapes: Sequence[Shape], by_column: bool) -> None:
+    def __init__(
+        self, *, width: float, columns: int, view: View, shapes: Sequence[Shape], by_column: bool
+    ) -> None:
         top = TITLE + PANEL_TITLE
         wide = (width - 2 * MARGIN - 2 * GAP * (columns - 1)) / columns
         wide = min(wide, _GROUND_HEIGHT / view.aspect)

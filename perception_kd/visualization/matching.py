@@ -47,7 +47,7 @@ class Matching:
 
 
 def match_boxes(truth: Boxes, predictions: Boxes, distance: float = 2.0) -> Matching:
-    """Match greedily by score: same class, centres less than ``distance`` metres apart in the ground plane."""
+    """Match greedily by score: same class, centres less than ``distance`` m apart in the ground plane."""
     truth_of = np.full(len(predictions), -1)
     free = np.ones(len(truth), bool)
     truth_names = np.array(truth.names, dtype=object)
@@ -65,7 +65,7 @@ def match_boxes(truth: Boxes, predictions: Boxes, distance: float = 2.0) -> Matc
 
 
 def within_class_range(boxes: Boxes, lidar2ego: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(N,) whether each box lies in the range in which nuScenes counts its class, measured from the vehicle."""
+    """(N,) whether nuScenes counts a box of that class so far from the vehicle."""
     ego = boxes.centres @ lidar2ego[:3, :3].T + lidar2ego[:3, 3]
     limits = np.array([CLASS_RANGE.get(name, 50.0) for name in boxes.names])
     return np.linalg.norm(ego[:, :2], axis=1) < limits

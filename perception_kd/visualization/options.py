@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perception_kd.structures.classes import NUSCENES_CLASSES
-from perception_kd.visualization.bev import View
 from perception_kd.visualization.boxes import Boxes
 from perception_kd.visualization.palette import PALETTES, Palette
+from perception_kd.visualization.view import View
 
 
 @dataclass(frozen=True)

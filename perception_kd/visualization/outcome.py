@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_kd.datasets.nuscenes.poses import move
-from perception_kd.visualization.bev import View
 from perception_kd.visualization.boxes import Boxes
 from perception_kd.visualization.frame import Frame
 from perception_kd.visualization.matching import match_boxes, within_class_range
+from perception_kd.visualization.view import View
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,20 @@ class Outcome:
     false_alarms: Boxes
 
 
-def counted(boxes: Boxes, frame: Frame, view: View) -> NDArray[np.bool_]:
-    """(N,) whether each box counts: measured by a sensor, within the range of its class, inside the view."""
+def counted(boxes: Boxes, frame: Frame, view: View | None = None) -> NDArray[np.bool_]:
+    """(N,) whether each box counts: measured by a sensor, within the range of its class, inside the view
+    where one is given."""
     if not len(boxes):
         return np.zeros(0, bool)
-    shown = view.holds(move(frame.lidar2ego, boxes.centres))
-    return boxes.measured & within_class_range(boxes, frame.lidar2ego) & shown
+    counts = boxes.measured & within_class_range(boxes, frame.lidar2ego)
+    return counts & view.holds(move(frame.lidar2ego, boxes.centres)) if view else counts
 
 
 def judge(truth: Boxes, predictions: Boxes) -> Outcome:
     """Match counted predictions to counted truth."""
     matching = match_boxes(truth, predictions)
-    return Outcome(predictions.take(matching.truth_of >= 0), truth.take(~matching.found),
-                   predictions.take(matching.truth_of < 0))
+    return Outcome(
+        predictions.take(matching.truth_of >= 0),
+        truth.take(~matching.found),
+        predictions.take(matching.truth_of < 0),
+    )

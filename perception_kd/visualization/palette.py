@@ -1,4 +1,4 @@
-"""Colours: of classes, of outcomes, of measured values. One set as nuScenes has it, one safe for the colour-blind."""
+"""Colours of classes, outcomes and measured values: as nuScenes has them, and safe for the colour-blind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAPER: Colour = (1.0, 1.0, 1.0)
 
 
 def _rgb(text: str) -> Colour:
-    return tuple(int(text[i:i + 2], 16) / 255 for i in (0, 2, 4))
+    return tuple(int(text[i : i + 2], 16) / 255 for i in (0, 2, 4))
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ class Palette:
 
 NUSCENES = Palette(
     classes={name: tuple(value / 255 for value in colour) for name, colour in CLASS_COLOURS.items()},
-    match=_rgb('1a9641'), miss=_rgb('e08214'), false_alarm=_rgb('d7191c'),
+    match=_rgb('1a9641'),
+    miss=_rgb('e08214'),
+    false_alarm=_rgb('d7191c'),
 )
 
 # Hues of Okabe and Ito (2008), and of Tol's muted set where those run out; tests/visualization measures the
@@ -61,7 +63,9 @@ SAFE = Palette(
         'traffic_cone': _rgb('000000'),
         'barrier': _rgb('999999'),
     },
-    match=_rgb('009e73'), miss=_rgb('0072b2'), false_alarm=_rgb('d55e00'),
+    match=_rgb('009e73'),
+    miss=_rgb('0072b2'),
+    false_alarm=_rgb('d55e00'),
     depth='cividis',
 )
 

@@ -13,8 +13,17 @@ from perception_kd.visualization.sources import InfoFile, ResultFile
 Size = tuple[int, int]
 
 
-def save_scene(*, infos: Path, root: Path, sample: str | int, out: Path, results: Path | None = None,
-               options: PictureOptions | None = None, dpi: float = 100, max_width: int | None = None) -> Size:
+def save_scene(
+    *,
+    infos: Path,
+    root: Path,
+    sample: str | int,
+    out: Path,
+    results: Path | None = None,
+    options: PictureOptions | None = None,
+    dpi: float = 100,
+    max_width: int | None = None,
+) -> Size:
     """Draw ``scene`` of one sample into ``out``.
 
     Args:
@@ -37,10 +46,19 @@ def save_scene(*, infos: Path, root: Path, sample: str | int, out: Path, results
     return draw_scene(frame, predictions, options).save(out, dpi=dpi, max_width=max_width)
 
 
-def save_compare(*, infos: Path, root: Path, sample: str | int, out: Path, models: dict[str, Path],
-                 cameras: str = 'front', options: PictureOptions | None = None, dpi: float = 100,
-                 max_width: int | None = None) -> Size:
-    """Draw ``compare`` of one sample into ``out``; ``models`` maps titles to result files. See ``save_scene``."""
+def save_compare(
+    *,
+    infos: Path,
+    root: Path,
+    sample: str | int,
+    out: Path,
+    models: dict[str, Path],
+    cameras: str = 'front',
+    options: PictureOptions | None = None,
+    dpi: float = 100,
+    max_width: int | None = None,
+) -> Size:
+    """Draw ``compare`` of one sample into ``out``; ``models`` maps titles to result files."""
     check_png(out)
     options = options or PictureOptions()
     frame = InfoFile(infos, root).frame(sample, lidar=options.lidar != 'none')

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from perception_kd.visualization.bev import BEVPanel, View, fit_view
+from perception_kd.visualization.bev import BEVPanel
 from perception_kd.visualization.boxes import Boxes
 from perception_kd.visualization.cameras import CameraPanel, radar_depth
 from perception_kd.visualization.frame import Camera, Frame
@@ -22,8 +22,10 @@ from perception_kd.visualization.legend import (
     sensor_key,
 )
 from perception_kd.visualization.options import PictureOptions
+from perception_kd.visualization.outcome import counted
 from perception_kd.visualization.palette import INK, Colour
 from perception_kd.visualization.sheet import Sheet
+from perception_kd.visualization.view import View, fit_view
 
 WHITE: Colour = (1.0, 1.0, 1.0)
 
@@ -41,7 +43,9 @@ class _Layer:
     scored: bool = False
 
 
-def draw_scene(frame: Frame, predictions: Boxes | None = None, options: PictureOptions | None = None) -> Sheet:
+def draw_scene(
+    frame: Frame, predictions: Boxes | None = None, options: PictureOptions | None = None
+) -> Sheet:
     """Draw one sample.
 
     Args:
@@ -63,8 +67,8 @@ def draw_scene(frame: Frame, predictions: Boxes | None = None, options: PictureO
     images = [camera.read() for camera in frame.cameras]
     plan = ScenePlan(options.width, [image.shape[:2] for image in images], view)
     sheet = Sheet(width=options.width, height=plan.height)
-    remark = 'truth' if predictions is None else f'predictions with a score of {options.score:g} or more, over the truth'
-    write_title(sheet, frame, remark)
+    bound = f'predictions with a score of {options.score:g} or more, over the truth'
+    write_title(sheet, frame, 'truth' if predictions is None else bound)
     scale = _RadarScale(frame, options, max(view.front, view.side))
     layers = _layers(truth, predictions, options)
     for camera, image, place in zip(frame.cameras, images, plan.cameras):
@@ -75,7 +79,7 @@ def draw_scene(frame: Frame, predictions: Boxes | None = None, options: PictureO
 
 
 def _view(frame: Frame, truth: Boxes, options: PictureOptions) -> View:
-    view = fit_view(frame, truth)
+    view = fit_view(frame, truth.take(counted(truth, frame)))
     return view if len(frame.cameras) == 1 else fill_width(view, options.width)
 
 
@@ -86,7 +90,9 @@ class _RadarScale:
         self.shown = options.radar != 'none'
         self.reach = reach
         by_velocity = options.radar == 'velocity'
-        self.values: NDArray[np.float64] = frame.radar.radial if by_velocity else radar_depth(frame.radar, frame.lidar2ego)
+        self.values: NDArray[np.float64] = (
+            frame.radar.radial if by_velocity else radar_depth(frame.radar, frame.lidar2ego)
+        )
         self.cmap, self.limits = radar_scale(options, reach)
 
     @property
@@ -106,8 +112,14 @@ def _layers(truth: Boxes, predictions: Boxes | None, options: PictureOptions) ->
     ]
 
 
-def _draw_camera(axes: Axes, camera: Camera, image: NDArray[np.uint8], frame: Frame, layers: list[_Layer],
-                 scale: _RadarScale) -> None:
+def _draw_camera(
+    axes: Axes,
+    camera: Camera,
+    image: NDArray[np.uint8],
+    frame: Frame,
+    layers: list[_Layer],
+    scale: _RadarScale,
+) -> None:
     panel = CameraPanel(axes=axes, camera=camera, image=image)
     panel.title(camera_text(camera.name))
     if scale.shown:
@@ -116,8 +128,9 @@ def _draw_camera(axes: Axes, camera: Camera, image: NDArray[np.uint8], frame: Fr
         panel.boxes(layer.boxes, layer.image, width=0.9 * layer.width, zorder=5 + order, name=layer.name)
 
 
-def _draw_ground(axes: Axes, view: View, frame: Frame, layers: list[_Layer], scale: _RadarScale,
-                 options: PictureOptions) -> None:
+def _draw_ground(
+    axes: Axes, view: View, frame: Frame, layers: list[_Layer], scale: _RadarScale, options: PictureOptions
+) -> None:
     panel = BEVPanel(axes=axes, view=view, lidar2ego=frame.lidar2ego)
     panel.rings()
     if options.lidar != 'none':
@@ -126,22 +139,32 @@ def _draw_ground(axes: Axes, view: View, frame: Frame, layers: list[_Layer], sca
     if scale.shown:
         panel.radar(frame.radar, **scale.style)
     for order, layer in enumerate(layers):
-        places = panel.boxes(layer.boxes, layer.ground, width=layer.width, fill=layer.fill, zorder=5 + order,
-                             name=layer.name)
-        if layer.scored:
-            panel.scores(layer.boxes, places, [INK] * len(places))
+        places = panel.boxes(
+            layer.boxes, layer.ground, width=layer.width, fill=layer.fill, zorder=5 + order, name=layer.name
+        )
+    panel.ring_labels()
+    if layers[-1].scored:
+        panel.scores(layers[-1].boxes, places, [INK] * len(places))
 
 
-def _write_keys(sheet: Sheet, plan: ScenePlan, frame: Frame, truth: Boxes, predictions: Boxes | None,
-                options: PictureOptions, reach: float) -> None:
+def _write_keys(
+    sheet: Sheet,
+    plan: ScenePlan,
+    frame: Frame,
+    truth: Boxes,
+    predictions: Boxes | None,
+    options: PictureOptions,
+    reach: float,
+) -> None:
     overlay = sheet.overlay()
-    (left, top), (right, _) = plan.keys
+    (left, top), (right, below), *more = plan.keys
     class_table(sheet, overlay, left, top, KEY_WIDTH, truth, predictions, options)
-    counts = (len(frame.lidar), len(frame.radar))
-    top = sensor_key(sheet, overlay, right, top, KEY_WIDTH, options, counts, reach) + 12
+    below = sensor_key(sheet, overlay, right, below, KEY_WIDTH, options, frame, reach) + 12
     if predictions is not None:
-        top = heading(sheet, overlay, right, top, KEY_WIDTH, 'Lines')
-        key(sheet, overlay, right, top, [
-            (outline_mark(INK, width=1.0, fill=0.06), 'truth (white in the cameras); the line points ahead'),
-            (outline_mark(options.colours.of('car'), fill=0.25), 'prediction in its class colour, with its score'),
-        ])
+        left, top = more[0] if more else (right, below)
+        top = heading(sheet, overlay, left, top, KEY_WIDTH, 'Lines')
+        entries = [
+            (outline_mark(INK, width=1.0, fill=0.06), 'truth, white in the cameras'),
+            (outline_mark(options.colours.of('car'), fill=0.25), 'prediction in its class colour'),
+        ]
+        key(sheet, overlay, left, top, entries)

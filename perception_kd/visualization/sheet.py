@@ -1,4 +1,4 @@
-"""A figure measured in pixels from its top left corner, without a display and without pyplot's global state."""
+"""A figure measured in pixels from its top left corner; no display, none of pyplot's global state."""
 
 from __future__ import annotations
 
@@ -48,25 +48,53 @@ class Sheet:
         axes.set_axis_off()
         return axes
 
-    def text(self, left: float, middle: float, text: str, *, size: float = 9, colour: Colour = INK,
-             weight: str = 'normal', align: str = 'left') -> Text:
+    def text(
+        self,
+        left: float,
+        middle: float,
+        text: str,
+        *,
+        size: float = 9,
+        colour: Colour = INK,
+        weight: str = 'normal',
+        align: str = 'left',
+    ) -> Text:
         """One line whose vertical middle lies at ``middle``; ``size`` in points."""
-        return self.figure.text(left / self.width, 1 - middle / self.height, text, fontsize=size, color=colour,
-                                fontweight=weight, ha=align, va='center_baseline', family='DejaVu Sans')
+        return self.figure.text(
+            left / self.width,
+            1 - middle / self.height,
+            text,
+            fontsize=size,
+            color=colour,
+            fontweight=weight,
+            ha=align,
+            va='center_baseline',
+            family='DejaVu Sans',
+        )
 
     def width_of(self, text: Text) -> float:
         """Width in pixels at 100 dpi."""
         return text.get_window_extent(self.canvas.get_renderer()).width * DPI / self.figure.dpi
 
-    def run(self, left: float, middle: float, parts: Sequence[tuple[str, Colour]], *, gap: float = 9,
-            **style: Any) -> float:
+    def run(
+        self, left: float, middle: float, parts: Sequence[tuple[str, Colour]], *, gap: float = 9, **style: Any
+    ) -> float:
         """Words of different colours after one another on one line; returns where the line ends."""
         for text, colour in parts:
             left += self.width_of(self.text(left, middle, text, colour=colour, **style)) + gap
         return left - gap
 
-    def colour_bar(self, left: float, top: float, width: float, *, cmap: Colormap, limits: tuple[float, float],
-                   ticks: Sequence[float], unit: str) -> None:
+    def colour_bar(
+        self,
+        left: float,
+        top: float,
+        width: float,
+        *,
+        cmap: Colormap,
+        limits: tuple[float, float],
+        ticks: Sequence[float],
+        unit: str,
+    ) -> None:
         """A horizontal scale, 10 px high, with numbers below it (20 px more)."""
         axes = self.axes(left, top, width, 10)
         axes.imshow(np.linspace(0, 1, 256)[None], cmap=cmap, aspect='auto')

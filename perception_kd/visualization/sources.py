@@ -44,7 +44,9 @@ class InfoFile:
                 return info
         if text.lstrip('-').isdecimal() and -count <= int(text) < count:
             return self.data_list[int(text)]
-        hint = f': give 0 to {count - 1} or a token, the first is {self.data_list[0]["token"]}' if count else ''
+        hint = (
+            f': give 0 to {count - 1} or a token, the first is {self.data_list[0]["token"]}' if count else ''
+        )
         raise ValueError(f'{self.path}: no sample {text!r} among its {count}{hint}')
 
     def frame(self, sample: str | int, *, lidar: bool = True) -> Frame:
@@ -54,7 +56,7 @@ class InfoFile:
         return read_frame(info, self.root, classes=classes, scene=self._scene_name(info), lidar=lidar)
 
     def _scene_name(self, info: Mapping[str, Any]) -> str:
-        """Name from the tables beside the data; '' where they are not there, since a title is no reason to stop."""
+        """Name from the tables beside the data; '' without them, since a title is no reason to stop."""
         try:
             rows = json.loads((self.root / self.metainfo['version'] / 'scene.json').read_text())
             return next(row['name'] for row in rows if row['token'] == info.get('scene_token'))

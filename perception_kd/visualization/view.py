@@ -1,0 +1,60 @@
+"""What of the ground a picture shows, and which way is up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perception_kd.datasets.nuscenes.poses import move
+from perception_kd.visualization.boxes import Boxes
+from perception_kd.visualization.frame import Frame
+
+
+@dataclass(frozen=True)
+class View:
+    """What of the ground is shown, in metres from the vehicle.
+
+    Args:
+        front, back, side: How far ahead, behind, and to either side; all positive or 0.
+    """
+
+    front: float
+    back: float
+    side: float
+
+    def __post_init__(self) -> None:
+        if self.front <= 0 or self.side <= 0 or self.back < 0:
+            raise ValueError(f'range: front and side must be positive, back at least 0 m, got {self}')
+
+    @property
+    def aspect(self) -> float:
+        """Height over width."""
+        return (self.front + self.back) / (2 * self.side)
+
+    def holds(self, ego: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """(N,) whether points (N, 2+) of the vehicle's frame are shown."""
+        ahead = (ego[:, 0] <= self.front) & (ego[:, 0] >= -self.back)
+        return ahead & (np.abs(ego[:, 1]) <= self.side)
+
+
+def to_view(ego: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(..., 2+) of the vehicle's frame (x forward, y left) -> (..., 2) of the picture (right, up)."""
+    return np.stack([-ego[..., 1], ego[..., 0]], axis=-1)
+
+
+def fit_view(frame: Frame, boxes: Boxes) -> View:
+    """A view that shows all of ``boxes``: all round, or only ahead for a rig without a camera to the back."""
+    ego = move(frame.lidar2ego, boxes.centres) if len(boxes) else np.full((1, 3), np.nan)
+    ahead, aside = ego[:, 0], np.abs(ego[:, 1]).max()
+    all_round = any('BACK' in camera.name for camera in frame.cameras) or not frame.cameras
+    back = _reach(-ahead.min(), 15) if all_round else 5.0
+    return View(front=_reach(ahead.max(), 25), back=back, side=_reach(aside, 20))
+
+
+def _reach(farthest: float, least: float) -> float:
+    """The next 5 m beyond a box's centre; 50 m where there is no box."""
+    if np.isnan(farthest):
+        return max(least, 50.0 if least > 20 else 2 * least)
+    return float(max(np.ceil((farthest + 3) / 5) * 5, least))
