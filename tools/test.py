@@ -33,10 +33,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    from perception_kd.engine.build import build_runner, load_config
-
     if not Path(args.checkpoint).is_file():
         raise FileNotFoundError(f'checkpoint {args.checkpoint} does not exist')
+    from perception_kd.engine.build import build_runner, load_config
+
     cfg = load_config(args.config, args.cfg_options)
     if cfg.get('test_evaluator') is None:
         raise ValueError(f'{args.config} has no test_evaluator, so there is nothing to test')
