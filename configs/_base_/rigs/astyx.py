@@ -6,7 +6,6 @@ The other classes have 71, 25 and 9 boxes for training: too few to learn, so the
 data_root = 'data/astyx'
 info_root = '${data_root}'
 train_split, val_split, test_split = 'astyx_train', 'astyx_val', 'astyx_val'
-classes = ['car']
 cameras, radars = None, None
 lidar_sweeps, radar_sweeps = 0, 0
 

@@ -3,7 +3,6 @@
 data_root = 'data/nuscenes'
 info_root = '${data_root}'
 train_split, val_split, test_split = 'train', 'val', 'val'
-classes = None  # all ten, or a list in label order
 cameras, radars = None, None  # all, or a list of channels
 lidar_sweeps, radar_sweeps = 9, 5  # beside the key frame
 

@@ -3,7 +3,6 @@
 data_root = 'data/sim'
 info_root = '${data_root}'
 train_split, val_split, test_split = 'sim_train', 'sim_val', 'sim_val'
-classes = None
 cameras, radars = None, None
 lidar_sweeps, radar_sweeps = 1, 2
 

@@ -29,7 +29,8 @@ class NuScenesRadarDataset(BaseDataset):
         ann_file: Info file: its name in ``data_root``, or any path.
         data_root: Folder with ``samples/``.
         pipeline: Transforms.
-        classes: Names to detect, in label order; boxes of other classes are left out. Default: all ten.
+        classes: Names to detect, in label order, or the lists of names of a head's tasks, whose order
+            together is then the label order. Boxes of other classes are left out. Default: all ten.
         cameras: Channels to use, in this order; default: all that the infos have.
         radars: The same for radars.
         **kwargs: Of mmengine's ``BaseDataset`` (``indices``, ``test_mode``, ``lazy_init``, ...).
@@ -46,10 +47,11 @@ class NuScenesRadarDataset(BaseDataset):
     }
 
     def __init__(self, *, ann_file: str, data_root: str, pipeline: Sequence[Any] = (),
-                 classes: Sequence[str] | None = None, cameras: Sequence[str] | None = None,
+                 classes: Sequence[str] | Sequence[Sequence[str]] | None = None,
+                 cameras: Sequence[str] | None = None,
                  radars: Sequence[str] | None = None, **kwargs: Any) -> None:
         self.cameras, self.radars = cameras, radars
-        names = NUSCENES_CLASSES if classes is None else tuple(classes)
+        names = _flat(NUSCENES_CLASSES if classes is None else classes)
         unknown = [name for name in names if name not in NUSCENES_CLASSES]
         if unknown:
             raise ValueError(f'unknown classes {unknown}; there are {", ".join(NUSCENES_CLASSES)}')
@@ -112,6 +114,10 @@ class NuScenesRadarDataset(BaseDataset):
 
     def _file(self, channel: str, path: str) -> str:
         return str(resolve_path(Path(self.data_root), channel, path))
+
+
+def _flat(classes: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(one for name in classes for one in ([name] if isinstance(name, str) else name))
 
 
 def _arrays(holder: dict[str, Any], *keys: str) -> None:
