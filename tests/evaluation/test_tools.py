@@ -2,11 +2,13 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.evaluation.helpers import perfect_results, save
 from tests.tiny_world import VERSION
@@ -40,3 +42,38 @@ def test_bad_paths_give_one_line(tool, arguments, message):
     done = call(tool, *arguments)
     assert done.returncode == 1 and done.stdout == ''
     assert done.stderr == f'error: {message}\n'
+
+
+CONFIG = """
+custom_imports = dict(imports=['tests.evaluation.echo_model'])
+default_scope = 'perception_kd'
+data_root = {root!r}
+model = dict(type='EchoTruth')
+test_dataloader = dict(
+    batch_size=2, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(type='NuScenesRadarDataset', data_root=data_root, ann_file='nuscenes_infos_tiny_val.pkl',
+                 test_mode=True,
+                 pipeline=[dict(type='LoadBoxes3D'), dict(type='PackInputs', keys=['lidar_aug_matrix'])]))
+test_evaluator = dict(type='NuScenesDetMetric', data_root=data_root, ann_file='nuscenes_infos_tiny_val.pkl')
+test_cfg = dict()
+"""
+
+
+def run_test(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, 'argv', ['test.py', *map(str, arguments)])
+    return runpy.run_path(str(ROOT / 'tools' / 'test.py'))['main']()
+
+
+def test_test_writes_results_and_metrics(tiny_root, tmp_path, monkeypatch):
+    """From the loader through a checkpoint and the Runner to the official metrics."""
+    config, checkpoint = tmp_path / 'echo.py', tmp_path / 'weights.pth'
+    config.write_text(CONFIG.format(root=str(tiny_root)))
+    torch.save({'state_dict': {'weight': torch.tensor(0.25)}}, checkpoint)
+    assert run_test(monkeypatch, config, checkpoint, '--work-dir', tmp_path / 'out') == 0
+    summary = json.loads((tmp_path / 'out' / 'metrics_summary.json').read_text())
+    assert summary['mean_ap_present'] > 0.99 and summary['meta']['split'] == 'tiny_val'
+    results = json.loads((tmp_path / 'out' / 'results_nusc.json').read_text())['results']
+    assert {row['detection_score'] for rows in results.values() for row in rows} == {0.25}
+    assert run_test(monkeypatch, config, checkpoint, '--work-dir', tmp_path / 'only', '--format-only') == 0
+    assert (tmp_path / 'only' / 'results_nusc.json').read_text()
+    assert not (tmp_path / 'only' / 'metrics_summary.json').exists()
