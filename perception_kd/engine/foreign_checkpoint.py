@@ -8,7 +8,8 @@ tensors is never imported: harmless ones of known libraries become inert objects
 from __future__ import annotations
 
 import pickle
-from collections import OrderedDict
+import warnings
+from collections import Counter, OrderedDict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from torch import Tensor
 # Containers, dtypes and the functions that make a tensor from a storage. None of them runs code of the file.
 _NEEDED = {
     ('collections', 'OrderedDict'): OrderedDict,
+    ('collections', 'Counter'): Counter,
     ('collections', 'defaultdict'): lambda *args: {},
     ('builtins', 'set'): set,
     ('__builtin__', 'set'): set,
@@ -26,11 +28,20 @@ _NEEDED = {
     ('torch', 'device'): torch.device,
     ('torch._utils', '_rebuild_tensor'): torch._utils._rebuild_tensor,
     ('torch._utils', '_rebuild_tensor_v2'): torch._utils._rebuild_tensor_v2,
+    ('torch._utils', '_rebuild_tensor_v3'): torch._utils._rebuild_tensor_v3,
     ('torch._utils', '_rebuild_parameter'): torch._utils._rebuild_parameter,
 }
 # What such a file names besides tensors: log buffers, numpy scalars, configs. Made inert, never imported.
 _INERT_PREFIXES = ('mmengine.', 'mmcv.', 'mmdet.', 'mmdet3d.', 'numpy', 'pathlib', 'argparse', 'datetime')
 _INERT_NAMES = {('builtins', 'getattr'), ('__builtin__', 'getattr'), ('_codecs', 'encode')}
+
+
+_DAMAGE = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError,
+           AttributeError, IndexError)
+
+
+class _Refused(pickle.UnpicklingError):
+    pass
 
 
 class Inert:
@@ -65,7 +76,7 @@ class _CarefulUnpickler(pickle.Unpickler):
             return getattr(torch.storage if module == 'torch.storage' else torch, name)
         if module.startswith(_INERT_PREFIXES) or (module, name) in _INERT_NAMES:
             return Inert
-        raise pickle.UnpicklingError(f'it asks for {module}.{name}')
+        raise _Refused(f'it asks for {module}.{name}')
 
 
 # The two names that torch.load uses of a pickle module.
@@ -76,21 +87,33 @@ _careful_pickle = SimpleNamespace(
 )
 
 
-def read_foreign(path: str | Path, map_location: Any = 'cpu') -> Any:
-    """Read a checkpoint of another tool: tensors and containers, everything else inert.
+def read_without_code(path: str | Path, map_location: Any = 'cpu') -> Any:
+    """Read a file of ``torch.save``: by torch's own allow-list, else with what is not needed made inert.
 
     Raises:
+        FileNotFoundError: no such file.
         ValueError: the file asks for code that is neither needed nor known to be harmless, or is damaged.
     """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f'checkpoint {path} does not exist')
     try:
-        return torch.load(path, map_location=map_location, pickle_module=_careful_pickle, weights_only=False)
-    except pickle.UnpicklingError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            try:
+                return torch.load(path, map_location=map_location, weights_only=True)
+            except pickle.UnpicklingError:
+                return torch.load(
+                    path, map_location=map_location, pickle_module=_careful_pickle, weights_only=False
+                )
+    except _Refused as error:
         raise ValueError(
             f'checkpoint {path} is refused: {error}. Loading it could run code; if you made the file '
             'yourself, load_weights(path, trust=True) reads it'
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f'checkpoint {path} is damaged or incomplete: {error}') from error
+    except _DAMAGE as error:
+        reason = ' '.join(str(error).split())[:200] or type(error).__name__
+        raise ValueError(f'checkpoint {path} is damaged or incomplete: {reason}') from error
 
 
 def load_weights(
@@ -111,13 +134,10 @@ def load_weights(
         FileNotFoundError: no such file.
         ValueError: damaged, refused, or without weights.
     """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f'checkpoint {path} does not exist')
     if trust:
         content = torch.load(path, map_location=map_location, weights_only=False)
     else:
-        content = read_foreign(path, map_location)
+        content = read_without_code(path, map_location)
     for key in ('state_dict', 'model'):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]

@@ -27,6 +27,7 @@ from perception_kd.engine.random_state import restore_random_state, seed_worker
 from perception_kd.engine.resumable import ResumableEpochLoop, ResumableIterLoop, ResumableSampler
 from perception_kd.engine.safe_checkpoint import (
     find_newest_checkpoint,
+    from_plain,
     read_checkpoint,
     to_plain,
     write_checkpoint,
@@ -233,8 +234,9 @@ class DistillRunner(Runner):
         if seed is not None and isinstance(self.train_dataloader.sampler, ResumableSampler):
             self.train_dataloader.sampler.seed = seed
         metainfo = getattr(self.train_dataloader.dataset, 'metainfo', None)
-        plain = self._plain_entries(metainfo or {}, 'dataset meta')
-        if repr(plain) == repr(to_plain(checkpoint['meta'].get('dataset_meta', {}))):
+        if repr(from_plain(self._plain_entries(metainfo or {}, 'dataset meta'))) == repr(
+            checkpoint['meta'].get('dataset_meta', {})
+        ):
             checkpoint['meta']['dataset_meta'] = metainfo  # mmengine compares pickles; equal data can differ
 
     def apply_random_state(self) -> None:

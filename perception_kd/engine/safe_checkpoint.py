@@ -8,8 +8,6 @@ it with its built-in allow-list. What mmengine would pickle as objects is writte
 from __future__ import annotations
 
 import os
-import pickle
-import warnings
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torch import Tensor
 
-from perception_kd.engine.foreign_checkpoint import read_foreign
+from perception_kd.engine.foreign_checkpoint import read_without_code
 from perception_kd.files import atomic_path
 
 FORMAT = 'perception_kd-1'
@@ -142,17 +140,7 @@ def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str, An
         FileNotFoundError: no such file.
         ValueError: the file is damaged, is no checkpoint, or asks for code that is not on the allow-list.
     """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f'checkpoint {path} does not exist')
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            checkpoint = torch.load(path, map_location=map_location, weights_only=True)
-    except pickle.UnpicklingError:
-        checkpoint = read_foreign(path, map_location)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise ValueError(f'checkpoint {path} is damaged or incomplete: {error}') from error
+    checkpoint = read_without_code(path, map_location)
     if not isinstance(checkpoint, dict):
         raise ValueError(f'{path} is no checkpoint: it holds a {type(checkpoint).__name__}, not a dict')
     return from_plain(checkpoint)
