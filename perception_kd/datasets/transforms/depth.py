@@ -34,7 +34,7 @@ class LidarDepthTarget(BaseTransform):
             points = points[points[:, 4] == 0]
         undo = np.linalg.inv(results.get('lidar_aug_matrix', np.eye(4)))
         intrinsics = results['img_aug_matrix'] @ results['cam2img']
-        projections = intrinsics @ results['lidar2cam'][:, :3] @ undo
+        projections = (intrinsics @ results['lidar2cam'][:, :3] @ undo).astype(np.float32)
         pixels = points[:, :3] @ projections[:, :, :3].transpose(0, 2, 1) + projections[:, None, :, 3]
         results['depth_target'] = np.stack([
             self._smallest(pixel, image.shape[:2]) for pixel, image in zip(pixels, results['img'])])
@@ -45,11 +45,11 @@ class LidarDepthTarget(BaseTransform):
         rows, columns = size[0] // self.stride, size[1] // self.stride
         depth = pixels[:, 2]
         pixels = pixels[(depth > self.nearest) & (depth < self.farthest)]
-        pixels = pixels[np.argsort(-pixels[:, 2], kind='stable')]
         depth = pixels[:, 2]
-        block = np.floor((pixels[:, :2] / depth[:, None] + 0.5) / self.stride).astype(np.int64)
-        inside = ((block >= 0) & (block < (columns, rows))).all(axis=1)
-        target = np.zeros((rows, columns), np.float32)
+        column, row = np.floor((pixels[:, :2] / depth[:, None] + 0.5) / self.stride).T
+        inside = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
         # From far to near: the nearest point of a block is written last and stays.
-        target[block[inside, 1], block[inside, 0]] = depth[inside]
+        order = np.flatnonzero(inside)[np.argsort(-depth[inside], kind='stable')]
+        target = np.zeros((rows, columns), np.float32)
+        target[row[order].astype(np.int64), column[order].astype(np.int64)] = depth[order]
         return target
