@@ -159,8 +159,8 @@ class DistillRunner(Runner):
     def _scheduler_states(self) -> Any:
         schedulers = self.param_schedulers
         if isinstance(schedulers, dict):
-            return {name: [one.state_dict() for one in many] for name, many in schedulers.items()}
-        return [one.state_dict() for one in schedulers]
+            return {name: [_scheduler_state(one) for one in many] for name, many in schedulers.items()}
+        return [_scheduler_state(one) for one in schedulers]
 
     # Loading ------------------------------------------------------------------------------------------------
 
@@ -244,6 +244,11 @@ class DistillRunner(Runner):
         state, self._random_state = self._random_state, None
         if state is not None:
             restore_random_state(state)
+
+
+def _scheduler_state(scheduler: Any) -> dict[str, Any]:
+    # OneCycleLR keeps its annealing function among its state; the config builds it again.
+    return {name: value for name, value in scheduler.state_dict().items() if not callable(value)}
 
 
 def _release_ends(checkpoint: dict[str, Any], info: dict[str, Any]) -> None:

@@ -82,6 +82,14 @@ def test_more_epochs_than_planned(tmp_path: Path, scheduler: dict) -> None:
     assert_same(whole, rest)
 
 
+def test_one_cycle_schedule_holds_a_function_and_resumes(tmp_path: Path) -> None:
+    scheduler = dict(type='OneCycleLR', eta_max=0.05, total_steps=4, by_epoch=True, convert_to_iter_based=True)
+    whole = train(tmp_path / 'a', epochs=4, scheduler=scheduler)
+    rest = train(tmp_path / 'b', epochs=4, scheduler=scheduler, resume=True,
+                 load_from=str(tmp_path / 'a' / 'epoch_2.pth'))
+    assert_same(whole, rest)
+
+
 def test_auto_resume_in_a_moved_folder_and_in_an_empty_one(tmp_path: Path) -> None:
     whole = train(tmp_path / 'a', epochs=2)
     train(tmp_path / 'b', epochs=1)
