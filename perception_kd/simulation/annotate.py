@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from perception_kd.simulation.actors.actor import SURFACE_SAMPLES
 from perception_kd.simulation.poses import rotate, yaw_matrix
 from perception_kd.simulation.sensors.rig import Mount
 from perception_kd.simulation.snapshot import Snapshot
@@ -34,7 +35,8 @@ class Truth:
     visibility: int
 
 
-def annotate(snapshot: Snapshot, rig: Sequence[Mount], lidar: np.ndarray, radar: np.ndarray, radius: float) -> list[Truth]:
+def annotate(snapshot: Snapshot, rig: Sequence[Mount], lidar: np.ndarray, radar: np.ndarray,
+             radius: float) -> list[Truth]:
     """Boxes within ``radius`` m of the ego vehicle.
 
     Args:
@@ -44,42 +46,41 @@ def annotate(snapshot: Snapshot, rig: Sequence[Mount], lidar: np.ndarray, radar:
         radar: (M, 2) returns of all radars, world frame. Radars know no height: they count in the ground plane.
         radius: In m.
     """
-    time, ego = snapshot.time, snapshot.world.ego_pose(snapshot.time)[:3, 3]
+    ego = snapshot.world.ego_pose(snapshot.time)[:3, 3]
+    shares = visible_shares(snapshot, rig)
     truths = []
     for index, actor in enumerate(snapshot.world.actors):
-        centre, size, yaw = actor.box(time)
+        centre, size, yaw = actor.box(snapshot.time)
         distance = float(np.hypot(*(centre - ego)[:2]))
-        if distance > radius:
-            continue
-        inside = _inside(lidar, centre, size, yaw), _inside(radar, centre[:2], size[:2], yaw)
-        level = visibility_level(visible_share(snapshot, rig, index))
-        truths.append(Truth(index, centre, size, yaw, distance, *map(int, inside), level))
+        if distance <= radius:
+            inside = _inside(lidar, centre, size, yaw), _inside(radar, centre[:2], size[:2], yaw)
+            truths.append(Truth(index, centre, size, yaw, distance, *inside, visibility_level(shares[index])))
     return truths
 
 
 def _inside(points: np.ndarray, centre: np.ndarray, size: np.ndarray, yaw: float) -> int:
     """How many points (N, 2 or 3) lie in the box; its faces count, as in the devkit."""
     axes = len(centre)
-    near = points[np.abs(points[:, :2] - centre[:2]).max(1) <= np.hypot(size[0], size[1])]
+    reach = np.hypot(size[0], size[1])
+    near = points[(np.abs(points[:, 0] - centre[0]) <= reach) & (np.abs(points[:, 1] - centre[1]) <= reach)]
     local = (near - centre) @ yaw_matrix(yaw)[:axes, :axes]
     return int((np.abs(local) <= size / 2).all(1).sum())
 
 
-def visible_share(snapshot: Snapshot, rig: Sequence[Mount], index: int) -> float:
-    """Share 0..1 of an actor's surface points towards which some camera sees that actor first."""
-    points = snapshot.world.actors[index].surface_points(snapshot.time).astype(float)
-    ego = snapshot.world.ego_pose(snapshot.time)
+def visible_shares(snapshot: Snapshot, rig: Sequence[Mount]) -> np.ndarray:
+    """For each actor, the share 0..1 of its surface points towards which some camera sees that actor first."""
+    actors, ego = snapshot.world.actors, snapshot.world.ego_pose(snapshot.time)
+    points = np.concatenate([actor.surface_points(snapshot.time) for actor in actors]).astype(float)
+    owner = np.repeat(np.arange(len(actors)), SURFACE_SAMPLES)
     seen = np.zeros(len(points), bool)
     for mount in rig:
-        if mount.modality != 'camera':
-            continue
-        to_world = ego @ mount.to_ego
-        offset = points - to_world[:3, 3]
-        pending = np.flatnonzero(_in_image(rotate(offset, to_world[:3, :3].T), mount) & ~seen)
-        if len(pending):
+        if mount.modality == 'camera':
+            to_world = ego @ mount.to_ego
+            offset = points - to_world[:3, 3]
+            pending = np.flatnonzero(_in_image(rotate(offset, to_world[:3, :3].T), mount) & ~seen)
             rays = offset[pending] / np.linalg.norm(offset[pending], axis=1, keepdims=True)
-            seen[pending] = snapshot.owner(snapshot.cast(to_world[:3, 3], rays)) == index
-    return float(seen.mean())
+            seen[pending] = snapshot.owner(snapshot.cast(to_world[:3, 3], rays)) == owner[pending]
+    return seen.reshape(len(actors), SURFACE_SAMPLES).mean(1)
 
 
 def _in_image(points: np.ndarray, mount: Mount) -> np.ndarray:

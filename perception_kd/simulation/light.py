@@ -15,6 +15,7 @@ class Light:
         sky: Irradiance from above.
         bounce: Irradiance from below (light that the ground throws back).
         zenith, horizon: Colours of the sky.
+        cloud_drift: Shifts the clouds.
         haze: Distance in m at which 63 % of the colour is haze.
         name: What a scene description says.
     """
@@ -25,6 +26,7 @@ class Light:
     bounce: np.ndarray
     zenith: np.ndarray
     horizon: np.ndarray
+    cloud_drift: float
     haze: float
     name: str
 
@@ -41,6 +43,7 @@ def daylight(rng: np.random.Generator) -> Light:
         bounce=np.array([0.22, 0.21, 0.19]),
         zenith=np.array([0.16, 0.33, 0.72]),
         horizon=np.array([0.66, 0.75, 0.86]),
+        cloud_drift=rng.uniform(0, 256),
         haze=rng.uniform(260, 480),
         name='daylight',
     )

@@ -1,5 +1,7 @@
 """Fills a street with actors so that none touches another at any time."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from perception_kd.simulation import zones
@@ -15,6 +17,9 @@ _GAP = 0.35
 _EGO_HALF = np.array([4.0, 1.25])
 _EGO_AHEAD = 1.4
 _TRIES = 400
+_SMALL_FIRST = ('traffic_cone', 'barrier', 'bicycle', 'pedestrian', 'motorcycle', 'car', 'construction_vehicle',
+                'truck', 'trailer', 'bus')  # fmt: skip
+"""One of each is placed close by, the small ones first; then the rest, the large ones first."""
 
 
 class Street:
@@ -70,7 +75,7 @@ def _draw_lots(rng: np.random.Generator) -> frozenset[int]:
 
 
 def populate(plan: Plan, preset: WorldPreset, obstacles: np.ndarray, rng: np.random.Generator) -> list[Actor]:
-    """Actors of a street: the road works first, then class by class, the large ones first.
+    """Actors of a street: the road works, one of each class close to the ego vehicle, then all others.
 
     Raises:
         RuntimeError: a class does not fit as often as the preset asks.
@@ -79,11 +84,13 @@ def populate(plan: Plan, preset: WorldPreset, obstacles: np.ndarray, rng: np.ran
     missing = dict(preset.counts)
     _set_up_works(street, missing, rng)
     _couple_trailer(street, missing, rng)
-    order = ['bus', 'trailer', 'truck', 'construction_vehicle', 'car', 'motorcycle', 'bicycle', 'pedestrian',
-             'barrier', 'traffic_cone']  # fmt: skip
-    for name in order:
+    for name in _SMALL_FIRST:
+        if missing[name]:
+            _place_somewhere(street, replace(plan, close=True), name, rng)
+            missing[name] -= 1
+    for name in reversed(_SMALL_FIRST):
         for _ in range(missing[name]):
-            _place_somewhere(street, name, rng)
+            _place_somewhere(street, plan, name, rng)
     return street.actors
 
 
@@ -121,14 +128,16 @@ def _couple_trailer(street: Street, missing: dict[str, int], rng: np.random.Gene
             return
 
 
-def _place_somewhere(street: Street, name: str, rng: np.random.Generator) -> None:
+def _place_somewhere(street: Street, plan: Plan, name: str, rng: np.random.Generator) -> None:
     habitats, odds = zip(*zones.HABITATS[name])
     blueprints: dict[str, Blueprint] = {}
     for _ in range(_TRIES):
         zone = habitats[rng.choice(len(habitats), p=odds)]
-        track = zone(street.plan, rng)
+        track = zone(plan, rng)
         variant = _variant(name, zone)
-        blueprint = blueprints.setdefault(variant, draw(name, rng, variant=variant))
+        if variant not in blueprints:
+            blueprints[variant] = draw(name, rng, variant=variant)
+        blueprint = blueprints[variant]
         if street.place(blueprint, track, in_traffic=zone is zones.lane):
             return
     raise RuntimeError(f'no room for another {name} on this street; lower its count in the preset')

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import open3d as o3d
 
-from perception_kd.simulation.mesh import normals
+from perception_kd.simulation.mesh import Surfaces, normals
 from perception_kd.simulation.world import SCENERY, World
 
 MISS = -1
@@ -27,7 +27,7 @@ class Hits:
 
     def chosen(self, index: np.ndarray) -> 'Hits':
         """The hits of some rays."""
-        return Hits(self.distance[index], self.triangle[index], self.barycentric[index])
+        return Hits(self.distance.take(index), self.triangle.take(index), self.barycentric.take(index, 0))
 
 
 class Snapshot:
@@ -47,9 +47,9 @@ class Snapshot:
         self._scene.add_triangles(o3d.core.Tensor(vertices), o3d.core.Tensor(mesh.triangles))
 
     @property
-    def surface(self) -> np.ndarray:
-        """(T,) of ``SURFACE_DTYPE``."""
-        return self.world.everything.surface
+    def surfaces(self) -> Surfaces:
+        """What each triangle is made of."""
+        return self.world.surfaces
 
     def cast(self, origins: np.ndarray, directions: np.ndarray) -> Hits:
         """First hits of rays from ``origins`` (3,) or (N, 3) along unit ``directions`` (N, 3), world frame."""
@@ -66,13 +66,14 @@ class Snapshot:
 
     def uv(self, hits: Hits) -> np.ndarray:
         """Surface coordinates (N, 2) in m; all hits must be ``found``."""
-        corners = self.world.everything.uv[hits.triangle]
+        corners = self.world.everything.uv.take(hits.triangle, 0)
         a, b = hits.barycentric[:, :1], hits.barycentric[:, 1:]
-        return (1 - a - b) * corners[:, 0] + a * corners[:, 1] + b * corners[:, 2]
+        first = corners[:, 0]
+        return first + a * (corners[:, 1] - first) + b * (corners[:, 2] - first)
 
     def owner(self, hits: Hits) -> np.ndarray:
         """(N,) index of the actor that was hit, ``SCENERY`` for others and for none."""
-        owner = self.world.owner[hits.triangle]
+        owner = self.world.owner.take(hits.triangle, mode='wrap')
         owner[~hits.found] = SCENERY
         return owner
 

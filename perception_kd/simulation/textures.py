@@ -5,19 +5,35 @@ pixel's footprint.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from perception_kd.simulation import materials as m
-from perception_kd.simulation.mesh import SURFACE_DTYPE
 from perception_kd.simulation.road import KERB, LANE_WIDTH, Road
+from perception_kd.simulation.snapshot import Hits, Snapshot
 
 Painted = tuple[np.ndarray, np.ndarray]
 
+
+@dataclass(frozen=True)
+class Spot:
+    """Places to be painted: uv (N, 2) in m, footprint (N,) in m, seed (N,), plain colour (N, 3), the road."""
+
+    uv: np.ndarray
+    footprint: np.ndarray
+    seed: np.ndarray
+    colour: np.ndarray
+    road: Road
+
 _TILE = 256
+_SHOP, _FLOOR = 3.9, 3.1
+"""Height of the ground floor and of those above in m."""
 
 
-def _noise_tile() -> np.ndarray:
+@lru_cache(maxsize=1)
+def noise_tile() -> np.ndarray:
     """A periodic tile of smooth noise, mean 0, standard deviation 1, several octaves."""
     rng = np.random.default_rng(7)
     spectrum = np.fft.fft2(rng.standard_normal((_TILE, _TILE)))
@@ -26,13 +42,21 @@ def _noise_tile() -> np.ndarray:
     return ((tile - tile.mean()) / tile.std()).astype(np.float32)
 
 
-_NOISE = _noise_tile()
-
-
 def noise(u: np.ndarray, v: np.ndarray, texel: float, footprint: np.ndarray) -> np.ndarray:
     """Noise (N,) with ``texel`` m a sample, fading where a pixel covers many samples."""
-    value = _NOISE[np.floor(u / texel).astype(np.int64) % _TILE, np.floor(v / texel).astype(np.int64) % _TILE]
+    value = noise_tile()[np.floor(u / texel).astype(np.int64) % _TILE, np.floor(v / texel).astype(np.int64) % _TILE]
     return value / (1 + footprint / (8 * texel))
+
+
+def smooth_noise(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Noise (N,) interpolated between samples that lie one unit apart."""
+    tile, column, row = noise_tile(), np.floor(u), np.floor(v)
+    right, below = u - column, v - row
+    a, b = column.astype(np.int64) % _TILE, row.astype(np.int64) % _TILE
+    next_a, next_b = (a + 1) % _TILE, (b + 1) % _TILE
+    near = tile[a, b] * (1 - right) + tile[next_a, b] * right
+    far = tile[a, next_b] * (1 - right) + tile[next_a, next_b] * right
+    return near * (1 - below) + far * below
 
 
 def stripe(x: np.ndarray, centre: float, width: float, footprint: np.ndarray) -> np.ndarray:
@@ -74,9 +98,9 @@ def road_markings(s: np.ndarray, d: np.ndarray, footprint: np.ndarray, road: Roa
     return white, yellow
 
 
-def _roadway(uv: np.ndarray, footprint: np.ndarray, surface: np.ndarray, road: Road) -> Painted:
-    s, d = uv[:, 0], uv[:, 1]
-    white, yellow = road_markings(s, d, footprint, road)
+def _roadway(spot: Spot) -> Painted:
+    s, d, footprint = spot.uv[:, 0], spot.uv[:, 1], spot.footprint
+    white, yellow = road_markings(s, d, footprint, spot.road)
     grain = 1 + 0.10 * noise(s, d, 0.04, footprint) + 0.10 * noise(s, d, 0.9, footprint)
     # Tyres polish two tracks in each lane; oil darkens the middle.
     lane = (np.abs(d) % LANE_WIDTH) - LANE_WIDTH / 2
@@ -88,77 +112,93 @@ def _roadway(uv: np.ndarray, footprint: np.ndarray, surface: np.ndarray, road: R
     return colour, 1 + 3.2 * np.maximum(white, 0.7 * yellow)
 
 
-def _slabs(uv: np.ndarray, footprint: np.ndarray, surface: np.ndarray, road: Road) -> Painted:
+def _slabs(spot: Spot) -> Painted:
+    uv, footprint = spot.uv, spot.footprint
     joints = np.maximum(comb(uv[:, 0], 0.9, 0.025, footprint), comb(uv[:, 1], 0.9, 0.025, footprint))
-    tone = cell_hash(np.floor(uv[:, 0] / 0.9 - 0.5), np.floor(uv[:, 1] / 0.9 - 0.5), surface['seed'])
+    tone = cell_hash(np.floor(uv[:, 0] / 0.9 - 0.5), np.floor(uv[:, 1] / 0.9 - 0.5), spot.seed)
     tone = 1 + (tone - 0.5) * 0.22 / (1 + footprint) + 0.05 * noise(uv[:, 0], uv[:, 1], 0.05, footprint)
     return np.repeat((tone * (1 - 0.5 * joints))[:, None], 3, 1), np.ones(len(uv), np.float32)
 
 
-def _grass(uv: np.ndarray, footprint: np.ndarray, surface: np.ndarray, road: Road) -> Painted:
+def _grass(spot: Spot) -> Painted:
+    uv, footprint = spot.uv, spot.footprint
     tone = 1 + 0.22 * noise(uv[:, 0], uv[:, 1], 0.06, footprint) + 0.18 * noise(uv[:, 0], uv[:, 1], 1.5, footprint)
     return np.stack([tone, tone * 1.02, tone], 1), np.maximum(tone, 0.2)
 
 
-def _foliage(uv: np.ndarray, footprint: np.ndarray, surface: np.ndarray, road: Road) -> Painted:
+def _foliage(spot: Spot) -> Painted:
+    uv, footprint = spot.uv, spot.footprint
     tone = np.maximum(1 + 0.45 * noise(uv[:, 0], uv[:, 1], 0.05, footprint), 0.25)
     return np.stack([tone, tone, tone], 1), tone
 
 
-def _rough(uv: np.ndarray, footprint: np.ndarray, surface: np.ndarray, road: Road) -> Painted:
+def _rough(spot: Spot) -> Painted:
+    uv, footprint = spot.uv, spot.footprint
     tone = 1 + 0.09 * noise(uv[:, 0], uv[:, 1], 0.05, footprint)
     return np.repeat(tone[:, None], 3, 1), np.ones(len(uv), np.float32)
 
 
-def _facade(uv: np.ndarray, footprint: np.ndarray, surface: np.ndarray, road: Road) -> Painted:
-    u, v, seed = uv[:, 0], uv[:, 1], surface['seed']
-    one = np.zeros_like(seed)
-    pitch = 2.3 + 1.6 * cell_hash(one, one, seed)
-    broad = (0.42 + 0.3 * cell_hash(one + 1, one, seed)) * pitch
-    shop = v < 3.9
-    column, floor = np.floor(u / pitch), np.floor((v - 3.9) / 3.1)
+def _facade(spot: Spot) -> Painted:
+    """Shop windows on the ground floor, rows of windows with frames above, each pane in its own tone."""
+    (u, v), seed, footprint = spot.uv.T, spot.seed, spot.footprint
+    zero = np.zeros_like(seed)
+    pitch = 2.3 + 1.6 * cell_hash(zero, zero, seed)
+    broad = (0.42 + 0.3 * cell_hash(zero + 1, zero, seed)) * pitch
+    shop = v < _SHOP
+    column, floor = np.floor(u / pitch), np.floor((v - _SHOP) / _FLOOR)
     across = (u / pitch - column - 0.5) * pitch
-    up = np.where(shop, v - 2.2, v - 3.9 - 3.1 * floor - 1.65)
+    up = np.where(shop, v - 2.2, v - _SHOP - _FLOOR * (floor + 0.53))
     half_width, half_height = np.where(shop, 0.43 * pitch, broad / 2), np.where(shop, 1.05, 0.85)
     blur = np.maximum(footprint, 0.01)
-    window = (np.clip((half_width - np.abs(across)) / blur + 0.5, 0, 1)
-              * np.clip((half_height - np.abs(up)) / blur + 0.5, 0, 1))
-    frame = np.clip((half_width + 0.12 - np.abs(across)) / blur + 0.5, 0, 1) * np.clip(
-        (half_height + 0.12 - np.abs(up)) / blur + 0.5, 0, 1)
-    frame = frame * (1 - stripe(across, 0.0, 0.07, footprint) * window * ~shop) if False else frame
-    bar = np.maximum(stripe(across, 0.0, 0.08, footprint), 0)
-    pane = window * (1 - 0.8 * bar)
-    lit = cell_hash(column, floor, seed)
-    glass = (0.05 + 0.30 * lit[:, None] ** 3 * np.array([1.0, 0.9, 0.7], np.float32)
-             + 0.10 * np.clip(up / 1.7 + 0.5, 0, 1)[:, None] * np.array([0.7, 0.9, 1.2], np.float32))
-    wall = 1 + 0.07 * noise(u, v, 0.05, footprint) + 0.06 * noise(u, v, 0.8, footprint) - 0.25 * (np.abs(v - 3.8) < 0.12)
+    pane = _pane(across, up, half_width, half_height, blur)
+    frame = _pane(across, up, half_width + 0.12, half_height + 0.12, blur)
+    pane *= 1 - 0.8 * stripe(across, 0.0, 0.08, footprint)
+    wall = 1 + 0.07 * noise(u, v, 0.05, footprint) + 0.06 * noise(u, v, 0.8, footprint)
+    wall -= 0.25 * (np.abs(v - _SHOP + 0.1) < 0.12)
+    plain = 1 / np.maximum(spot.colour, 0.05)
     colour = np.repeat(wall[:, None], 3, 1)
-    trim = np.array([0.55, 0.55, 0.53], np.float32) / np.maximum(surface['colour'], 0.05)
-    colour += frame[:, None] * (trim - colour)
-    colour += pane[:, None] * (glass / np.maximum(surface['colour'], 0.05) - colour)
+    colour += frame[:, None] * (np.float32(0.55) * plain - colour)
+    colour += pane[:, None] * (_glass(cell_hash(column, floor, seed), up) * plain - colour)
     return colour, 1 - 0.8 * pane
 
 
-TEXTURES: dict[int, Callable[[np.ndarray, np.ndarray, np.ndarray, Road], Painted]] = {
+def _pane(across: np.ndarray, up: np.ndarray, half_width: np.ndarray, half_height: np.ndarray,
+          blur: np.ndarray) -> np.ndarray:
+    """Coverage (N,) of a rectangle around the middle."""
+    return (np.clip((half_width - np.abs(across)) / blur + 0.5, 0, 1)
+            * np.clip((half_height - np.abs(up)) / blur + 0.5, 0, 1))
+
+
+def _glass(chance: np.ndarray, up: np.ndarray) -> np.ndarray:
+    """Colour (N, 3) of a window: dark, the sky in its upper part, some with curtains."""
+    curtain, sky = chance[:, None] ** 3, np.clip(up / 1.7 + 0.5, 0, 1)[:, None]
+    return (0.05 + curtain * np.array([0.30, 0.27, 0.21], np.float32)
+            + sky * np.array([0.07, 0.09, 0.12], np.float32))
+
+
+TEXTURES: dict[int, Callable[[Spot], Painted]] = {
     m.ROAD: _roadway, m.SLABS: _slabs, m.GRASS: _grass, m.FACADE: _facade, m.FOLIAGE: _foliage, m.ROUGH: _rough,
 }  # fmt: skip
 
 
-def paint(uv: np.ndarray, footprint: np.ndarray, surface: np.ndarray, road: Road) -> Painted:
-    """Colour (N, 3) and LiDAR reflectivity (N,) of surface points.
+def paint(snapshot: Snapshot, hits: Hits, footprint: np.ndarray) -> Painted:
+    """Colour (N, 3) and LiDAR reflectivity (N,) of what rays hit.
 
     Args:
-        uv: (N, 2) in m.
+        snapshot: The world.
+        hits: All of them ``found``.
         footprint: (N,) size of the pixel or beam on the surface in m.
-        surface: (N,) of ``SURFACE_DTYPE``.
-        road: Carries the road markings.
     """
-    assert surface.dtype == SURFACE_DTYPE
-    colour, reflectivity = surface['colour'].copy(), surface['reflectivity'].copy()
-    for number, texture in TEXTURES.items():
-        index = np.flatnonzero(surface['texture'] == number)
+    surfaces, road = snapshot.surfaces, snapshot.world.plan.road
+    colour, reflectivity = surfaces.colour.take(hits.triangle, 0), surfaces.reflectivity.take(hits.triangle)
+    number = surfaces.texture.take(hits.triangle)
+    for texture, brush in TEXTURES.items():
+        index = np.flatnonzero(number == texture)
         if len(index):
-            tint, factor = texture(uv[index], footprint[index], surface[index], road)
-            colour[index] *= np.maximum(tint, 0)
+            few = hits.chosen(index)
+            spot = Spot(snapshot.uv(few), footprint.take(index), surfaces.seed.take(few.triangle),
+                        colour.take(index, 0), road)
+            tint, factor = brush(spot)
+            colour[index] = spot.colour * np.maximum(tint, 0)
             reflectivity[index] *= factor
     return colour, np.clip(reflectivity, 0, 1)

@@ -7,7 +7,7 @@ import numpy as np
 from perception_kd.simulation import scenery
 from perception_kd.simulation.actors.actor import Actor
 from perception_kd.simulation.light import Light, daylight
-from perception_kd.simulation.mesh import Mesh, merge
+from perception_kd.simulation.mesh import Mesh, Surfaces, merge
 from perception_kd.simulation.population import draw_plan, populate
 from perception_kd.simulation.poses import rigid, yaw_matrix
 from perception_kd.simulation.presets import WorldPreset
@@ -28,6 +28,7 @@ class World:
         light: Daylight.
         scenery: Mesh of the rest.
         owner: (T,) actor index of each triangle of all meshes in order, ``SCENERY`` first.
+        everything, surfaces: All meshes as one, and what its triangles are made of.
     """
 
     plan: Plan
@@ -36,12 +37,14 @@ class World:
     scenery: Mesh
     owner: np.ndarray = field(init=False)
     everything: Mesh = field(init=False)
+    surfaces: Surfaces = field(init=False)
 
     def __post_init__(self) -> None:
         meshes = [self.scenery, *(actor.blueprint.mesh for actor in self.actors)]
         counts = [len(mesh.triangles) for mesh in meshes]
         self.owner = np.repeat(np.arange(SCENERY, len(self.actors)), counts).astype(np.int32)
         self.everything = merge(meshes)
+        self.surfaces = Surfaces(self.everything.surface)
 
     def vertices(self, time: float) -> np.ndarray:
         """Vertices (V, 3) float32 of ``everything`` at ``time``."""

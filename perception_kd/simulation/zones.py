@@ -7,8 +7,10 @@ import numpy as np
 
 from perception_kd.simulation.road import CYCLE_LANE, KERB, LANES, PARKING, SIDEWALK_END, Road, Track
 
-NEAR, FAR = 22.0, 48.0
-"""Most things are drawn within NEAR m along the road from where the ego vehicle will be; some within FAR."""
+CLOSE, NEAR, FAR = 13.0, 22.0, 48.0
+"""Most things are drawn within NEAR m along the road from where the ego vehicle will be, some within FAR; the
+first of each class within CLOSE."""
+_SHARE_NEAR = 0.75
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Plan:
         lots: Sides (+1 left, -1 right) with an open lot instead of houses at the pavement.
         works: s where the road works begin, and their side.
         lane_closed: The works take the outer lane of their side.
+        close: Draw places close to the ego vehicle only.
     """
 
     road: Road
@@ -32,11 +35,12 @@ class Plan:
     lots: frozenset[int]
     works: tuple[float, int]
     lane_closed: bool
+    close: bool = False
 
-    def meet(self, rng: np.random.Generator, speed: float = 0.0, share_near: float = 0.75) -> float:
+    def meet(self, rng: np.random.Generator, speed: float = 0.0) -> float:
         """An s at time 0 such that the thing is near the ego vehicle at some instant of the scene."""
         time = rng.uniform(0, self.duration)
-        reach = NEAR if rng.random() < share_near else FAR
+        reach = CLOSE if self.close else NEAR if rng.random() < _SHARE_NEAR else FAR
         return self.ego.s + (self.ego.speed - speed) * time + rng.uniform(-reach, reach)
 
 
@@ -59,7 +63,8 @@ def lot(plan: Plan, rng: np.random.Generator) -> Track:
     """On an open lot, along or across the road."""
     side = int(rng.choice(sorted(plan.lots)))
     facing = rng.integers(4) * np.pi / 2 + rng.normal(0, 0.08)
-    return Track(plan.road, plan.meet(rng), side * rng.uniform(SIDEWALK_END + 2, 28), facing=facing)
+    depth = rng.uniform(SIDEWALK_END + 2, 19 if plan.close else 28)
+    return Track(plan.road, plan.meet(rng), side * depth, facing=facing)
 
 
 def pavement(plan: Plan, rng: np.random.Generator) -> Track:
@@ -108,8 +113,8 @@ def works_anywhere(plan: Plan, rng: np.random.Generator) -> Track:
 
 
 def edge(plan: Plan, rng: np.random.Generator) -> Track:
-    """At the edge of pavement or parking strip, across the walking direction (barriers, cones)."""
-    d = _side(rng) * float(rng.choice([KERB + 0.4, SIDEWALK_END + 0.6]))
+    """At an edge of pavement or parking strip, across the walking direction (barriers, cones)."""
+    d = _side(rng) * float(rng.choice([PARKING - 0.9, KERB + 0.4, SIDEWALK_END + 0.6]))
     return Track(plan.road, plan.meet(rng), d, facing=np.pi / 2 + rng.normal(0, 0.06))
 
 
@@ -138,7 +143,7 @@ HABITATS: dict[str, tuple[tuple[Zone, float], ...]] = {
     'bicycle': ((cycle_lane, 0.45), (lane, 0.1), (pavement_parked, 0.45)),
     'motorcycle': ((lane, 0.5), (parking, 0.2), (pavement_parked, 0.3)),
     'pedestrian': ((pavement, 0.6), (crossing, 0.25), (works_anywhere, 0.15)),
-    'traffic_cone': ((works_anywhere, 0.5), (edge, 0.5)),
+    'traffic_cone': ((works_anywhere, 0.2), (edge, 0.8)),
     'barrier': ((edge, 1.0),),
 }
 

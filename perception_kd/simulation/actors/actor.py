@@ -1,15 +1,16 @@
 """An object with a place in time."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from perception_kd.simulation.actors.catalogue import Blueprint
 from perception_kd.simulation.mesh import areas
-from perception_kd.simulation.poses import yaw_matrix
+from perception_kd.simulation.poses import rotate, yaw_matrix
 from perception_kd.simulation.road import Track
 
-_SURFACE_SAMPLES = 64
+SURFACE_SAMPLES = 64
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,18 @@ class Actor:
 
     def surface_points(self, time: float) -> np.ndarray:
         """Points spread evenly over its surface, (64, 3) in the world frame; the same ones at any time."""
+        return self._placed(self._samples, time)
+
+    @cached_property
+    def _samples(self) -> np.ndarray:
         mesh = self.blueprint.mesh
         weight = np.cumsum(areas(mesh.vertices, mesh.triangles))
         rng = np.random.default_rng(len(mesh.triangles))
-        chosen = np.searchsorted(weight, rng.random(_SURFACE_SAMPLES) * weight[-1])
-        a, b = rng.random((2, _SURFACE_SAMPLES, 1))
+        chosen = np.searchsorted(weight, rng.random(SURFACE_SAMPLES) * weight[-1])
+        a, b = rng.random((2, SURFACE_SAMPLES, 1))
         a, b = np.where(a + b > 1, 1 - a, a), np.where(a + b > 1, 1 - b, b)
         p, q, r = (mesh.vertices[mesh.triangles[chosen, i]] for i in range(3))
-        return self._placed(p + a * (q - p) + b * (r - p), time)
+        return p + a * (q - p) + b * (r - p)
 
     def attribute(self) -> str:
         """The nuScenes attribute, empty for cones and barriers."""
@@ -64,4 +69,4 @@ class Actor:
 
     def _placed(self, points: np.ndarray, time: float) -> np.ndarray:
         x, y, z, yaw = self.track.pose(time)
-        return (points @ yaw_matrix(yaw).T + [x, y, z]).astype(np.float32)
+        return (rotate(points, yaw_matrix(yaw)) + np.array([x, y, z], points.dtype)).astype(np.float32)

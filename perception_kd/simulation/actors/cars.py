@@ -4,7 +4,7 @@ import numpy as np
 
 from perception_kd.simulation import materials as m
 from perception_kd.simulation.mesh import Mesh, Surface, merge
-from perception_kd.simulation.primitives import box, loft, wheel
+from perception_kd.simulation.primitives import box, cylinder, loft, wheel
 
 # Cabin of each body, as fractions of length (from the middle, front positive) and of height.
 _CABINS = {
@@ -88,8 +88,14 @@ def _lamps(size: tuple[float, float, float], belt: float) -> list[Mesh]:
 
 def wheels(size: tuple[float, float, float], radius: float, axles: tuple[float, ...],
            tyre_width: float = 0.22) -> list[Mesh]:
-    """Left and right wheels at ``axles`` (fractions of the length), just inside the width."""
+    """Left and right wheels at ``axles`` (fractions of the length), flush with the width, under dark arches."""
     length, width, _ = size
-    y = width / 2 - tyre_width / 2 - 0.02
-    return [wheel((x * length, side * y, radius), radius, tyre_width, m.TYRE, m.RIM)
-            for x in axles for side in (-1, 1)]
+    parts = []
+    for x in axles:
+        for side in (-1, 1):
+            y = side * (width / 2 - tyre_width / 2 + 0.02)
+            parts.append(wheel((x * length, y, radius), radius, tyre_width, m.TYRE, m.RIM))
+            outer, arch = side * (width / 2 + 0.008), 1.13 * radius
+            parts.append(cylinder((x * length, 0.8 * outer, radius * 1.13), (x * length, outer, radius * 1.13), arch,
+                                  m.TRIM, 14))
+    return parts

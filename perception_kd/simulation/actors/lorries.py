@@ -88,7 +88,7 @@ def build_trailer(rng: np.random.Generator, size: Size, kind: str) -> Mesh:
         step = 0.9 if kind == 'container' else 2.2
         parts += [box((0.08, width + 0.04, height - 1.3), (x, 0, 1.2 + (height - 1.2) / 2), m.tinted(paint, 0.72))
                   for x in np.arange(-length / 2 + step, length / 2 - 0.3, step)]  # fmt: skip
-        parts.append(box((length, width + 0.02, 0.12), (0, 0, 1.2), m.RETRO_RED if kind == 'curtain' else m.TRIM))
+        parts.append(box((length + 0.02, width + 0.02, 0.14), (0, 0, 1.2), m.RETRO_RED if kind == 'curtain' else m.TRIM))
     for side in (-1, 1):
         parts.append(box((0.14, 0.14, 1.0), (0.3 * length, side * 0.35 * width, 0.55), m.STEEL))
     return merge(parts + _rear_lamps(-length / 2, width) + wheels(size, 0.5, (-0.4, -0.29, -0.18), 0.35))

@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 
 from perception_kd.simulation.light import Light
+from perception_kd.simulation.poses import dot, rotate
 from perception_kd.simulation.sensors.rig import Mount
 from perception_kd.simulation.snapshot import Hits, Snapshot
-from perception_kd.simulation.textures import paint
+from perception_kd.simulation.textures import paint, smooth_noise
 
-_EXPOSURE = 0.78
+_EXPOSURE = 1.15
 _NOISE_LEVEL = 1.6
 _SHADOW_STEP = 2
 """Shadow rays are cast for every second pixel of every second row."""
@@ -33,7 +34,7 @@ def _pixel_rays(size: tuple[int, int], intrinsic: tuple[float, ...]) -> np.ndarr
 def look(snapshot: Snapshot, mount: Mount) -> tuple[np.ndarray, np.ndarray, Hits]:
     """Cast all pixels: camera centre (3,), directions (N, 3) in the world frame, and hits."""
     to_world = snapshot.world.ego_pose(snapshot.time) @ mount.to_ego
-    directions = pixel_rays(mount) @ to_world[:3, :3].T.astype(np.float32)
+    directions = rotate(pixel_rays(mount), to_world[:3, :3])
     return to_world[:3, 3], directions, snapshot.cast(to_world[:3, 3], directions)
 
 
@@ -41,24 +42,41 @@ def render(snapshot: Snapshot, mount: Mount, rng: np.random.Generator) -> np.nda
     """The camera's image, (H, W, 3) uint8 in OpenCV's BGR order."""
     centre, directions, hits = look(snapshot, mount)
     light, (width, height) = snapshot.world.light, mount.size
-    image = sky(directions, light)
-    index = np.flatnonzero(hits.found)
-    seen, rays = hits.chosen(index), directions[index]
-    sunny = _sunlight(snapshot, centre, directions, hits, mount.size)[index]
+    image = np.empty((width * height, 3), np.float32)
+    above, index = np.flatnonzero(~hits.found), np.flatnonzero(hits.found)
+    free = directions.take(above, 0)
+    cover = _clouds(free, light)
+    image[above] = sky(free, light) * (1 - cover) + cover * np.float32(0.95)
+    seen, rays = hits.chosen(index), directions.take(index, 0)
+    sunny = _sunlight(snapshot, centre, directions, hits, mount.size).take(index)
     colour = _shade(snapshot, seen, rays, sunny, 1 / mount.intrinsic[0, 0])
-    haze = (1 - np.exp(-seen.distance / light.haze))[:, None]
+    haze = (1 - np.exp(seen.distance * np.float32(-1 / light.haze)))[:, None]
     image[index] = colour + haze * (light.horizon.astype(np.float32) - colour)
     return _develop(image.reshape(height, width, 3), rng)
 
 
 def sky(directions: np.ndarray, light: Light) -> np.ndarray:
-    """Colour (N, 3) of the sky: horizon to zenith, thin clouds, a glow around the sun."""
-    up = np.clip(directions[:, 2:3], 0, 1)
-    blend = np.sqrt(up)
-    colour = light.horizon + blend * (light.zenith - light.horizon)
-    towards = np.clip(directions @ light.sun.astype(np.float32), 0, 1)[:, None]
-    colour = colour + (0.35 * towards**8 + 2.0 * towards**400) * light.sun_colour
-    return colour.astype(np.float32)
+    """Colour (N, 3) of the sky: horizon to zenith, and a glow around the sun."""
+    blend = np.sqrt(np.clip(directions[:, 2:3], 0, 1))
+    colour = light.horizon.astype(np.float32) + blend * (light.zenith - light.horizon).astype(np.float32)
+    eighth = _power_of_two(np.maximum(dot(directions, light.sun), 0), 3)
+    glow = np.float32(0.35) * eighth + 2 * _power_of_two(eighth, 6)
+    return colour + glow[:, None] * light.sun_colour.astype(np.float32)
+
+
+def _clouds(directions: np.ndarray, light: Light) -> np.ndarray:
+    """Cover (N, 1) of a cloud layer, thinning out towards the horizon."""
+    up = np.maximum(directions[:, 2], 0.02)
+    place = directions[:, :2] * (np.float32(9) / up)[:, None] + np.float32(light.cloud_drift)
+    value = smooth_noise(place[:, 0], place[:, 1])
+    return (np.clip(0.45 * value - 0.1, 0, 0.7) * np.clip((up - 0.05) * 7, 0, 1))[:, None]
+
+
+def _power_of_two(value: np.ndarray, times: int) -> np.ndarray:
+    """value ** (2 ** times) by squaring, which is much faster than ``**`` on many pixels."""
+    for _ in range(times):
+        value = value * value
+    return value
 
 
 def _sunlight(snapshot: Snapshot, centre: np.ndarray, directions: np.ndarray, hits: Hits,
@@ -68,8 +86,7 @@ def _sunlight(snapshot: Snapshot, centre: np.ndarray, directions: np.ndarray, hi
     grid = np.arange(width * height).reshape(height, width)[::_SHADOW_STEP, ::_SHADOW_STEP]
     coarse = grid.ravel()
     coarse = coarse[hits.found[coarse]]
-    facing = snapshot.normals[hits.triangle[coarse]] @ snapshot.world.light.sun.astype(np.float32) > 0
-    coarse = coarse[facing]
+    coarse = coarse[dot(snapshot.normals[hits.triangle[coarse]], snapshot.world.light.sun) > 0]
     points = centre + directions[coarse] * hits.distance[coarse, None]
     points += 0.01 * snapshot.normals[hits.triangle[coarse]]
     sun = np.broadcast_to(snapshot.world.light.sun, points.shape)
@@ -81,25 +98,23 @@ def _sunlight(snapshot: Snapshot, centre: np.ndarray, directions: np.ndarray, hi
 
 def _shade(snapshot: Snapshot, hits: Hits, rays: np.ndarray, sunny: np.ndarray, pixel_angle: float) -> np.ndarray:
     """Colour (N, 3) of what is hit: Lambert's law under sun and sky, plus mirror images of the sky."""
-    light, surface = snapshot.world.light, snapshot.surface[hits.triangle]
-    normal = snapshot.normals[hits.triangle]
-    slant = np.maximum(-np.einsum('ij,ij->i', normal, rays), 0.02)
-    footprint = hits.distance * np.float32(pixel_angle) / slant
-    colour, _ = paint(snapshot.uv(hits), footprint, surface, snapshot.world.plan.road)
-    ambient, lambert = _irradiance(snapshot.normals, light)
-    colour *= ambient[hits.triangle] + (lambert[hits.triangle] * sunny)[:, None] * light.sun_colour.astype(np.float32)
-    glossy = np.flatnonzero(surface['gloss'] > 0)
-    if len(glossy):
-        colour[glossy] += _mirror(normal[glossy], rays[glossy], slant[glossy], sunny[glossy],
-                                  surface['gloss'][glossy], light)
+    light, normal = snapshot.world.light, snapshot.normals.take(hits.triangle, 0)
+    slant = np.maximum(-dot(rays, normal), np.float32(0.02))
+    colour, _ = paint(snapshot, hits, hits.distance * np.float32(pixel_angle) / slant)
+    table = _irradiance(snapshot.normals, light).take(hits.triangle, 0)
+    colour *= table[:, :3] + (table[:, 3] * sunny)[:, None] * light.sun_colour.astype(np.float32)
+    gloss = snapshot.surfaces.gloss.take(hits.triangle)
+    index = np.flatnonzero(gloss)
+    colour[index] += _mirror(normal.take(index, 0), rays.take(index, 0), slant.take(index), sunny.take(index),
+                             gloss.take(index), light)
     return colour
 
 
-def _irradiance(normals: np.ndarray, light: Light) -> tuple[np.ndarray, np.ndarray]:
-    """For each triangle: light from sky and ground (T, 3), and the cosine towards the sun (T,)."""
-    share = (0.5 + 0.5 * normals[:, 2:3]).astype(np.float32)
-    ambient = light.bounce.astype(np.float32) * (1 - share) + light.sky.astype(np.float32) * share
-    return ambient, np.maximum(normals @ light.sun.astype(np.float32), 0)
+def _irradiance(normals: np.ndarray, light: Light) -> np.ndarray:
+    """For each triangle (T, 4): light from sky and ground, and the cosine towards the sun."""
+    share = 0.5 + 0.5 * normals[:, 2:3]
+    ambient = light.bounce * (1 - share) + light.sky * share
+    return np.column_stack([ambient, np.maximum(dot(normals, light.sun), 0)]).astype(np.float32)
 
 
 def _mirror(normal: np.ndarray, rays: np.ndarray, slant: np.ndarray, sunny: np.ndarray, gloss: np.ndarray,
@@ -109,8 +124,9 @@ def _mirror(normal: np.ndarray, rays: np.ndarray, slant: np.ndarray, sunny: np.n
     up = away[:, 2:3]
     street = np.array([0.16, 0.155, 0.15], np.float32)
     seen = np.where(up > 0.12, sky(away, light), street)
-    strength = gloss[:, None] * (0.28 + 0.72 * (1 - np.clip(slant, 0, 1)[:, None]) ** 5)
-    glint = np.clip(away @ light.sun.astype(np.float32), 0, 1) ** 80 * sunny
+    grazing = 1 - np.minimum(slant, 1)[:, None]
+    strength = gloss[:, None] * (0.28 + 0.72 * grazing * _power_of_two(grazing, 2))
+    glint = _power_of_two(np.maximum(dot(away, light.sun), 0), 6) * sunny
     return strength * (seen + 3 * glint[:, None] * light.sun_colour.astype(np.float32))
 
 

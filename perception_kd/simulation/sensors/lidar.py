@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from perception_kd.simulation.mesh import SURFACE_DTYPE
+from perception_kd.simulation.poses import dot, rotate
 from perception_kd.simulation.presets import WorldPreset
 from perception_kd.simulation.sensors.rig import Mount
 from perception_kd.simulation.snapshot import Snapshot
@@ -19,15 +19,13 @@ def scan(snapshot: Snapshot, mount: Mount, preset: WorldPreset, rng: np.random.G
     """One turn: (N, 5) float32 x, y, z in m (LiDAR frame), intensity 0..255, ring."""
     rays, ring = _beams(preset.lidar_azimuths, rng)
     to_world = snapshot.world.ego_pose(snapshot.time) @ mount.to_ego
-    directions = (rays @ to_world[:3, :3].T).astype(np.float32)
+    directions = rotate(rays, to_world[:3, :3]).astype(np.float32)
     hits = snapshot.cast(to_world[:3, 3], directions)
     index = np.flatnonzero(hits.found & (hits.distance < preset.lidar_range))
     hits = hits.chosen(index)
-    surface: np.ndarray = snapshot.surface[hits.triangle]
-    assert surface.dtype == SURFACE_DTYPE
-    slant = np.abs(np.einsum('ij,ij->i', snapshot.normals[hits.triangle], directions[index]))
+    slant = np.abs(dot(snapshot.normals[hits.triangle], directions[index]))
     footprint = hits.distance * _BEAM_ANGLE / np.maximum(slant, 0.05)
-    _, reflectivity = paint(snapshot.uv(hits), footprint, surface, snapshot.world.plan.road)
+    _, reflectivity = paint(snapshot, hits, footprint)
     intensity = _returned(reflectivity, slant, hits.distance, rng)
     kept = rng.random(len(index)) < _detection(intensity, hits.distance, preset.lidar_range)
     distance = hits.distance + rng.normal(0, _RANGE_NOISE, len(index))

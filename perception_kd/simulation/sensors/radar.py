@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perception_kd.datasets.nuscenes.formats import RADAR_FIELDS
+from perception_kd.simulation.poses import dot, rotate
 from perception_kd.simulation.presets import WorldPreset
 from perception_kd.simulation.sensors.rig import Mount
 from perception_kd.simulation.snapshot import Snapshot
@@ -50,24 +51,21 @@ def _echoes(snapshot: Snapshot, mount: Mount, preset: WorldPreset, rng: np.rando
     """Rays gathered in cells of range and azimuth, one echo for each cell and owner."""
     rays, azimuth = _beams()
     to_world = snapshot.world.ego_pose(snapshot.time) @ mount.to_ego
-    directions = (rays @ to_world[:3, :3].T).astype(np.float32)
+    directions = rotate(rays, to_world[:3, :3]).astype(np.float32)
     hits = snapshot.cast(to_world[:3, 3], directions)
-    strength = np.where(hits.found, snapshot.surface['radar'][hits.triangle], 0)
+    strength = np.where(hits.found, snapshot.surfaces.radar[hits.triangle], 0)
     index = np.flatnonzero((strength > 0) & (hits.distance < preset.radar_range) & (hits.distance > 0.5))
     hits, azimuth, strength = hits.chosen(index), azimuth[index], strength[index]
     owner = snapshot.owner(hits)
-    slant = np.abs(np.einsum('ij,ij->i', snapshot.normals[hits.triangle], directions[index]))
+    slant = np.abs(dot(snapshot.normals[hits.triangle], directions[index]))
     ground_range = hits.distance * np.linalg.norm(rays[index, :2], axis=1)
-    cell = np.stack([owner, np.floor(ground_range / _RANGE_CELL), np.floor(azimuth / _AZIMUTH_CELL)], 1)
-    _, group = np.unique(cell.astype(np.int64), axis=0, return_inverse=True)
-    group = group.ravel()
+    cell = (owner * 1000 + np.floor(ground_range / _RANGE_CELL)) * 1000 + np.floor(azimuth / _AZIMUTH_CELL)
+    _, first, group = np.unique(cell, return_index=True, return_inverse=True)
     # Power that a cell sends back: the solid angle of its rays times their distance squared is its area.
     area = (hits.distance * 2 * _HALF_FIELD / _AZIMUTHS) * (hits.distance * np.deg2rad(2.0))
     weight = strength * (0.15 + 0.85 * slant**2) * area
     power = np.bincount(group, weight)
     mean = [np.bincount(group, weight * value) / np.maximum(power, 1e-9) for value in (ground_range, azimuth)]
-    first = np.full(len(power), -1)
-    first[group[::-1]] = np.arange(len(group))[::-1]
     rcs = 10 * np.log10(np.maximum(power, 1e-6)) + 6 + rng.normal(0, 3.0, len(power))
     speed, relative = _radial_speed(snapshot, mount, owner[first], mean[1])
     return Echoes(mean[0], mean[1], rcs, owner[first], speed, relative)
@@ -85,13 +83,13 @@ def _radial_speed(snapshot: Snapshot, mount: Mount, owner: np.ndarray, azimuth: 
     world, time = snapshot.world, snapshot.time
     pose = world.ego_pose(time)
     to_world = pose @ mount.to_ego
-    rays = np.stack([np.cos(azimuth), np.sin(azimuth), 0 * azimuth], 1) @ to_world[:3, :3].T
+    rays = rotate(np.stack([np.cos(azimuth), np.sin(azimuth), 0 * azimuth], 1), to_world[:3, :3])
     velocities = np.array([[0.0, 0, 0], *(actor.track.velocity(time) for actor in world.actors)])
-    over_ground = np.einsum('ij,ij->i', velocities[owner - SCENERY], rays)
+    over_ground = dot(rays, velocities[owner - SCENERY])
     ego, yaw_rate = world.ego_velocity(time)
     arm = to_world[:3, 3] - pose[:3, 3]
     own = ego + yaw_rate * np.array([-arm[1], arm[0], 0])
-    return over_ground, over_ground - rays @ own
+    return over_ground, over_ground - dot(rays, own)
 
 
 def _detection(echoes: Echoes) -> np.ndarray:
