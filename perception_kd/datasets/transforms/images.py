@@ -134,7 +134,9 @@ def read_image(path: str | Path, to_rgb: bool = True, decode_scale: int = 1) -> 
     if content[:2] == _JPEG_START and _JPEG_END not in content[-64:]:
         raise ValueError(f'{path}: truncated JPEG ({len(content)} bytes, no end marker); '
                          'fetch the file again')
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), _DECODE_FLAGS[decode_scale]) if content else None
+    # Calibrations are of the pixels as stored, so an orientation note in the file must not turn them.
+    flags = _DECODE_FLAGS[decode_scale] | cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
     if image is None:
         raise ValueError(f'{path}: corrupt picture ({len(content)} bytes), it cannot be decoded; '
                          'fetch the file again')
