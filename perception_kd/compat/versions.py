@@ -1,0 +1,80 @@
+"""What was tested, what is refused, and why. The one place that knows versions (with ``constraints.txt``)."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package that we build on.
+
+    Attributes:
+        name: Name in the registry.
+        tested: The version everything was tested with.
+        needed: True if nothing works without it.
+        purpose: What it is for.
+        below: Versions from this one on are known not to work, with ``reason``.
+        reason: Why.
+    """
+
+    name: str
+    tested: str
+    needed: bool
+    purpose: str
+    below: str = ''
+    reason: str = ''
+
+
+PACKAGES = (
+    Package('torch', '2.13.0', True, 'everything'),
+    Package('numpy', '1.26.4', True, 'everything', '2', 'nuscenes-devkit needs numpy below 2'),
+    Package('mmengine', '0.10.7', True, 'Runner, configs, registries', '0.11',
+            'the safe Runner follows the loops of 0.10'),
+    Package('mmdet', '3.3.0', True, 'image backbones, losses'),
+    Package('mmdet3d', '1.4.0', True, 'detection heads, LiDAR teachers, box structures'),
+    Package('nuscenes-devkit', '1.2.0', True, 'official scores'),
+    Package('opencv-python', '4.11.0.86', False, 'images'),
+    Package('opencv-python-headless', '4.11.0.86', False, 'images'),
+    Package('open3d', '0.20.0', False, 'the simulator and the 3D viewer'),
+    Package('shapely', '2.0.7', False, 'tests of rotated boxes'),
+    Package('pycocotools', '2.0.11', False, 'COCO scores'),
+    Package('setuptools', '80.9.0', False, 'base configs of other libraries (mmdet3d::...)', '81',
+            'mmengine reads such configs through pkg_resources, which setuptools 81 dropped'),
+    Package('ruff', '0.17.6', False, 'make lint'),
+)
+# Of these two exactly one must be there.
+MMCV = (
+    Package('mmcv', '2.1.0', False, 'compiled ops', '2.2', 'mmdet 3.3 refuses mmcv 2.2'),
+    Package('mmcv-lite', '2.1.0', False, 'mmcv without compiled ops', '2.2', 'mmdet 3.3 refuses mmcv 2.2'),
+)
+
+
+def installed_version(name: str) -> str | None:
+    """The installed version of a package, or None."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def is_refused(package: Package, version: str) -> bool:
+    """True if the version is known not to work."""
+    return bool(package.below) and _numbers(version) >= _numbers(package.below)
+
+
+def same_version(one: str, other: str) -> bool:
+    """Equal up to a local part (``2.13.0+cpu`` equals ``2.13.0``)."""
+    return one.split('+')[0] == other.split('+')[0]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Leading numbers of a version: ``2.1.0rc1+cpu`` -> (2, 1, 0)."""
+    numbers = []
+    for part in version.split('+')[0].split('.'):
+        digits = part[: len(part) - len(part.lstrip('0123456789'))]
+        if not digits:
+            break
+        numbers.append(int(digits))
+    return tuple(numbers)

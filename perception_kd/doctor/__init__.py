@@ -1,0 +1,10 @@
+"""What is fine, what is not, and what to do. Needs nothing but Python until a check asks for more.
+
+A room of its own, since it must start where the other rooms cannot be imported.
+"""
+
+from perception_kd.doctor.check import Check, Level, format_checks, is_healthy
+from perception_kd.doctor.data import check_data
+from perception_kd.doctor.environment import check_environment
+
+__all__ = ['Check', 'Level', 'check_data', 'check_environment', 'format_checks', 'is_healthy']

@@ -1,0 +1,55 @@
+"""Installation. Lower bounds only; ``constraints.txt`` holds the versions that were tested together."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+
+def version() -> str:
+    """The version, read without importing the package."""
+    names: dict = {}
+    exec((ROOT / 'perception_kd' / 'version.py').read_text(), names)
+    return names['__version__']
+
+
+def long_description() -> str:
+    """The README, where there is one."""
+    readme = ROOT / 'README.md'
+    return readme.read_text(encoding='utf-8') if readme.is_file() else ''
+
+
+EXTRAS = {
+    # mmcv itself is not listed: `mmcv` (compiled) and `mmcv-lite` fill the same folder, and only one may be
+    # there. `make setup` installs mmcv-lite where neither is. mmengine reads foreign base configs
+    # (`mmdet3d::...`) through pkg_resources, which setuptools 81 dropped.
+    'det3d': ['mmdet>=3.3.0', 'mmdet3d>=1.4.0', 'setuptools<81'],
+    'lite': ['mmcv-lite>=2.1.0'],
+    'eval': ['nuscenes-devkit>=1.1.11', 'pyquaternion>=0.9.9', 'pycocotools>=2.0.7', 'shapely>=2.0'],
+    'sim': ['open3d>=0.19.0', 'opencv-python-headless>=4.8', 'pyquaternion>=0.9.9', 'scipy>=1.10'],
+    'viz': ['matplotlib>=3.7', 'pillow>=9.5', 'opencv-python-headless>=4.8', 'tensorboard>=2.13'],
+    'dev': ['hypothesis>=6.90', 'pytest>=8.0', 'ruff>=0.9', 'shapely>=2.0', 'scipy>=1.10'],
+}
+# `lite` is a choice that `make setup` makes, so it is not part of `all`.
+EXTRAS['all'] = sorted({need for name in ('det3d', 'eval', 'sim', 'viz') for need in EXTRAS[name]})
+
+setup(
+    name='perception_kd',
+    version=version(),
+    description='Distillation for perception: large teachers into small students',
+    long_description=long_description(),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    python_requires='>=3.10',
+    packages=find_packages(include=['perception_kd', 'perception_kd.*']),
+    install_requires=['torch>=2.4', 'numpy>=1.24', 'mmengine>=0.10.5', 'rich>=13.0'],
+    extras_require=EXTRAS,
+    classifiers=[
+        'License :: OSI Approved :: Apache Software License',
+        'Operating System :: POSIX :: Linux',
+        'Programming Language :: Python :: 3.10',
+        'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
+    ],
+)
