@@ -57,8 +57,8 @@ class BEVPanel:
     def rings(self, size: float = 8) -> None:
         """Circles of equal distance, and the vehicle."""
         reach = max(self.view.front, self.view.side)
-        steps = (step for step in (1, 2, 5, 10, 20, 50, 100) if step * self.pixels_per_metre > 38)
-        step = next(steps, 1000)
+        least = max(38 / self.pixels_per_metre, reach / 7)
+        step = next((step for step in (1, 2, 5, 10, 20, 50) if step >= least), 100)
         self.radii = np.arange(step, 1.5 * reach, step)
         for radius in self.radii:
             self.axes.add_patch(Circle((0, 0), radius, fill=False, edgecolor=RULE, linewidth=0.8, zorder=1))

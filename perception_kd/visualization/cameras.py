@@ -122,6 +122,7 @@ class CameraPanel:
         cmap: str,
         limits: tuple[float, float],
         size: float = 16,
+        edge: Colour = (1.0, 1.0, 1.0),
     ) -> int:
         """Radar returns coloured by ``values`` (M,), far ones first. Returns how many are in the picture."""
         pixels, depth, shown = project_points(
@@ -137,7 +138,7 @@ class CameraPanel:
             vmax=limits[1],
             s=size * crowding(len(radar)),
             linewidths=0.6 * crowding(len(radar)),
-            edgecolors=['white'],
+            edgecolors=[edge],
             zorder=4,
             gid='radar',
         )

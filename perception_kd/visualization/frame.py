@@ -200,4 +200,5 @@ def _radar_of(
 def _is_compensated(column: Mapping[str, np.ndarray]) -> bool:
     """False for a sensor that knows no ego motion: all velocities raw, every state unknown (4)."""
     raw = np.array_equal(column['vx'], column['vx_comp']) and np.array_equal(column['vy'], column['vy_comp'])
-    return not (raw and (column['dyn_prop'] == 4).all())
+    unknown = (column['dyn_prop'] == 4).all()
+    return not (len(column['x']) and raw and unknown)

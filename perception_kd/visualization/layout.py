@@ -48,6 +48,7 @@ class ScenePlan:
 
     def __init__(self, width: float, shapes: Sequence[Shape], view: View) -> None:
         self.keys: tuple[tuple[float, float], ...]
+        self.key_width: float = KEY_WIDTH
         self.cameras: list[Place]
         self.ground: Place
         if len(shapes) == 1:
@@ -70,8 +71,8 @@ class ScenePlan:
         self.ground = (left, TITLE, wide, wide * view.aspect)
         self.cameras = [(MARGIN, TITLE, camera, camera * shape[0] / shape[1])]
         top = TITLE + self.cameras[0][3] + MARGIN
-        step = (camera - KEY_WIDTH) / 2
-        self.keys = tuple((MARGIN + index * step, top) for index in range(3))
+        self.key_width = (camera - 4 * MARGIN) / 3
+        self.keys = tuple((MARGIN + index * (self.key_width + 2 * MARGIN), top) for index in range(3))
         self.height = max(TITLE + self.ground[3], top + KEY_HEIGHT) + MARGIN
 
 
@@ -104,7 +105,7 @@ class ComparePlan:
         elif shapes:
             self.camera_title = top + MARGIN + 10
             self.cameras, top = camera_grid(width, top + MARGIN + 28, shapes, min(3, len(shapes)))
-        self.key = (inset, top + 14)
+        self.key = (MARGIN, top + 14)
         self.height = top + 14 + 2 * 24 + 12
 
 

@@ -12,7 +12,7 @@ from perception_kd.visualization.bev import BEVPanel
 from perception_kd.visualization.boxes import Boxes
 from perception_kd.visualization.cameras import CameraPanel, radar_depth
 from perception_kd.visualization.frame import Camera, Frame
-from perception_kd.visualization.layout import KEY_WIDTH, ScenePlan, camera_text, fill_width, write_title
+from perception_kd.visualization.layout import ScenePlan, camera_text, fill_width, write_title
 from perception_kd.visualization.legend import (
     class_table,
     heading,
@@ -94,6 +94,8 @@ class _RadarScale:
             frame.radar.radial if by_velocity else radar_depth(frame.radar, frame.lidar2ego)
         )
         self.cmap, self.limits = radar_scale(options, reach)
+        # Slow returns are nearly white in the map of velocities, near ones nearly black in that of distances.
+        self.edge: Colour = INK if by_velocity else WHITE
 
     @property
     def style(self) -> dict:
@@ -123,7 +125,7 @@ def _draw_camera(
     panel = CameraPanel(axes=axes, camera=camera, image=image)
     panel.title(camera_text(camera.name))
     if scale.shown:
-        panel.radar(frame.radar, **scale.style)
+        panel.radar(frame.radar, edge=scale.edge, **scale.style)
     for order, layer in enumerate(layers):
         panel.boxes(layer.boxes, layer.image, width=0.9 * layer.width, zorder=5 + order, name=layer.name)
 
@@ -158,11 +160,11 @@ def _write_keys(
 ) -> None:
     overlay = sheet.overlay()
     (left, top), (right, below), *more = plan.keys
-    class_table(sheet, overlay, left, top, KEY_WIDTH, truth, predictions, options)
-    below = sensor_key(sheet, overlay, right, below, KEY_WIDTH, options, frame, reach) + 12
+    class_table(sheet, overlay, left, top, plan.key_width, truth, predictions, options)
+    below = sensor_key(sheet, overlay, right, below, plan.key_width, options, frame, reach) + 12
     if predictions is not None:
         left, top = more[0] if more else (right, below)
-        top = heading(sheet, overlay, left, top, KEY_WIDTH, 'Lines')
+        top = heading(sheet, overlay, left, top, plan.key_width, 'Lines')
         entries = [
             (outline_mark(INK, width=1.0, fill=0.06), 'truth, white in the cameras'),
             (outline_mark(options.colours.of('car'), fill=0.25), 'prediction in its class colour'),

@@ -1,0 +1,267 @@
+"""From files to a PNG, and one clear line for everything that can be wrong with them."""
+
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from perception_kd.datasets.nuscenes.formats import RADAR_DTYPE, RADAR_FIELDS, write_radar_pcd
+from perception_kd.visualization.options import PictureOptions, view_of_range
+from perception_kd.visualization.run import save_compare, save_scene
+from perception_kd.visualization.sheet import Sheet
+from perception_kd.visualization.sources import InfoFile, ResultFile
+from tests.visualization.conftest import LIDAR2EGO
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'visualize.py'
+
+
+@pytest.fixture
+def infos(tiny_root):
+    return tiny_root / 'nuscenes_infos_tiny_val.pkl'
+
+
+def results_of_truth(info_file: InfoFile) -> dict:
+    """A result file that repeats the truth of every sample."""
+    results = {}
+    for index, info in enumerate(info_file.data_list):
+        frame = info_file.frame(index, lidar=False)
+        turn = np.arctan2(*frame.lidar2global[[1, 0], 0])
+        results[info['token']] = [
+            {
+                'translation': (frame.lidar2global @ np.r_[centre, 1])[:3].tolist(),
+                'size': size[[1, 0, 2]].tolist(),
+                'rotation': [np.cos((yaw + turn) / 2), 0, 0, np.sin((yaw + turn) / 2)],
+                'detection_name': name,
+                'detection_score': 0.9,
+            }
+            for centre, size, yaw, name in zip(
+                frame.truth.centres, frame.truth.sizes, frame.truth.yaws, frame.truth.names
+            )
+        ]
+    return {'meta': {}, 'results': results}
+
+
+@pytest.fixture
+def results(infos, tiny_root, tmp_path):
+    path = tmp_path / 'results.json'
+    path.write_text(json.dumps(results_of_truth(InfoFile(infos, tiny_root))))
+    return path
+
+
+def test_results_equal_to_the_truth_fall_on_it(infos, tiny_root, results):
+    frame = InfoFile(infos, tiny_root).frame(1)
+    boxes = ResultFile(results).boxes(frame.token, frame.lidar2global)
+    assert len(boxes) == 5
+    np.testing.assert_allclose(boxes.corners, frame.truth.corners, atol=1e-6)
+
+
+def test_radar_comes_into_the_lidar_frame(infos, tiny_root):
+    frame = InfoFile(infos, tiny_root).frame(1)
+    assert len(frame.radar) == 20 and len(frame.lidar) == 350
+    truck = frame.truth.of_classes(('truck',))
+    inside = np.linalg.norm(frame.radar.positions[:, :2] - truck.centres[0, :2], axis=1) < 4.5
+    moving = np.linalg.norm(frame.radar.velocities, axis=1) > 1
+    assert (inside == moving).all() and moving.sum() == 4
+    speed = (frame.radar.velocities[moving] @ frame.lidar2global[:2, :2].T).mean(0)
+    np.testing.assert_allclose(speed, (4, 1), atol=1e-3)
+
+
+def test_pictures_are_written_whole(infos, tiny_root, results, tmp_path):
+    out = tmp_path / 'deep' / 'scene.png'
+    size = save_scene(infos=infos, root=tiny_root, sample=0, results=results, out=out, dpi=50)
+    assert cv2.imread(str(out)).shape[:2][::-1] == size and size[0] == 900
+    size = save_compare(
+        infos=infos,
+        root=tiny_root,
+        sample='-1',
+        models={'Student': results},
+        out=tmp_path / 'c.png',
+        dpi=300,
+        max_width=700,
+    )
+    assert size[0] == 700 and cv2.imread(str(tmp_path / 'c.png')).shape[1] == 700
+    assert [path.name for path in out.parent.iterdir()] == ['scene.png']
+
+
+def test_a_sample_without_predictions_is_drawn(infos, tiny_root, tmp_path):
+    (tmp_path / 'empty.json').write_text('{"meta": {}, "results": {}}')
+    out = tmp_path / 'scene.png'
+    save_scene(infos=infos, root=tiny_root, sample=0, results=tmp_path / 'empty.json', out=out, dpi=40)
+    assert out.stat().st_size > 10000
+
+
+@pytest.fixture
+def own_root(tiny_root, tmp_path):
+    """A copy of the data root that a test may spoil."""
+    return Path(shutil.copytree(tiny_root, tmp_path / 'copy'))
+
+
+def one_file(root, channel):
+    info = InfoFile(root / 'nuscenes_infos_tiny_val.pkl', root).data_list[0]
+    name = (
+        info['images'][channel]['img_path']
+        if channel in info['images']
+        else info['radar_points'][channel]['radar_path']
+    )
+    return next(path for path in (root / 'samples' / channel / Path(name).name,) if path.is_file())
+
+
+def draw(root, **more):
+    return save_scene(
+        infos=root / 'nuscenes_infos_tiny_val.pkl', root=root, sample=0, out=root / 'x.png', dpi=30, **more
+    )
+
+
+def test_a_missing_or_broken_image_is_named(own_root):
+    image = one_file(own_root, 'CAM_FRONT')
+    image.write_bytes(b'no picture')
+    with pytest.raises(ValueError, match=rf'{image.name}.*CAM_FRONT does not decode'):
+        draw(own_root)
+    image.write_bytes(b'')
+    with pytest.raises(ValueError, match='does not decode'):
+        draw(own_root)
+    image.unlink()
+    with pytest.raises(FileNotFoundError, match=f'{image.name}: no such image of CAM_FRONT'):
+        draw(own_root)
+    assert not (own_root / 'x.png').exists()
+
+
+def test_empty_radar_and_velocities_that_are_no_numbers(own_root):
+    for channel in ('RADAR_FRONT', 'RADAR_BACK_LEFT'):
+        write_radar_pcd(one_file(own_root, channel), np.zeros((18, 0)))
+    frame = InfoFile(own_root / 'nuscenes_infos_tiny_val.pkl', own_root).frame(0)
+    assert len(frame.radar) == 0 and frame.radar.compensated
+    draw(own_root)
+    path = one_file(own_root, 'RADAR_FRONT')
+    write_radar_pcd(path, {'x': np.array([9.0, 12]), 'y': np.zeros(2), 'vx_comp': np.array([3.0, 1])})
+    content = path.read_bytes()
+    start = content.index(b'DATA binary\n') + 12
+    offset = sum(
+        {'dyn_prop': 1, 'id': 2}.get(name, 4) for name in RADAR_FIELDS[: RADAR_FIELDS.index('vx_comp')]
+    )
+    offset += start + RADAR_DTYPE.itemsize  # a NaN in the first point would mean an empty sweep
+    path.write_bytes(content[:offset] + np.float32(np.nan).tobytes() + content[offset + 4 :])
+    radar = InfoFile(own_root / 'nuscenes_infos_tiny_val.pkl', own_root).frame(0).radar
+    assert len(radar) == 2 and radar.radial.tolist() == [3, 0]
+    draw(own_root, options=PictureOptions(radar='velocity'))
+
+
+def test_unfit_radar_returns_are_left_out_as_the_devkit_does(own_root):
+    fields = {
+        'x': np.arange(1.0, 5),
+        'y': np.zeros(4),
+        'invalid_state': np.array([0, 1, 0, 0]),
+        'ambig_state': np.array([3, 3, 0, 3]),
+        'dyn_prop': np.array([0, 0, 0, 7]),
+    }
+    for channel in ('RADAR_FRONT', 'RADAR_BACK_LEFT'):
+        write_radar_pcd(one_file(own_root, channel), fields)
+    assert len(InfoFile(own_root / 'nuscenes_infos_tiny_val.pkl', own_root).frame(0).radar) == 2
+
+
+@pytest.mark.parametrize(
+    ('content', 'said'),
+    [
+        ('{', 'not JSON'),
+        ('[]', 'submission format'),
+        ('{"results": {"TOKEN": [{}]}}', "no field 'translation'"),
+        ('{"results": {"TOKEN": [3]}}', 'malformed'),
+        ('{"results": {"TOKEN": [{"translation": [1], "rotation": [1], "size": [1]}]}}', 'malformed'),
+    ],
+)
+def test_bad_results_are_named(content, said, tmp_path):
+    path = tmp_path / 'r.json'
+    path.write_text(content)
+    with pytest.raises(ValueError, match=rf'r\.json.*{said}'):
+        ResultFile(path).boxes('TOKEN', LIDAR2EGO)
+
+
+def test_missing_files_are_named(infos, tiny_root, tmp_path):
+    with pytest.raises(FileNotFoundError, match='no such result file'):
+        ResultFile(tmp_path / 'r.json')
+    with pytest.raises(FileNotFoundError, match='no such data root'):
+        InfoFile(infos, tmp_path / 'nowhere')
+    with pytest.raises(FileNotFoundError, match=r'infos\.pkl'):
+        InfoFile(tmp_path / 'infos.pkl', tiny_root)
+    (tmp_path / 'infos.pkl').write_bytes(pickle.dumps([1]))
+    with pytest.raises(ValueError, match='not an info file'):
+        InfoFile(tmp_path / 'infos.pkl', tiny_root)
+
+
+@pytest.mark.parametrize('sample', ['f' * 32, '3', '-4', '', 'x'])
+def test_an_unknown_sample_says_how_many_there_are(infos, tiny_root, sample):
+    with pytest.raises(ValueError, match='among its 3: give 0 to 2'):
+        InfoFile(infos, tiny_root).find(sample)
+
+
+def test_samples_are_found_by_token_and_place(infos, tiny_root):
+    info_file = InfoFile(infos, tiny_root)
+    token = info_file.data_list[2]['token']
+    assert info_file.find(token) is info_file.find(2) is info_file.find('-1') is info_file.data_list[2]
+    assert info_file.frame(0).scene == 'tiny-2'
+
+
+def test_only_png_and_sensible_resolutions(tmp_path):
+    sheet = Sheet(width=100, height=50)
+    with pytest.raises(ValueError, match=r'end'):
+        sheet.save(tmp_path / 'a.jpg')
+    with pytest.raises(ValueError, match='positive'):
+        sheet.save(tmp_path / 'a.png', dpi=0)
+    assert sheet.save(tmp_path / 'a.png', dpi=200) == (200, 100)
+    assert cv2.imread(str(tmp_path / 'a.png')).shape == (100, 200, 3)
+
+
+def test_range_takes_one_or_three_numbers():
+    assert view_of_range(None) is None
+    assert view_of_range([40]).back == 40 and view_of_range([60, 5, 25]).side == 25
+    with pytest.raises(ValueError, match=r'1 number .* or 3'):
+        view_of_range([1, 2])
+
+
+def run_tool(*arguments):
+    return subprocess.run(
+        [sys.executable, str(TOOL), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=TOOL.parents[1],
+        env={'PYTHONPATH': str(TOOL.parents[1]), 'PATH': '/usr/bin:/bin'},
+    )
+
+
+def test_command_line_draws_and_complains_in_one_line(infos, tiny_root, results, tmp_path):
+    common = ('--infos', infos, '--root', tiny_root, '--out', tmp_path / 'c.png')
+    done = run_tool('compare', *common, '--student', results, '--palette', 'safe', '--dpi', 40, '--range', 40)
+    assert done.returncode == 0, done.stderr
+    assert cv2.imread(str(tmp_path / 'c.png')).shape[1] == 720 and 'c.png (720 x ' in done.stdout
+    done = run_tool('scene', *common, '--sample', 99)
+    assert done.returncode == 1 and done.stderr.count('\n') == 1 and 'among its 3' in done.stderr
+
+
+def test_neither_pyplot_nor_open3d_is_loaded():
+    code = (
+        'import sys, perception_kd.visualization\n'
+        'loaded = {"matplotlib.pyplot", "open3d", "mmdet3d", "nuscenes"} & set(sys.modules)\n'
+        'assert not loaded, loaded'
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=TOOL.parents[1])
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.real_data
+def test_a_real_nuscenes_frame(real_data, tmp_path):
+    from perception_kd.datasets.nuscenes.create import InfoJob, create_infos
+
+    root = real_data / 'nuscenes' / 'frame_scene0061_s0'
+    create_infos(InfoJob(root=root, version='v1.0-oneframe', out=tmp_path), echo=lambda line: None)
+    out = tmp_path / 'scene.png'
+    path = next(tmp_path.glob('*.pkl'))
+    assert save_scene(infos=path, root=root, sample=0, out=out)[0] == 1800
+    frame = InfoFile(path, root).frame(0)
+    assert len(frame.truth) == 68 and len(frame.radar) == 74 and frame.scene == 'scene-0061'
+    assert frame.time_text == '2018-07-24 03:28:47.64 UTC'
