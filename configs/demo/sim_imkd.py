@@ -1,0 +1,19 @@
+"""The camera-radar student of the demo, distilled from its LiDAR teacher by IMKD's LiDAR terms.
+
+The teacher's checkpoint is given on the command line:
+  --cfg-options model.teachers.lidar.checkpoint=work_dirs/demo/teacher_lidar/last.pth
+"""
+
+_base_ = ['../_base_/rigs/sim_tiny.py', '../_base_/datasets/nuscenes_camera_radar.py',
+          '../_base_/models/camera_radar_tiny.py', '../_base_/models/centerpoint_pillar_tiny.py',
+          '../_base_/distill/imkd.py', '../_base_/runtime/default.py']
+
+model = dict(
+    type='Distiller',
+    student='${student}',
+    teachers=dict(lidar=dict(
+        type='FrozenTeacher', model='${teacher}', adapter=dict(type='CenterPointAdapter'), checkpoint=None)),
+    pairs='${imkd_pairs}')
+max_epochs = 16
+learning_rate = 4e-3
+val_interval = 1000  # scored once, at the end
