@@ -1,0 +1,1 @@
+"""Side-by-side timings: every side of a comparison in one process, interleaved run by run."""

@@ -1,0 +1,58 @@
+"""The benchmark's numbers: both sides agree, every run is kept, the command line writes what it says."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from perception_kd.benchmark.pooling import PoolingCase, benchmark_pooling
+from perception_kd.benchmark.timing import compare
+
+SMALL = PoolingCase(batch=2, cameras=2, height=4, width=6, bins=20, channels=5, half_range=12.8, cell=1.6)
+COLUMNS = {f'{what}, {how} pattern' for what in ('forward', 'step') for how in ('fixed', 'rebuilt')}
+
+
+@pytest.mark.parametrize('reduction', ['mean', 'sum'])
+def test_sides_agree_and_every_run_is_kept(reduction):
+    report = benchmark_pooling(SMALL, runs=3, reduction=reduction)
+    found = report.to_json()
+    assert set(report.columns) == set(found['ratio']) == COLUMNS
+    for name, column in report.columns.items():
+        assert [len(runs) for runs in column.seconds.values()] == [3, 3]
+        assert max(column.max_difference.values()) < 1e-4
+        assert ('depth gradient' in column.max_difference) == name.startswith('step')
+        assert column.ratio == pytest.approx(
+            column.medians['lift + index_add'] / column.medians['sparse-matrix product'])
+        assert name in report.table()
+    assert found['setting']['frustum_points'] == 2 * 2 * 4 * 6 * 20 > found['setting']['matrix_entries'] > 0
+    assert found['versions']['torch'].split('+')[0] == torch.__version__.split('+')[0]
+    assert found['machine']['threads'] == torch.get_num_threads()
+
+
+def test_a_difference_shows():
+    ours = torch.tensor([0.0, 2, -3])
+    column = compare(('a', lambda: {'x': torch.zeros(3)}), ('b', lambda: {'x': ours}), runs=1)
+    assert column.max_difference == {'x': 3.0}
+    with pytest.raises(ValueError, match='at least one run'):
+        compare(('a', dict), ('b', dict), runs=0)
+
+
+def test_command_line(tmp_path):
+    root = Path(__file__).parents[2]
+    env = {**os.environ, 'PYTHONPATH': str(root)}
+    tool = [sys.executable, str(root / 'tools' / 'benchmark.py'), 'pooling', '--height', '2', '--width', '3',
+            '--bins', '8', '--channels', '4', '--runs', '1', '--threads', '1']
+    out = tmp_path / 'pooling.json'
+    done = subprocess.run([*tool, '--json', str(out)], capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    assert 'step, rebuilt pattern' in done.stdout
+    assert set(json.loads(out.read_text())['seconds']) == COLUMNS
+    failed = subprocess.run([*tool, '--runs', '0'], capture_output=True, text=True, env=env)
+    assert failed.returncode == 1 and failed.stderr.count('\n') == 1 and '--runs' in failed.stderr
+    if not torch.cuda.is_available():
+        failed = subprocess.run([*tool, '--device', 'cuda'], capture_output=True, text=True, env=env)
+        assert failed.returncode == 1 and failed.stderr.count('\n') == 1 and 'CUDA' in failed.stderr
