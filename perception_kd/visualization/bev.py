@@ -104,7 +104,7 @@ class BEVPanel:
         values: NDArray[np.float64],
         cmap: str,
         limits: tuple[float, float],
-        size: float = 26,
+        size: float = 20,
     ) -> None:
         """Radar returns coloured by ``values`` (M,); an arrow shows the way within one second."""
         ego = move(self.lidar2ego, radar.positions)

@@ -94,13 +94,8 @@ class CameraPanel:
             gid=name,
             capstyle='round',
         )
-        if style == '-':
-            drawn.set_path_effects(
-                [
-                    patheffects.Stroke(linewidth=width + 1.3, foreground=halo_of(colour), alpha=0.45),
-                    patheffects.Normal(),
-                ]
-            )
+        rim = patheffects.Stroke(linewidth=width + 1.3, foreground=halo_of(colour), alpha=0.45)
+        drawn.set_path_effects([rim, patheffects.Normal()])
         self.axes.add_collection(drawn, autolim=False)
 
     def _tint_front(self, corners: NDArray[np.float64], colour: Colour, zorder: float) -> None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perception_kd.datasets.nuscenes.poses import move
-from perception_kd.visualization.boxes import Boxes
+from perception_kd.visualization.boxes import Boxes, in_frame
 from perception_kd.visualization.frame import Frame
 
 
@@ -46,15 +45,15 @@ def to_view(ego: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def fit_view(frame: Frame, boxes: Boxes) -> View:
     """A view that shows all of ``boxes``: all round, or only ahead for a rig without a camera to the back."""
-    ego = move(frame.lidar2ego, boxes.centres) if len(boxes) else np.full((1, 3), np.nan)
-    ahead, aside = ego[:, 0], np.abs(ego[:, 1]).max()
     all_round = any('BACK' in camera.name for camera in frame.cameras) or not frame.cameras
+    if not len(boxes):
+        return View(50.0, 50.0, 50.0) if all_round else View(50.0, 5.0, 25.0)
+    ego = in_frame(boxes, frame.lidar2ego).reshape(-1, 3)
+    ahead, aside = ego[:, 0], np.abs(ego[:, 1]).max()
     back = _reach(-ahead.min(), 15) if all_round else 5.0
     return View(front=_reach(ahead.max(), 25), back=back, side=_reach(aside, 20))
 
 
 def _reach(farthest: float, least: float) -> float:
-    """The next 5 m beyond a box's centre; 50 m where there is no box."""
-    if np.isnan(farthest):
-        return max(least, 50.0 if least > 20 else 2 * least)
-    return float(max(np.ceil((farthest + 3) / 5) * 5, least))
+    """The next 5 m beyond a corner of a box."""
+    return float(max(np.ceil((farthest + 0.5) / 5) * 5, least))

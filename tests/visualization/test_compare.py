@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
+from perception_kd.visualization.boxes import in_frame
 from perception_kd.visualization.compare import draw_compare
 from perception_kd.visualization.options import PictureOptions
 from perception_kd.visualization.outcome import counted
@@ -83,7 +84,9 @@ def test_panels_have_equal_axes(make_frame):
 def test_fitted_view_shows_everything_that_counts(make_frame):
     for names in (ALL_ROUND, ('CAM_FRONT',)):
         frame = make_frame(make_boxes([('car', 33, 31, 0), ('car', -2, 44, 0)]), names)
-        assert counted(frame.truth, frame, fit_view(frame, frame.truth)).all()
+        view = fit_view(frame, frame.truth)
+        assert counted(frame.truth, frame, view).all()
+        assert view.holds(in_frame(frame.truth, frame.lidar2ego).reshape(-1, 3)).all()
 
 
 def test_bad_choices_are_named(make_frame):
