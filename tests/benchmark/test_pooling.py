@@ -1,8 +1,7 @@
 """The benchmark's numbers: both sides agree, every run is kept, the command line writes what it says."""
 
 import json
-import os
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -41,18 +40,18 @@ def test_a_difference_shows():
         compare(('a', dict), ('b', dict), runs=0)
 
 
-def test_command_line(tmp_path):
-    root = Path(__file__).parents[2]
-    env = {**os.environ, 'PYTHONPATH': str(root)}
-    tool = [sys.executable, str(root / 'tools' / 'benchmark.py'), 'pooling', '--height', '2', '--width', '3',
-            '--bins', '8', '--channels', '4', '--runs', '1', '--threads', '1']
+def test_command_line(tmp_path, monkeypatch, capsys):
+    main = runpy.run_path(str(Path(__file__).parents[2] / 'tools' / 'benchmark.py'))['main']
+    small = ['--height', '2', '--width', '3', '--bins', '8', '--channels', '4']
     out = tmp_path / 'pooling.json'
-    done = subprocess.run([*tool, '--json', str(out)], capture_output=True, text=True, env=env)
-    assert done.returncode == 0, done.stderr
-    assert 'step, rebuilt pattern' in done.stdout
+    monkeypatch.setattr(sys, 'argv', ['benchmark.py', 'pooling', *small, '--runs', '1', '--json', str(out)])
+    assert main() == 0
+    assert 'step, rebuilt pattern' in capsys.readouterr().out
     assert set(json.loads(out.read_text())['seconds']) == COLUMNS
-    failed = subprocess.run([*tool, '--runs', '0'], capture_output=True, text=True, env=env)
-    assert failed.returncode == 1 and failed.stderr.count('\n') == 1 and '--runs' in failed.stderr
+    monkeypatch.setattr(sys, 'argv', ['benchmark.py', 'pooling', '--runs', '0'])
+    with pytest.raises(ValueError, match='--runs'):
+        main()
     if not torch.cuda.is_available():
-        failed = subprocess.run([*tool, '--device', 'cuda'], capture_output=True, text=True, env=env)
-        assert failed.returncode == 1 and failed.stderr.count('\n') == 1 and 'CUDA' in failed.stderr
+        monkeypatch.setattr(sys, 'argv', ['benchmark.py', 'pooling', '--device', 'cuda'])
+        with pytest.raises(ValueError, match='sees no CUDA device'):
+            main()
