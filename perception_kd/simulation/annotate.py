@@ -35,15 +35,16 @@ class Truth:
     visibility: int
 
 
-def annotate(snapshot: Snapshot, rig: Sequence[Mount], lidar: np.ndarray, radar: np.ndarray,
-             radius: float) -> list[Truth]:
+def annotate(
+    snapshot: Snapshot, rig: Sequence[Mount], lidar: np.ndarray, radar: np.ndarray, radius: float
+) -> list[Truth]:
     """Boxes within ``radius`` m of the ego vehicle.
 
     Args:
         snapshot: The key frame's instant.
         rig: All mounts; the cameras decide the visibility.
         lidar: (N, 3) returns of the key frame, world frame.
-        radar: (M, 2) returns of all radars, world frame. Radars know no height: they count in the ground plane.
+        radar: (M, 2) returns of all radars, world frame. They know no height and count in the ground plane.
         radius: In m.
     """
     ego = snapshot.world.ego_pose(snapshot.time)[:3, 3]
@@ -68,7 +69,7 @@ def _inside(points: np.ndarray, centre: np.ndarray, size: np.ndarray, yaw: float
 
 
 def visible_shares(snapshot: Snapshot, rig: Sequence[Mount]) -> np.ndarray:
-    """For each actor, the share 0..1 of its surface points towards which some camera sees that actor first."""
+    """Share 0..1 of each actor's surface points towards which some camera sees that actor first."""
     actors, ego = snapshot.world.actors, snapshot.world.ego_pose(snapshot.time)
     points = np.concatenate([actor.surface_points(snapshot.time) for actor in actors]).astype(float)
     owner = np.repeat(np.arange(len(actors)), SURFACE_SAMPLES)

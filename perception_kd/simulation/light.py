@@ -34,7 +34,9 @@ class Light:
 def daylight(rng: np.random.Generator) -> Light:
     """A fair day with the sun anywhere between 25 and 60 degrees high."""
     elevation, azimuth = np.deg2rad(rng.uniform(25, 60)), rng.uniform(-np.pi, np.pi)
-    sun = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
+    sun = np.array(
+        [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]
+    )
     strength = rng.uniform(0.85, 1.15)
     return Light(
         sun=sun,

@@ -31,7 +31,7 @@ WOOD = Surface((0.10, 0.065, 0.04), 0.28, 0.12, 0, ROUGH)
 FOLIAGE_GREEN = Surface((0.05, 0.12, 0.025), 0.42, 0.05, 0, FOLIAGE)
 ASPHALT = Surface((0.085, 0.085, 0.088), 0.14, 0.0, 0, ROUGH)
 ROADWAY = Surface((0.085, 0.085, 0.088), 0.14, 0.0, 0, ROAD)
-KERB = Surface((0.33, 0.32, 0.30), 0.35, 0.02, 0, ROUGH)
+KERB = Surface((0.33, 0.32, 0.30), 0.35, 0.0, 0, ROUGH)
 SIDEWALK = Surface((0.27, 0.26, 0.245), 0.32, 0.0, 0, SLABS)
 LAWN = Surface((0.07, 0.13, 0.028), 0.4, 0.0, 0, GRASS)
 
@@ -71,8 +71,12 @@ def cargo_paint(rng: np.random.Generator) -> Surface:
 
 def machine_paint(rng: np.random.Generator) -> Surface:
     """Construction machines are yellow or orange, now and then green."""
-    return Surface(_pick(rng, [(0.70, 0.42, 0.02), (0.72, 0.48, 0.03), (0.70, 0.24, 0.02), (0.10, 0.3, 0.12)]),
-                   rng.uniform(0.12, 0.8), 0.9, 0.05)
+    return Surface(
+        _pick(rng, [(0.70, 0.42, 0.02), (0.72, 0.48, 0.03), (0.70, 0.24, 0.02), (0.10, 0.3, 0.12)]),
+        rng.uniform(0.12, 0.8),
+        0.9,
+        0.05,
+    )
 
 
 def cloth(rng: np.random.Generator) -> Surface:

@@ -44,7 +44,8 @@ class Surfaces:
 
     def __init__(self, table: np.ndarray) -> None:
         self.colour, self.reflectivity, self.radar, self.gloss, self.texture, self.seed = (
-            np.ascontiguousarray(table[name]) for name in SURFACE_DTYPE.names)
+            np.ascontiguousarray(table[name]) for name in SURFACE_DTYPE.names
+        )
 
 
 @dataclass
@@ -59,7 +60,7 @@ class Mesh:
 
     def moved(self, rotation: np.ndarray, translation: np.ndarray) -> 'Mesh':
         """The mesh after p -> rotation (3, 3) p + translation (3); rotation may also scale."""
-        vertices = (self.vertices @ np.asarray(rotation, np.float32).T + np.asarray(translation, np.float32))
+        vertices = self.vertices @ np.asarray(rotation, np.float32).T + np.asarray(translation, np.float32)
         return Mesh(vertices.astype(np.float32), self.triangles, self.uv, self.surface)
 
     def fitted(self, low: np.ndarray, high: np.ndarray) -> 'Mesh':

@@ -17,8 +17,18 @@ _GAP = 0.35
 _EGO_HALF = np.array([4.0, 1.25])
 _EGO_AHEAD = 1.4
 _TRIES = 400
-_SMALL_FIRST = ('traffic_cone', 'barrier', 'bicycle', 'pedestrian', 'motorcycle', 'car', 'construction_vehicle',
-                'truck', 'trailer', 'bus')  # fmt: skip
+_SMALL_FIRST = (
+    'traffic_cone',
+    'barrier',
+    'bicycle',
+    'pedestrian',
+    'motorcycle',
+    'car',
+    'construction_vehicle',
+    'truck',
+    'trailer',
+    'bus',
+)
 """One of each is placed close by, the small ones first; then the rest, the large ones first."""
 
 
@@ -59,8 +69,12 @@ def draw_plan(preset: WorldPreset, rng: np.random.Generator) -> Plan:
     lots = _draw_lots(rng)
     lane_closed = bool(rng.random() < 0.4)
     side = -1 if lane_closed else int(rng.choice(sorted(lots)))
-    speeds = {LANES[0]: speed, LANES[1]: speed * rng.uniform(0.6, 1.4), LANES[2]: -rng.uniform(4, 9),
-              LANES[3]: -rng.uniform(3, 7)}  # fmt: skip
+    speeds = {
+        LANES[0]: speed,
+        LANES[1]: speed * rng.uniform(0.6, 1.4),
+        LANES[2]: -rng.uniform(4, 9),
+        LANES[3]: -rng.uniform(3, 7),
+    }
     waiting = rng.choice([None, LANES[1], LANES[3]], p=[0.5, 0.2, 0.3])
     if waiting is not None:
         speeds[waiting] = 0.0
@@ -81,7 +95,7 @@ def populate(plan: Plan, preset: WorldPreset, obstacles: np.ndarray, rng: np.ran
         RuntimeError: a class does not fit as often as the preset asks.
     """
     street = Street(plan=plan, obstacles=obstacles)
-    missing = dict(preset.counts)
+    missing = {name: preset.counts.get(name, 0) for name in _SMALL_FIRST}
     _set_up_works(street, missing, rng)
     _couple_trailer(street, missing, rng)
     for name in _SMALL_FIRST:
@@ -97,8 +111,11 @@ def populate(plan: Plan, preset: WorldPreset, obstacles: np.ndarray, rng: np.ran
 def _set_up_works(street: Street, missing: dict[str, int], rng: np.random.Generator) -> None:
     """A machine, workers, and rows of cones and barriers towards the road."""
     plan = street.plan
-    for name, zone, variant in (('construction_vehicle', zones.works, ''), ('pedestrian', zones.works_anywhere, 'worker'),
-                                ('pedestrian', zones.works_anywhere, 'worker')):  # fmt: skip
+    for name, zone, variant in (
+        ('construction_vehicle', zones.works, ''),
+        ('pedestrian', zones.works_anywhere, 'worker'),
+        ('pedestrian', zones.works_anywhere, 'worker'),
+    ):
         blueprint = draw(name, rng, variant=variant)
         if missing[name] and any(street.place(blueprint, zone(plan, rng)) for _ in range(_TRIES)):
             missing[name] -= 1
@@ -108,7 +125,9 @@ def _set_up_works(street: Street, missing: dict[str, int], rng: np.random.Genera
     for index in range(-3, int(rng.integers(2, 5))):
         slant = 0.0 if index >= 0 else -0.5 * index * (1 if plan.lane_closed else 0)
         track = zones.works_row(plan, index, rng, step=2.6, offset=slant + (0.0 if index < 0 else 1.1))
-        missing['traffic_cone'] -= missing['traffic_cone'] > 0 and street.place(draw('traffic_cone', rng), track)
+        missing['traffic_cone'] -= missing['traffic_cone'] > 0 and street.place(
+            draw('traffic_cone', rng), track
+        )
 
 
 def _couple_trailer(street: Street, missing: dict[str, int], rng: np.random.Generator) -> None:

@@ -25,8 +25,12 @@ def box(size: Sequence[float], centre: Sequence[float], surface: Surface, top: S
     return loft(stations, surface, tops=top).moved(np.eye(3), np.asarray(centre))
 
 
-def loft(stations: Sequence[Station], surface: Surface, tops: Surface | Sequence[Surface] | None = None,
-         sides: Surface | None = None) -> Mesh:
+def loft(
+    stations: Sequence[Station],
+    surface: Surface,
+    tops: Surface | Sequence[Surface] | None = None,
+    sides: Surface | None = None,
+) -> Mesh:
     """A hull through cross-sections of growing x, closed at both ends.
 
     Args:
@@ -56,12 +60,18 @@ def _ring(station: Station) -> np.ndarray:
     return np.array([(x, half_low, low), (x, -half_low, low), (x, -half_high, high), (x, half_high, high)])
 
 
-def cylinder(start: Sequence[float], end: Sequence[float], radii: float | tuple[float, float],
-             surface: Surface, segments: int = 10, cap: Surface | None = None) -> Mesh:
+def cylinder(
+    start: Sequence[float],
+    end: Sequence[float],
+    radii: float | tuple[float, float],
+    surface: Surface,
+    segments: int = 10,
+    cap: Surface | None = None,
+) -> Mesh:
     """A (tapered) cylinder from ``start`` to ``end``, closed; ``cap`` is the surface of both ends."""
     start, end = np.asarray(start, float), np.asarray(end, float)
     first, last = (radii, radii) if np.isscalar(radii) else radii
-    along, side, other = _frame(end - start)
+    _, side, other = _frame(end - start)
     angle = 2 * np.pi * np.arange(segments + 1) / segments
     circle = np.cos(angle)[:, None] * side + np.sin(angle)[:, None] * other
     low, high = start + first * circle, end + last * circle
@@ -70,8 +80,13 @@ def cylinder(start: Sequence[float], end: Sequence[float], radii: float | tuple[
     u0, u1, zero = angle[:-1] * radius, angle[1:] * radius, np.zeros(segments)
     uv = np.stack([np.stack(pair, -1) for pair in ((u0, zero), (u1, zero), (u1, zero + length),
                                                    (u0, zero + length))], 1)  # fmt: skip
-    return merge([from_quads(corners, uv, surface), _disc(low, start, cap or surface, flip=True),
-                  _disc(high, end, cap or surface, flip=False)])
+    return merge(
+        [
+            from_quads(corners, uv, surface),
+            _disc(low, start, cap or surface, flip=True),
+            _disc(high, end, cap or surface, flip=False),
+        ]
+    )
 
 
 def _frame(direction: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -100,8 +115,13 @@ def beam(start: Sequence[float], end: Sequence[float], width: float, height: flo
     return bar.moved(np.stack([along, side, other], 1), (start + end) / 2)
 
 
-def ball(centre: Sequence[float], radii: float | Sequence[float], surface: Surface, rings: int = 5,
-         segments: int = 8) -> Mesh:
+def ball(
+    centre: Sequence[float],
+    radii: float | Sequence[float],
+    surface: Surface,
+    rings: int = 5,
+    segments: int = 8,
+) -> Mesh:
     """An ellipsoid with half axes ``radii``."""
     polar = np.linspace(0, np.pi, rings + 1)
     angle = 2 * np.pi * np.arange(segments + 1) / segments
@@ -116,8 +136,9 @@ def ball(centre: Sequence[float], radii: float | Sequence[float], surface: Surfa
     return from_quads(corners.reshape(-1, 4, 3), uv.reshape(-1, 4, 2), surface)
 
 
-def strip(left: np.ndarray, right: np.ndarray, uv_left: np.ndarray, uv_right: np.ndarray,
-          surface: Surface) -> Mesh:
+def strip(
+    left: np.ndarray, right: np.ndarray, uv_left: np.ndarray, uv_right: np.ndarray, surface: Surface
+) -> Mesh:
     """A ribbon between two lines (N, 3), facing up where ``left`` lies left of the direction of travel."""
     corners = np.stack([right[:-1], right[1:], left[1:], left[:-1]], 1)
     uv = np.stack([uv_right[:-1], uv_right[1:], uv_left[1:], uv_left[:-1]], 1)
@@ -128,7 +149,9 @@ def wheel(centre: Sequence[float], radius: float, width: float, tyre: Surface, r
     """A wheel whose axle is the y axis; the rim stands out by a centimetre on both sides."""
     x, y, z = centre
     half = width / 2
-    return merge([
-        cylinder((x, y - half, z), (x, y + half, z), radius, tyre, 14),
-        cylinder((x, y - half - 0.01, z), (x, y + half + 0.01, z), 0.6 * radius, rim, 8),
-    ])
+    return merge(
+        [
+            cylinder((x, y - half, z), (x, y + half, z), radius, tyre, 16),
+            cylinder((x, y - half - 0.01, z), (x, y + half + 0.01, z), 0.6 * radius, rim, 8),
+        ]
+    )

@@ -1,7 +1,7 @@
 """The road's own coordinates, and motion in them.
 
-``s`` runs along the centre line, ``d`` to its left; both in m. The centre line has one curvature. World frame:
-x along the road at s = 0, y left, z up, z = 0 on the roadway.
+``s`` runs along the centre line, ``d`` to its left; both in m. The centre line has one curvature. World
+frame: x along the road at s = 0, y left, z up, z = 0 on the roadway.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,9 @@ class Road:
     end: float
     crossing: float
 
-    def to_world(self, s: np.ndarray | float, d: np.ndarray | float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def to_world(
+        self, s: np.ndarray | float, d: np.ndarray | float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(s, d) -> x, y in m and the road's heading in rad."""
         s, d = np.asarray(s, float), np.asarray(d, float)
         if abs(self.curvature) < 1e-9:

@@ -19,7 +19,9 @@ def ground(road: Road, lots: set[int]) -> Mesh:
     for side in (-1, 1):
         behind = m.ASPHALT if side in lots else m.LAWN
         parts.append(_ribbon(road, s, *_ordered(side * KERB, side * (KERB + 0.25)), KERB_HEIGHT, m.KERB))
-        parts.append(_ribbon(road, s, *_ordered(side * (KERB + 0.25), side * SIDEWALK_END), KERB_HEIGHT, m.SIDEWALK))
+        parts.append(
+            _ribbon(road, s, *_ordered(side * (KERB + 0.25), side * SIDEWALK_END), KERB_HEIGHT, m.SIDEWALK)
+        )
         parts.append(_ribbon(road, s, *_ordered(side * SIDEWALK_END, side * 60), KERB_HEIGHT, behind))
         parts.append(_kerb_face(road, s, side))
     parts.append(box((900, 900, 0.2), (0, 0, -0.16), m.LAWN))
@@ -32,8 +34,13 @@ def _ordered(a: float, b: float) -> tuple[float, float]:
 
 def _ribbon(road: Road, s: np.ndarray, left: float, right: float, z: float, surface: Surface) -> Mesh:
     """Flat ribbon between two offsets; its uv is (s, d)."""
-    return strip(road.line(s, left, z), road.line(s, right, z), np.stack([s, 0 * s + left], 1),
-                 np.stack([s, 0 * s + right], 1), surface)
+    return strip(
+        road.line(s, left, z),
+        road.line(s, right, z),
+        np.stack([s, 0 * s + left], 1),
+        np.stack([s, 0 * s + right], 1),
+        surface,
+    )
 
 
 def _kerb_face(road: Road, s: np.ndarray, side: int) -> Mesh:
@@ -55,7 +62,9 @@ def houses(road: Road, lots: set[int], rng: np.random.Generator) -> Mesh:
     middle = road.to_world((road.start + road.end) / 2, 0)
     for angle in np.arange(0, 2 * np.pi, 2 * np.pi / 26):
         centre = np.array([*middle[:2], 0]) + 190 * np.array([np.cos(angle), np.sin(angle), 0])
-        parts.append(_block((24, rng.uniform(36, 48), rng.uniform(9, 30)), rng).moved(yaw_matrix(angle), centre))
+        parts.append(
+            _block((24, rng.uniform(36, 48), rng.uniform(9, 30)), rng).moved(yaw_matrix(angle), centre)
+        )
     return merge(parts)
 
 
@@ -72,9 +81,11 @@ def _block(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
     """Walls with windows, a roof slab that juts out, a plinth."""
     wall = m.facade(rng)
     length, width, height = size
-    parts = [box((length, width, height), (0, 0, height / 2), wall, top=m.ASPHALT),
-             box((length + 0.3, width + 0.5, 0.35), (0, 0, height), m.tinted(m.CONCRETE, rng.uniform(0.6, 1.3))),
-             box((length + 0.04, width + 0.08, 1.1), (0, 0, 0.55), m.tinted(m.CONCRETE, rng.uniform(0.5, 1.0)))]
+    parts = [
+        box((length, width, height), (0, 0, height / 2), wall, top=m.ASPHALT),
+        box((length + 0.3, width + 0.5, 0.35), (0, 0, height), m.tinted(m.CONCRETE, rng.uniform(0.6, 1.3))),
+        box((length + 0.04, width + 0.08, 1.1), (0, 0, 0.55), m.tinted(m.CONCRETE, rng.uniform(0.5, 1.0))),
+    ]
     return merge(parts)
 
 

@@ -52,7 +52,7 @@ class Snapshot:
         return self.world.surfaces
 
     def cast(self, origins: np.ndarray, directions: np.ndarray) -> Hits:
-        """First hits of rays from ``origins`` (3,) or (N, 3) along unit ``directions`` (N, 3), world frame."""
+        """First hits of rays from ``origins`` (3,) or (N, 3) along unit ``directions`` (N, 3)."""
         answer = self._scene.cast_rays(_rays(origins, directions), nthreads=1)
         distance = answer['t_hit'].numpy()
         triangle = answer['primitive_ids'].numpy().astype(np.int32)

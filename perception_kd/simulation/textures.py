@@ -27,6 +27,7 @@ class Spot:
     colour: np.ndarray
     road: Road
 
+
 _TILE = 256
 _SHOP, _FLOOR = 3.9, 3.1
 """Height of the ground floor and of those above in m."""
@@ -44,7 +45,9 @@ def noise_tile() -> np.ndarray:
 
 def noise(u: np.ndarray, v: np.ndarray, texel: float, footprint: np.ndarray) -> np.ndarray:
     """Noise (N,) with ``texel`` m a sample, fading where a pixel covers many samples."""
-    value = noise_tile()[np.floor(u / texel).astype(np.int64) % _TILE, np.floor(v / texel).astype(np.int64) % _TILE]
+    value = noise_tile()[
+        np.floor(u / texel).astype(np.int64) % _TILE, np.floor(v / texel).astype(np.int64) % _TILE
+    ]
     return value / (1 + footprint / (8 * texel))
 
 
@@ -63,7 +66,7 @@ def stripe(x: np.ndarray, centre: float, width: float, footprint: np.ndarray) ->
     """Coverage 0..1 of a line of ``width`` around ``centre`` by pixels of ``footprint`` m."""
     blur = np.maximum(footprint, 1e-3)
     cover = np.clip((width / 2 - np.abs(x - centre)) / blur + 0.5, 0, 1)
-    return cover * np.minimum(1, width / blur)
+    return np.minimum(cover, width / blur)
 
 
 def comb(x: np.ndarray, period: float, width: float, footprint: np.ndarray) -> np.ndarray:
@@ -75,12 +78,16 @@ def comb(x: np.ndarray, period: float, width: float, footprint: np.ndarray) -> n
 
 def cell_hash(a: np.ndarray, b: np.ndarray, seed: np.ndarray) -> np.ndarray:
     """(N,) uniform 0..1 from two integers and a seed."""
-    mixed = (a.astype(np.int64) * 73856093) ^ (b.astype(np.int64) * 19349663) ^ (seed.astype(np.int64) * 83492791)
+    mixed = (
+        (a.astype(np.int64) * 73856093) ^ (b.astype(np.int64) * 19349663) ^ (seed.astype(np.int64) * 83492791)
+    )
     mixed = (mixed ^ (mixed >> 13)) * 1274126177
     return ((mixed ^ (mixed >> 16)) & 0xFFFF).astype(np.float32) / 65535
 
 
-def road_markings(s: np.ndarray, d: np.ndarray, footprint: np.ndarray, road: Road) -> tuple[np.ndarray, np.ndarray]:
+def road_markings(
+    s: np.ndarray, d: np.ndarray, footprint: np.ndarray, road: Road
+) -> tuple[np.ndarray, np.ndarray]:
     """Coverage (N,) of white and of yellow paint."""
     half = 2 * LANE_WIDTH
     dashes = comb(s, 9.0, 3.0, footprint)
@@ -92,8 +99,10 @@ def road_markings(s: np.ndarray, d: np.ndarray, footprint: np.ndarray, road: Roa
     bays = comb(s, 6.4, 0.12, footprint) * ((np.abs(d) > half) & (np.abs(d) < KERB))
     yellow = np.maximum(stripe(d, 0.14, 0.11, footprint), stripe(d, -0.14, 0.11, footprint)) * ~along
     zebra = stripe(s, road.crossing + 1.75, 3.5, footprint) * comb(d, 1.1, 0.55, footprint)
-    stop = (stripe(s, road.crossing - 1.6, 0.35, footprint) * (d < 0)
-            + stripe(s, road.crossing + 5.1, 0.35, footprint) * (d > 0)) * (np.abs(d) < half)
+    stop = (
+        stripe(s, road.crossing - 1.6, 0.35, footprint) * (d < 0)
+        + stripe(s, road.crossing + 5.1, 0.35, footprint) * (d > 0)
+    ) * (np.abs(d) < half)
     white = np.maximum.reduce([np.maximum(white, bays) * ~along, zebra * (np.abs(d) < half), stop])
     return white, yellow
 
@@ -122,7 +131,11 @@ def _slabs(spot: Spot) -> Painted:
 
 def _grass(spot: Spot) -> Painted:
     uv, footprint = spot.uv, spot.footprint
-    tone = 1 + 0.22 * noise(uv[:, 0], uv[:, 1], 0.06, footprint) + 0.18 * noise(uv[:, 0], uv[:, 1], 1.5, footprint)
+    tone = (
+        1
+        + 0.22 * noise(uv[:, 0], uv[:, 1], 0.06, footprint)
+        + 0.18 * noise(uv[:, 0], uv[:, 1], 1.5, footprint)
+    )
     return np.stack([tone, tone * 1.02, tone], 1), np.maximum(tone, 0.2)
 
 
@@ -162,23 +175,33 @@ def _facade(spot: Spot) -> Painted:
     return colour, 1 - 0.8 * pane
 
 
-def _pane(across: np.ndarray, up: np.ndarray, half_width: np.ndarray, half_height: np.ndarray,
-          blur: np.ndarray) -> np.ndarray:
+def _pane(
+    across: np.ndarray, up: np.ndarray, half_width: np.ndarray, half_height: np.ndarray, blur: np.ndarray
+) -> np.ndarray:
     """Coverage (N,) of a rectangle around the middle."""
-    return (np.clip((half_width - np.abs(across)) / blur + 0.5, 0, 1)
-            * np.clip((half_height - np.abs(up)) / blur + 0.5, 0, 1))
+    return np.clip((half_width - np.abs(across)) / blur + 0.5, 0, 1) * np.clip(
+        (half_height - np.abs(up)) / blur + 0.5, 0, 1
+    )
 
 
 def _glass(chance: np.ndarray, up: np.ndarray) -> np.ndarray:
     """Colour (N, 3) of a window: dark, the sky in its upper part, some with curtains."""
     curtain, sky = chance[:, None] ** 3, np.clip(up / 1.7 + 0.5, 0, 1)[:, None]
-    return (0.05 + curtain * np.array([0.30, 0.27, 0.21], np.float32)
-            + sky * np.array([0.07, 0.09, 0.12], np.float32))
+    return (
+        0.05
+        + curtain * np.array([0.30, 0.27, 0.21], np.float32)
+        + sky * np.array([0.07, 0.09, 0.12], np.float32)
+    )
 
 
 TEXTURES: dict[int, Callable[[Spot], Painted]] = {
-    m.ROAD: _roadway, m.SLABS: _slabs, m.GRASS: _grass, m.FACADE: _facade, m.FOLIAGE: _foliage, m.ROUGH: _rough,
-}  # fmt: skip
+    m.ROAD: _roadway,
+    m.SLABS: _slabs,
+    m.GRASS: _grass,
+    m.FACADE: _facade,
+    m.FOLIAGE: _foliage,
+    m.ROUGH: _rough,
+}
 
 
 def paint(snapshot: Snapshot, hits: Hits, footprint: np.ndarray) -> Painted:
@@ -196,8 +219,13 @@ def paint(snapshot: Snapshot, hits: Hits, footprint: np.ndarray) -> Painted:
         index = np.flatnonzero(number == texture)
         if len(index):
             few = hits.chosen(index)
-            spot = Spot(snapshot.uv(few), footprint.take(index), surfaces.seed.take(few.triangle),
-                        colour.take(index, 0), road)
+            spot = Spot(
+                snapshot.uv(few),
+                footprint.take(index),
+                surfaces.seed.take(few.triangle),
+                colour.take(index, 0),
+                road,
+            )
             tint, factor = brush(spot)
             colour[index] = spot.colour * np.maximum(tint, 0)
             reflectivity[index] *= factor

@@ -65,7 +65,8 @@ class World:
         bend = self.plan.road.curvature
         shape = 'straight road' if bend == 0 else f'road bending {"left" if bend > 0 else "right"}'
         works = 'works in the right lane' if self.plan.lane_closed else 'works beside the road'
-        return f'{self.light.name}, {shape}, {works}, {len(self.actors)} objects, ego {self.plan.ego.speed:.1f} m/s'
+        ego = f'{len(self.actors)} objects, ego {self.plan.ego.speed:.1f} m/s'
+        return f'{self.light.name}, {shape}, {works}, {ego}'
 
 
 def build_world(preset: WorldPreset, seed: int, scene: int, attempt: int = 0) -> World:

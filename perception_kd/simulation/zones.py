@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perception_kd.simulation.road import CYCLE_LANE, KERB, LANES, PARKING, SIDEWALK_END, Road, Track
+from perception_kd.simulation.road import CYCLE_LANE, KERB, PARKING, SIDEWALK_END, Road, Track
 
 CLOSE, NEAR, FAR = 13.0, 22.0, 48.0
 """Most things are drawn within NEAR m along the road from where the ego vehicle will be, some within FAR; the
@@ -94,8 +94,13 @@ def cycle_lane(plan: Plan, rng: np.random.Generator) -> Track:
     """Riding between the outer lane and the parked cars, on either side."""
     side = _side(rng)
     speed = -side * rng.uniform(3.0, 5.5)
-    return Track(plan.road, plan.meet(rng, speed), side * (-CYCLE_LANE + rng.uniform(-0.1, 0.1)), speed,
-                 facing=0.0 if speed > 0 else np.pi)
+    return Track(
+        plan.road,
+        plan.meet(rng, speed),
+        side * (-CYCLE_LANE + rng.uniform(-0.1, 0.1)),
+        speed,
+        facing=0.0 if speed > 0 else np.pi,
+    )
 
 
 def works(plan: Plan, rng: np.random.Generator) -> Track:
@@ -118,13 +123,18 @@ def edge(plan: Plan, rng: np.random.Generator) -> Track:
     return Track(plan.road, plan.meet(rng), d, facing=np.pi / 2 + rng.normal(0, 0.06))
 
 
-def works_row(plan: Plan, index: int, rng: np.random.Generator, *, step: float, offset: float,
-              facing: float = 0.0) -> Track:
+def works_row(
+    plan: Plan, index: int, rng: np.random.Generator, *, step: float, offset: float, facing: float = 0.0
+) -> Track:
     """The ``index``-th place of a row along the road side of the works, ``offset`` m inside it."""
     s, side = plan.works
     line = 3.75 if plan.lane_closed else SIDEWALK_END + 0.7
-    return Track(plan.road, s + step * index + rng.uniform(-0.15, 0.15), side * (line + offset),
-                 facing=facing + rng.normal(0, 0.05))
+    return Track(
+        plan.road,
+        s + step * index + rng.uniform(-0.15, 0.15),
+        side * (line + offset),
+        facing=facing + rng.normal(0, 0.05),
+    )
 
 
 def _side(rng: np.random.Generator) -> int:
@@ -146,4 +156,3 @@ HABITATS: dict[str, tuple[tuple[Zone, float], ...]] = {
     'traffic_cone': ((works_anywhere, 0.2), (edge, 0.8)),
     'barrier': ((edge, 1.0),),
 }
-

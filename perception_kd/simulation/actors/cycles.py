@@ -1,5 +1,7 @@
 """Bicycles and motorcycles, with or without a rider (the box holds both, as in nuScenes)."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from perception_kd.simulation import materials as m
@@ -12,7 +14,11 @@ Size = tuple[float, float, float]
 
 def bicycle_size(rng: np.random.Generator, ridden: bool) -> Size:
     """(length, width, height) in m; a rider adds height."""
-    return rng.uniform(1.6, 1.85), rng.uniform(0.55, 0.7), rng.uniform(1.6, 1.8) if ridden else rng.uniform(1.0, 1.15)
+    return (
+        rng.uniform(1.6, 1.85),
+        rng.uniform(0.55, 0.7),
+        rng.uniform(1.6, 1.8) if ridden else rng.uniform(1.0, 1.15),
+    )
 
 
 def build_bicycle(rng: np.random.Generator, _size: Size, ridden: bool) -> Mesh:
@@ -37,20 +43,27 @@ def _spoked_wheel(hub: Size, radius: float = 0.33) -> Mesh:
     """A rim of twelve bars and three crossing spokes."""
     angle = 2 * np.pi * np.arange(13) / 12
     rim = np.asarray(hub) + radius * np.stack([np.cos(angle), 0 * angle, np.sin(angle)], 1)
-    bars = [beam(a, b, 0.045, 0.045, m.TYRE) for a, b in zip(rim[:-1], rim[1:])]
+    bars = [beam(a, b, 0.045, 0.045, m.TYRE) for a, b in pairwise(rim)]
     spokes = [beam(rim[i], rim[i + 6], 0.012, 0.012, m.STEEL) for i in (0, 2, 4)]
     return merge(bars + spokes)
 
 
 def motorcycle_size(rng: np.random.Generator, ridden: bool) -> Size:
     """(length, width, height) in m; a rider adds height."""
-    return rng.uniform(1.95, 2.3), rng.uniform(0.7, 0.85), rng.uniform(1.6, 1.8) if ridden else rng.uniform(1.15, 1.35)
+    return (
+        rng.uniform(1.95, 2.3),
+        rng.uniform(0.7, 0.85),
+        rng.uniform(1.6, 1.8) if ridden else rng.uniform(1.15, 1.35),
+    )
 
 
 def build_motorcycle(rng: np.random.Generator, _size: Size, ridden: bool) -> Mesh:
     """Fat wheels, engine, tank, seat, fork, screen."""
     paint: Surface = m.car_paint(rng)
-    parts = [wheel((-0.68, 0, 0.31), 0.31, 0.17, m.TYRE, m.RIM), wheel((0.72, 0, 0.31), 0.31, 0.13, m.TYRE, m.RIM)]
+    parts = [
+        wheel((-0.68, 0, 0.31), 0.31, 0.17, m.TYRE, m.RIM),
+        wheel((0.72, 0, 0.31), 0.31, 0.13, m.TYRE, m.RIM),
+    ]
     parts.append(box((0.55, 0.34, 0.42), (0.02, 0, 0.42), m.STEEL))
     parts.append(ball((0.18, 0, 0.8), (0.34, 0.17, 0.15), paint, 4, 8))
     parts.append(box((0.75, 0.27, 0.1), (-0.42, 0, 0.76), m.TRIM))

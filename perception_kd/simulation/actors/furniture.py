@@ -1,5 +1,7 @@
 """Traffic cones and barriers."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from perception_kd.simulation import materials as m
@@ -22,7 +24,7 @@ def build_cone(_rng: np.random.Generator, size: Size, _kind: str) -> Mesh:
     edges = [(0.05, m.CONE_ORANGE), (0.35, m.RETRO_WHITE), (0.52, m.CONE_ORANGE), (0.68, m.RETRO_WHITE),
              (0.82, m.CONE_ORANGE), (1.0, m.CONE_ORANGE)]  # fmt: skip
     parts = [box((side, side, 0.05 * height), (0, 0, 0.025 * height), m.TRIM)]
-    for (low, surface), (high, _) in zip(edges[:-1], edges[1:]):
+    for (low, surface), (high, _) in pairwise(edges):
         radii = tuple(bottom + (top - bottom) * x for x in (low, high))
         parts.append(cylinder((0, 0, low * height), (0, 0, high * height), radii, surface, 10))
     return merge(parts)
@@ -43,7 +45,10 @@ def build_barrier(rng: np.random.Generator, size: Size, kind: str) -> Mesh:
         surface = m.tinted(m.CONCRETE, rng.uniform(0.7, 1.3))
     else:
         surface = m.tinted(m.RETRO_RED if rng.random() < 0.5 else m.CONE_ORANGE, 1.0)
-    low = [(-width / 2, 0, 0.28 * height, depth / 2, 0.28 * depth), (width / 2, 0, 0.28 * height, depth / 2, 0.28 * depth)]
+    low = [
+        (-width / 2, 0, 0.28 * height, depth / 2, 0.28 * depth),
+        (width / 2, 0, 0.28 * height, depth / 2, 0.28 * depth),
+    ]
     high = [(-width / 2, 0.28 * height, height, 0.28 * depth, 0.15 * depth),
             (width / 2, 0.28 * height, height, 0.28 * depth, 0.15 * depth)]  # fmt: skip
     parts = [loft(low, surface), loft(high, surface if kind == 'jersey' else m.RETRO_WHITE)]
@@ -61,5 +66,11 @@ def _fence(depth: float, width: float, height: float) -> list[Mesh]:
     for level in (0.55, 0.88):
         for index in range(count):
             surface = m.RETRO_RED if index % 2 else m.RETRO_WHITE
-            parts.append(box((0.05, step, 0.2 * height), (0, -width / 2 + (index + 0.5) * step, level * height), surface))
+            parts.append(
+                box(
+                    (0.05, step, 0.2 * height),
+                    (0, -width / 2 + (index + 0.5) * step, level * height),
+                    surface,
+                )
+            )
     return parts

@@ -79,8 +79,9 @@ def _power_of_two(value: np.ndarray, times: int) -> np.ndarray:
     return value
 
 
-def _sunlight(snapshot: Snapshot, centre: np.ndarray, directions: np.ndarray, hits: Hits,
-              size: tuple[int, int]) -> np.ndarray:
+def _sunlight(
+    snapshot: Snapshot, centre: np.ndarray, directions: np.ndarray, hits: Hits, size: tuple[int, int]
+) -> np.ndarray:
     """Share (N,) of the sun that reaches what each pixel sees; cast on a coarser grid, then smoothed."""
     width, height = size
     grid = np.arange(width * height).reshape(height, width)[::_SHADOW_STEP, ::_SHADOW_STEP]
@@ -96,7 +97,9 @@ def _sunlight(snapshot: Snapshot, centre: np.ndarray, directions: np.ndarray, hi
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR).ravel()
 
 
-def _shade(snapshot: Snapshot, hits: Hits, rays: np.ndarray, sunny: np.ndarray, pixel_angle: float) -> np.ndarray:
+def _shade(
+    snapshot: Snapshot, hits: Hits, rays: np.ndarray, sunny: np.ndarray, pixel_angle: float
+) -> np.ndarray:
     """Colour (N, 3) of what is hit: Lambert's law under sun and sky, plus mirror images of the sky."""
     light, normal = snapshot.world.light, snapshot.normals.take(hits.triangle, 0)
     slant = np.maximum(-dot(rays, normal), np.float32(0.02))
@@ -105,8 +108,14 @@ def _shade(snapshot: Snapshot, hits: Hits, rays: np.ndarray, sunny: np.ndarray, 
     colour *= table[:, :3] + (table[:, 3] * sunny)[:, None] * light.sun_colour.astype(np.float32)
     gloss = snapshot.surfaces.gloss.take(hits.triangle)
     index = np.flatnonzero(gloss)
-    colour[index] += _mirror(normal.take(index, 0), rays.take(index, 0), slant.take(index), sunny.take(index),
-                             gloss.take(index), light)
+    colour[index] += _mirror(
+        normal.take(index, 0),
+        rays.take(index, 0),
+        slant.take(index),
+        sunny.take(index),
+        gloss.take(index),
+        light,
+    )
     return colour
 
 
@@ -117,8 +126,14 @@ def _irradiance(normals: np.ndarray, light: Light) -> np.ndarray:
     return np.column_stack([ambient, np.maximum(dot(normals, light.sun), 0)]).astype(np.float32)
 
 
-def _mirror(normal: np.ndarray, rays: np.ndarray, slant: np.ndarray, sunny: np.ndarray, gloss: np.ndarray,
-            light: Light) -> np.ndarray:
+def _mirror(
+    normal: np.ndarray,
+    rays: np.ndarray,
+    slant: np.ndarray,
+    sunny: np.ndarray,
+    gloss: np.ndarray,
+    light: Light,
+) -> np.ndarray:
     """Reflected surroundings by Schlick's approximation, with a highlight of the sun."""
     away = rays + 2 * slant[:, None] * normal
     up = away[:, 2:3]

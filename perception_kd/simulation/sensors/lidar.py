@@ -38,11 +38,15 @@ def _beams(azimuths: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndar
     elevation = np.deg2rad(np.linspace(LOWEST, HIGHEST, RINGS))
     azimuth = 2 * np.pi * (np.arange(azimuths) + rng.random()) / azimuths
     azimuth, elevation = np.meshgrid(azimuth, elevation, indexing='ij')
-    rays = np.stack([np.cos(elevation) * np.sin(azimuth), np.cos(elevation) * np.cos(azimuth), np.sin(elevation)], -1)
+    rays = np.stack(
+        [np.cos(elevation) * np.sin(azimuth), np.cos(elevation) * np.cos(azimuth), np.sin(elevation)], -1
+    )
     return rays.reshape(-1, 3), np.tile(np.arange(RINGS), azimuths)
 
 
-def _returned(reflectivity: np.ndarray, slant: np.ndarray, distance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _returned(
+    reflectivity: np.ndarray, slant: np.ndarray, distance: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Intensity (N,) 0..255. Matt surfaces return with the cosine of incidence and stay below 100, as
     calibrated sensors report them; retro-reflectors (above 0.8) reach 255 at any angle."""
     matt = 110 * np.minimum(reflectivity, 0.8) * slant

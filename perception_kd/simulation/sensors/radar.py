@@ -73,12 +73,18 @@ def _echoes(snapshot: Snapshot, mount: Mount, preset: WorldPreset, rng: np.rando
 
 def _beams() -> tuple[np.ndarray, np.ndarray]:
     """Unit directions (N, 3) in the radar frame and azimuths (N,)."""
-    azimuth, elevation = np.meshgrid(np.linspace(-_HALF_FIELD, _HALF_FIELD, _AZIMUTHS), _ELEVATIONS, indexing='ij')
-    rays = np.stack([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)], -1)
+    azimuth, elevation = np.meshgrid(
+        np.linspace(-_HALF_FIELD, _HALF_FIELD, _AZIMUTHS), _ELEVATIONS, indexing='ij'
+    )
+    rays = np.stack(
+        [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)], -1
+    )
     return rays.reshape(-1, 3), azimuth.ravel()
 
 
-def _radial_speed(snapshot: Snapshot, mount: Mount, owner: np.ndarray, azimuth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _radial_speed(
+    snapshot: Snapshot, mount: Mount, owner: np.ndarray, azimuth: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Speed (N,) along each ray over ground, and relative to the moving radar."""
     world, time = snapshot.world, snapshot.time
     pose = world.ego_pose(time)
@@ -121,7 +127,9 @@ def _report(echoes: Echoes, preset: WorldPreset, rng: np.random.Generator) -> np
     columns['is_quality_valid'] = np.ones(count + ghosts)
     columns['ambig_state'] = np.where(rng.random(count + ghosts) < 0.04, 1, 3)
     columns['invalid_state'] = np.where(ghost, 12, np.where(rng.random(count + ghosts) < 0.04, 4, 0))
-    columns['pdh0'] = np.where(ghost, rng.integers(3, 6, count + ghosts), rng.choice([1, 2], count + ghosts, p=[0.9, 0.1]))
+    columns['pdh0'] = np.where(
+        ghost, rng.integers(3, 6, count + ghosts), rng.choice([1, 2], count + ghosts, p=[0.9, 0.1])
+    )
     for name, level in (('x_rms', 19), ('y_rms', 19), ('vx_rms', 3), ('vy_rms', 3)):
         columns[name] = np.full(count + ghosts, level)
     return np.stack([columns[name] for name in RADAR_FIELDS])

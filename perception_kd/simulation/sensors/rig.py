@@ -61,7 +61,9 @@ def build_rig(image_size: tuple[int, int]) -> list[Mount]:
     width, height = image_size
     mounts = []
     for channel, (place, heading, focal) in _CAMERAS.items():
-        intrinsic = np.array([[focal * width, 0, width / 2], [0, focal * width, _HORIZON * height], [0, 0, 1]])
+        intrinsic = np.array(
+            [[focal * width, 0, width / 2], [0, focal * width, _HORIZON * height], [0, 0, 1]]
+        )
         rotation = yaw_matrix(np.deg2rad(heading)) @ _CAMERA_AXES
         mounts.append(Mount(channel, 'camera', rigid(rotation, np.array(place)), intrinsic, (width, height)))
     mounts.append(_plain('LIDAR_TOP', 'lidar', _LIDAR_PLACE, _LIDAR_HEADING))

@@ -66,13 +66,21 @@ class _SceneWriter:
     def __init__(self, job: SceneJob, rig: list[Mount], recording: Recording, lot: Lot) -> None:
         self.job, self.rig, self.recording, self.lot = job, rig, recording, lot
         self.rows = SceneRows(salt=f'simulated-{job.preset.name}-{job.seed}')
-        log = self.rows.add_log(logfile=job.stamp, vehicle='simulated', date_captured='2020-09-13',
-                                location='simulated-town')
-        self.scene = self.rows.add_scene(name=job.name, description=recording.world.description(), log=log,
-                                         split=job.split, location='simulated-town')
+        log = self.rows.add_log(
+            logfile=job.stamp, vehicle='simulated', date_captured='2020-09-13', location='simulated-town'
+        )
+        self.scene = self.rows.add_scene(
+            name=job.name,
+            description=recording.world.description(),
+            log=log,
+            split=job.split,
+            location='simulated-town',
+        )
         self.calibrations = {mount.channel: self._calibrate(mount) for mount in rig}
-        self.samples = [self.rows.add_sample(scene=self.scene, timestamp_us=self._clock(key * job.preset.key_interval))
-                        for key in range(job.preset.key_frames)]
+        self.samples = [
+            self.rows.add_sample(scene=self.scene, timestamp_us=self._clock(key * job.preset.key_interval))
+            for key in range(job.preset.key_frames)
+        ]
 
     def write(self) -> SceneRows:
         """All files and rows."""
@@ -98,11 +106,14 @@ class _SceneWriter:
     def _annotate(self, key: int) -> None:
         for truth in self.recording.truths[key]:
             actor = self.recording.world.actors[truth.actor]
-            instance = self.rows.add_instance(category_name=actor.blueprint.category, key=f'{self.job.name}/{actor.key}')
+            instance = self.rows.add_instance(
+                category_name=actor.blueprint.category, key=f'{self.job.name}/{actor.key}'
+            )
             length, width, height = truth.size
             half = (truth.yaw + self.lot.heading) / 2
             self.rows.add_annotation(
-                sample=self.samples[key], instance=instance, translation=_moved(self.lot.to_global, truth.centre),
+                sample=self.samples[key], instance=instance,
+                translation=_moved(self.lot.to_global, truth.centre),
                 size=(width, length, height), rotation=(np.cos(half), 0, 0, np.sin(half)),
                 attribute_names=[name for name in [actor.attribute()] if name],
                 visibility_level=truth.visibility, num_lidar_pts=truth.lidar_points,
@@ -116,8 +127,9 @@ class _SceneWriter:
         folder = f'{"samples" if instant.is_key else "sweeps"}/{mount.channel}'
         filename = f'{folder}/{self.job.name}__{mount.channel}__{stamp}{suffix}'
         pose = self.lot.to_global @ self.recording.world.ego_pose(instant.time)
-        ego = self.rows.add_ego_pose(timestamp_us=stamp, translation=pose[:3, 3], rotation=quaternion(pose[:3, :3]),
-                                     scene=self.scene)
+        ego = self.rows.add_ego_pose(
+            timestamp_us=stamp, translation=pose[:3, 3], rotation=quaternion(pose[:3, :3]), scene=self.scene
+        )
         self.rows.add_sample_data(
             sample=self.samples[instant.key_frame], channel=mount.channel, ego_pose=ego, timestamp_us=stamp,
             calibrated_sensor=self.calibrations[mount.channel], filename=filename,

@@ -11,18 +11,25 @@ from pathlib import Path
 from tqdm import tqdm
 
 from perception_kd.datasets.nuscenes.writer import NuScenesWriter
-from perception_kd.simulation.nuscenes_scene import SceneJob, SceneResult, simulate_scene
 from perception_kd.simulation.presets import WorldPreset, get_preset
 from perception_kd.simulation.stamp import world_stamp
 from perception_kd.simulation.town import map_mask
+from perception_kd.simulation.writers.nuscenes_scene import SceneJob, SceneResult, simulate_scene
 
 VERSION = 'v1.0-sim'
 SPLITS = ('sim_train', 'sim_val', 'sim_test')
 _THREAD_LIMITS = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')
 
 
-def simulate_nuscenes(out: str | Path, *, scenes: int = 12, seed: int = 0, preset: str | WorldPreset = 'tiny',
-                      workers: int | None = None, force: bool = False) -> Path:
+def simulate_nuscenes(
+    out: str | Path,
+    *,
+    scenes: int = 12,
+    seed: int = 0,
+    preset: str | WorldPreset = 'tiny',
+    workers: int | None = None,
+    force: bool = False,
+) -> Path:
     """Write a simulated data set; all or nothing.
 
     Args:
@@ -50,7 +57,9 @@ def simulate_nuscenes(out: str | Path, *, scenes: int = 12, seed: int = 0, prese
     fresh.mkdir(parents=True)
     try:
         stamp = world_stamp(preset, seed)
-        jobs = [SceneJob(fresh, preset, seed, scene, split_of(scene, scenes), stamp) for scene in range(scenes)]
+        jobs = [
+            SceneJob(fresh, preset, seed, scene, split_of(scene, scenes), stamp) for scene in range(scenes)
+        ]
         _write_tables(fresh, jobs, _run(jobs, workers))
         _replace(out, fresh)
     finally:
@@ -80,8 +89,10 @@ def _check_target(out: Path, force: bool) -> None:
     if not force:
         raise FileExistsError(f'{out} is not empty; choose another folder or use --force')
     if not (out / VERSION).is_dir():
-        raise FileExistsError(f'{out} holds no simulated data set ({VERSION}), so --force will not replace it; '
-                              'choose another folder')
+        raise FileExistsError(
+            f'{out} holds no simulated data set ({VERSION}), so --force will not replace it; '
+            'choose another folder'
+        )
 
 
 def _run(jobs: list[SceneJob], workers: int) -> list[SceneResult]:
