@@ -101,10 +101,11 @@ def _cells(case: PoolingCase, device: str) -> tuple[Tensor, Tensor]:
 
 def _plain_indices(cell: Tensor, inside: Tensor, cells: int) -> tuple[Tensor, Tensor, Tensor]:
     """Row of every valid point, its place in the lifted frustum, and points per row."""
+    cell, inside = (part.permute(0, 1, 4, 2, 3) for part in (cell, inside))  # as depth: bin before pixel
     sample = torch.arange(len(cell), device=cell.device).view(-1, 1, 1, 1, 1)
     rows = (cell + sample * cells)[inside]
     count = torch.bincount(rows, minlength=len(cell) * cells)
-    return rows, torch.nonzero(inside.flatten())[:, 0], count
+    return rows, torch.nonzero(inside.reshape(-1))[:, 0], count
 
 
 def _lift_and_add(depth: Tensor, features: Tensor, rows: Tensor, place: Tensor, count: Tensor, total: int,

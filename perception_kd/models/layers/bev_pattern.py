@@ -51,14 +51,14 @@ class BEVPoolPattern:
         """Sort the frustum points by cell and count.
 
         Args:
-            cell: ``(B, N, D, H, W)`` integer, flat cell index of every frustum point in its own sample.
+            cell: ``(B, N, H, W, D)`` integer, flat cell index of every frustum point in its own sample.
             inside: The same shape, bool: whether the point lies on the grid.
             cells_per_sample: ``ny * nx``.
         """
         if cell.dim() != 5 or cell.shape != inside.shape:
-            raise ValueError(f'BEVPoolPattern needs cell and inside of one shape (B, N, D, H, W), '
+            raise ValueError(f'BEVPoolPattern needs cell and inside of one shape (B, N, H, W, D), '
                              f'got {tuple(cell.shape)} and {tuple(inside.shape)}')
-        batch, cameras, bins, height, width = cell.shape
+        batch, cameras, height, width, bins = cell.shape
         rows, columns = batch * cells_per_sample, batch * cameras * height * width
         index = torch.int32 if max(rows, columns, cell.numel()) < _INT32_MAX else torch.int64
         row, pixel, point = _points_in_pixel_order(cell, inside, cells_per_sample, index)
@@ -79,14 +79,14 @@ class BEVPoolPattern:
 def _points_in_pixel_order(cell: Tensor, inside: Tensor, cells_per_sample: int,
                            index: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
     """Row, column and flat depth index of each valid point, pixel by pixel."""
-    batch, cameras, _, height, width = cell.shape
-    sample = torch.arange(batch, device=cell.device).view(-1, 1, 1, 1, 1)
-    row = (cell + sample * cells_per_sample).to(index).permute(0, 1, 3, 4, 2)
-    pixel = torch.arange(batch * cameras * height * width, device=cell.device, dtype=index)
-    point = torch.arange(cell.numel(), device=cell.device).view(cell.shape).permute(0, 1, 3, 4, 2)
-    keep = inside.permute(0, 1, 3, 4, 2)
-    pixel = pixel.view(batch, cameras, height, width, 1).expand(keep.shape)
-    return row[keep], pixel[keep], point[keep]
+    batch, cameras, height, width, bins = cell.shape
+    place = torch.nonzero(inside.reshape(-1))[:, 0]
+    pixel = torch.div(place, bins, rounding_mode='floor')
+    image = torch.div(pixel, height * width, rounding_mode='floor')
+    row = cell.reshape(-1)[place] + torch.div(image, cameras, rounding_mode='floor') * cells_per_sample
+    # (image, pixel, bin) -> (image, bin, pixel)
+    point = (image * bins + (place - pixel * bins)) * (height * width) + (pixel - image * height * width)
+    return row.to(index), pixel.to(index), point
 
 
 def _row_pointers(sorted_rows: Tensor, rows: int, index: torch.dtype) -> Tensor:

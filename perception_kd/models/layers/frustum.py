@@ -54,7 +54,7 @@ def frustum_points(*, cam2img: Tensor, img_aug_matrix: Tensor, cam2lidar: Tensor
         size: ``(H, W)`` of the feature map.
 
     Returns:
-        ``(B, N, D, H, W, 3)`` metres. A camera whose matrices are singular or not finite gives NaN.
+        ``(B, N, H, W, D, 3)`` metres, ray by ray. A camera whose matrices are singular or not finite gives NaN.
     """
     height, width = size
     device = cam2img.device
@@ -66,9 +66,8 @@ def frustum_points(*, cam2img: Tensor, img_aug_matrix: Tensor, cam2lidar: Tensor
         to_ray = _inverse(img_aug_matrix.float() @ cam2img.float())
         to_lidar = lidar_aug_matrix.float()[:, None] @ cam2lidar.float()
         rays = torch.einsum('bnij,bnjk,pk->bnpi', to_lidar[..., :3, :3], to_ray, pixels)
-        depth = bins.centres(device).view(1, 1, -1, 1, 1)
-        points = depth * rays[:, :, None] + to_lidar[:, :, None, None, :3, 3]
-    return points.unflatten(3, (height, width))
+        points = bins.centres(device)[:, None] * rays[..., None, :] + to_lidar[:, :, None, None, :3, 3]
+    return points.unflatten(2, (height, width))
 
 
 def _inverse(matrix: Tensor) -> Tensor:

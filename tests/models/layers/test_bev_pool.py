@@ -12,7 +12,7 @@ def _case(
     seed=0, batch=2, cameras=2, bins=5, height=2, width=3, channels=4, cells=CELLS, dtype=torch.float32
 ):
     generator = torch.Generator().manual_seed(seed)
-    shape = (batch, cameras, bins, height, width)
+    shape = (batch, cameras, height, width, bins)
     cell = torch.randint(0, cells, shape, generator=generator)
     inside = torch.rand(shape, generator=generator) > 0.3
     depth = torch.rand(batch * cameras, bins, height, width, generator=generator, dtype=dtype)
@@ -24,9 +24,9 @@ def _brute_force(cell, inside, depth, features, cells, reduction):
     """Point by point, independent of the pattern."""
     batch, cameras = cell.shape[:2]
     rows = [[[] for _ in range(cells)] for _ in range(batch)]
-    for b, n, d, h, w in torch.nonzero(inside).tolist():
+    for b, n, h, w, d in torch.nonzero(inside).tolist():
         image = b * cameras + n
-        rows[b][cell[b, n, d, h, w]].append(depth[image, d, h, w] * features[image, :, h, w])
+        rows[b][cell[b, n, h, w, d]].append(depth[image, d, h, w] * features[image, :, h, w])
     zero = features.new_zeros(features.shape[1])
     flat = [torch.stack(points) if points else zero[None] for sample in rows for points in sample]
     return torch.stack([getattr(points, reduction)(0) for points in flat])
@@ -55,9 +55,9 @@ def test_gradcheck(reduction):
 
 
 def test_pattern_is_valid_csr_and_merges_bins_of_one_pixel():
-    cell = torch.zeros(1, 1, 4, 1, 2, dtype=torch.long)  # all four bins of both pixels in cell 0
+    cell = torch.zeros(1, 1, 1, 2, 4, dtype=torch.long)  # all four bins of both pixels in cell 0
     inside = torch.ones_like(cell, dtype=torch.bool)
-    inside[0, 0, 3, 0, 1] = False
+    inside[0, 0, 0, 1, 3] = False
     pattern = BEVPoolPattern.build(cell, inside, 3)
     assert pattern.entries == 2 and pattern.count.tolist() == [7, 0, 0]
     depth = torch.arange(8.0).view(1, 4, 1, 2)

@@ -62,16 +62,16 @@ def _frustum(**changes):
 
 def test_frustum_points_project_back_to_their_pixels():
     points, m = _frustum()
-    assert points.shape == (1, 1, 4, 3, 5, 3)
+    assert points.shape == (1, 1, 3, 5, 4, 3)
     ones = torch.ones_like(points[..., :1])
     back = torch.linalg.inv(m['lidar_aug_matrix'][0] @ m['cam2lidar'][0, 0])
     camera = torch.cat([points, ones], -1)[0, 0] @ back.T
     pixel = camera[..., :3] @ (m['img_aug_matrix'][0, 0] @ m['cam2img'][0, 0]).T
-    torch.testing.assert_close(camera[:, 0, 0, 2], torch.tensor([2.0, 4.0, 6.0, 8.0]))
+    torch.testing.assert_close(camera[0, 0, :, 2], torch.tensor([2.0, 4.0, 6.0, 8.0]))
     uv = pixel[..., :2] / pixel[..., 2:]
-    torch.testing.assert_close(uv[..., 0], (torch.arange(5) * 4 + 1.5).expand(4, 3, 5), atol=1e-4, rtol=0)
+    torch.testing.assert_close(uv[..., 0], (torch.arange(5) * 4 + 1.5)[:, None].expand(3, 5, 4), atol=1e-4, rtol=0)
     torch.testing.assert_close(
-        uv[..., 1], (torch.arange(3) * 4 + 1.5)[:, None].expand(4, 3, 5), atol=1e-4, rtol=0
+        uv[..., 1], (torch.arange(3) * 4 + 1.5)[:, None, None].expand(3, 5, 4), atol=1e-4, rtol=0
     )
 
 
