@@ -8,13 +8,13 @@ from typing import Any
 
 import mmengine
 import torch
-from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_process
+from mmengine.dist import all_gather_object, get_rank, get_world_size, is_distributed, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
 from mmengine.optim.scheduler import ReduceOnPlateauParamScheduler
-from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import _load_checkpoint, _load_checkpoint_to_model
+from torch import nn
 from torch.utils.data import DataLoader
 
 from perception_kd.engine.checkpoint_hook import (
@@ -32,6 +32,7 @@ from perception_kd.engine.safe_checkpoint import (
     to_plain,
     write_checkpoint,
 )
+from perception_kd.registry import RUNNERS
 
 
 @RUNNERS.register_module()
@@ -49,6 +50,23 @@ class DistillRunner(Runner):
 
     _resuming = False
     _random_state: dict[str, Any] | None = None  # of this process, from a checkpoint, until a loop takes it
+
+    def setup_env(self, env_cfg: dict[str, Any]) -> None:
+        """As in mmengine; without a GPU the processes of ``torchrun`` talk through gloo.
+
+        mmengine's launcher selects a CUDA device first, and stops where there is none.
+        """
+        if self._launcher == 'pytorch' and not is_distributed() and not torch.cuda.is_available():
+            torch.distributed.init_process_group('gloo')
+        super().setup_env(env_cfg)
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        """As in mmengine; without a GPU the parallel wrapper is not told a device number."""
+        if self.distributed and not torch.cuda.is_available() and not is_model_wrapper(model):
+            unused = self.cfg.get('find_unused_parameters', False)
+            plain = dict(broadcast_buffers=False, find_unused_parameters=unused)
+            model_wrapper_cfg = dict(model_wrapper_cfg or plain, device_ids=None)
+        return super().wrap_model(model_wrapper_cfg, model)
 
     # Data ---------------------------------------------------------------------------------------------------
 
@@ -106,7 +124,7 @@ class DistillRunner(Runner):
         """
         if '://' in str(out_dir):
             raise ValueError(f'checkpoints are written to local folders only, not to {out_dir}')
-        random_states = all_gather_object(to_plain(training_random_state(self._hooks)))
+        random_states = all_gather_object(training_random_state(self._hooks))
         if not is_main_process():
             return
         model = self.model.module if is_model_wrapper(self.model) else self.model
