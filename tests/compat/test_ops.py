@@ -200,21 +200,24 @@ def test_rotated_nms_equals_brute_force(with_labels: bool) -> None:
     assert torch.equal(dets, torch.cat([boxes, scores[:, None]], 1)[keep])
 
 
-def best_of_three(call) -> float:
+def processor_seconds(call) -> float:
+    """Best of some calls on one thread: other work on the machine does not count."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     times = []
     for _ in range(4):
-        begin = time.perf_counter()
+        begin = time.process_time()
         call()
-        times.append(time.perf_counter() - begin)
-    return min(times[1:])
+        times.append(time.process_time() - begin)
+    torch.set_num_threads(threads)
+    return min(times)
 
 
 def test_speed() -> None:
-    """20,000 points in 50 ms and 1,000 rotated boxes in 300 ms, with room for a busy machine."""
     from mmcv.ops import Voxelization, nms_rotated
 
     points = torch.randn(20000, 5, generator=torch.Generator().manual_seed(0)) * 20
     voxelize = Voxelization((0.2, 0.2, 8), (-51.2, -51.2, -5, 51.2, 51.2, 3), 20, 30000)
     boxes, scores = rotated_boxes(1000, 4, spread=50.0), torch.linspace(0, 1, 1000)
-    assert best_of_three(lambda: voxelize(points)) < 0.15
-    assert best_of_three(lambda: nms_rotated(boxes, scores, 0.2)) < 0.9
+    assert processor_seconds(lambda: voxelize(points)) < 0.05
+    assert processor_seconds(lambda: nms_rotated(boxes, scores, 0.2)) < 0.3
