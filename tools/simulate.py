@@ -35,7 +35,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 done, 1 with one line on stderr."""
+    """Exit status: 0 done, else one line on stderr."""
     args = parse_args(arguments)
     try:
         from perception_kd.simulation.writers.nuscenes import VERSION, simulate_nuscenes
@@ -48,7 +48,13 @@ def main(arguments: list[str] | None = None) -> int:
             workers=args.workers,
             force=args.force,
         )
-    except (ValueError, OSError, RuntimeError, ImportError) as error:
+    except KeyboardInterrupt:
+        print('simulate: interrupted; nothing was written', file=sys.stderr)
+        return 130
+    except ImportError as error:
+        print(f'simulate: {error}; install the extra "sim", and see tools/doctor.py', file=sys.stderr)
+        return 1
+    except (ValueError, OSError, RuntimeError) as error:
         print(f'simulate: {error}', file=sys.stderr)
         return 1
     print(f'{root}: {args.scenes} scenes, version {VERSION}')

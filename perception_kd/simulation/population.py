@@ -92,8 +92,12 @@ def populate(plan: Plan, preset: WorldPreset, obstacles: np.ndarray, rng: np.ran
     """Actors of a street: the road works, one of each class close to the ego vehicle, then all others.
 
     Raises:
+        ValueError: the preset counts a class that is none.
         RuntimeError: a class does not fit as often as the preset asks.
     """
+    unknown = sorted(set(preset.counts) - set(_SMALL_FIRST))
+    if unknown:
+        raise ValueError(f'preset {preset.name} counts unknown classes: {", ".join(unknown)}')
     street = Street(plan=plan, obstacles=obstacles)
     missing = {name: preset.counts.get(name, 0) for name in _SMALL_FIRST}
     _set_up_works(street, missing, rng)

@@ -6,11 +6,11 @@ pixel's footprint.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from perception_kd.simulation import materials as m
+from perception_kd.simulation.patterns import cell_hash, comb, noise, stripe
 from perception_kd.simulation.road import KERB, LANE_WIDTH, Road
 from perception_kd.simulation.snapshot import Hits, Snapshot
 
@@ -28,61 +28,8 @@ class Spot:
     road: Road
 
 
-_TILE = 256
 _SHOP, _FLOOR = 3.9, 3.1
 """Height of the ground floor and of those above in m."""
-
-
-@lru_cache(maxsize=1)
-def noise_tile() -> np.ndarray:
-    """A periodic tile of smooth noise, mean 0, standard deviation 1, several octaves."""
-    rng = np.random.default_rng(7)
-    spectrum = np.fft.fft2(rng.standard_normal((_TILE, _TILE)))
-    frequency = np.hypot(np.fft.fftfreq(_TILE)[:, None], np.fft.fftfreq(_TILE)[None]) * _TILE
-    tile = np.fft.ifft2(spectrum / np.maximum(frequency, 1.0) ** 0.9).real
-    return ((tile - tile.mean()) / tile.std()).astype(np.float32)
-
-
-def noise(u: np.ndarray, v: np.ndarray, texel: float, footprint: np.ndarray) -> np.ndarray:
-    """Noise (N,) with ``texel`` m a sample, fading where a pixel covers many samples."""
-    value = noise_tile()[
-        np.floor(u / texel).astype(np.int64) % _TILE, np.floor(v / texel).astype(np.int64) % _TILE
-    ]
-    return value / (1 + footprint / (8 * texel))
-
-
-def smooth_noise(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Noise (N,) interpolated between samples that lie one unit apart."""
-    tile, column, row = noise_tile(), np.floor(u), np.floor(v)
-    right, below = u - column, v - row
-    a, b = column.astype(np.int64) % _TILE, row.astype(np.int64) % _TILE
-    next_a, next_b = (a + 1) % _TILE, (b + 1) % _TILE
-    near = tile[a, b] * (1 - right) + tile[next_a, b] * right
-    far = tile[a, next_b] * (1 - right) + tile[next_a, next_b] * right
-    return near * (1 - below) + far * below
-
-
-def stripe(x: np.ndarray, centre: float, width: float, footprint: np.ndarray) -> np.ndarray:
-    """Coverage 0..1 of a line of ``width`` around ``centre`` by pixels of ``footprint`` m."""
-    blur = np.maximum(footprint, 1e-3)
-    cover = np.clip((width / 2 - np.abs(x - centre)) / blur + 0.5, 0, 1)
-    return np.minimum(cover, width / blur)
-
-
-def comb(x: np.ndarray, period: float, width: float, footprint: np.ndarray) -> np.ndarray:
-    """Coverage of lines of ``width`` that repeat every ``period``; fades to its mean in the distance."""
-    near = stripe((x / period - np.floor(x / period) - 0.5) * period, 0.0, width, footprint)
-    far = np.clip(footprint / period - 0.3, 0, 1)
-    return near * (1 - far) + far * (width / period)
-
-
-def cell_hash(a: np.ndarray, b: np.ndarray, seed: np.ndarray) -> np.ndarray:
-    """(N,) uniform 0..1 from two integers and a seed."""
-    mixed = (
-        (a.astype(np.int64) * 73856093) ^ (b.astype(np.int64) * 19349663) ^ (seed.astype(np.int64) * 83492791)
-    )
-    mixed = (mixed ^ (mixed >> 13)) * 1274126177
-    return ((mixed ^ (mixed >> 16)) & 0xFFFF).astype(np.float32) / 65535
 
 
 def road_markings(

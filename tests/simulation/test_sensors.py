@@ -9,11 +9,11 @@ from perception_kd.simulation.actors.actor import Actor
 from perception_kd.simulation.actors.catalogue import draw
 from perception_kd.simulation.annotate import visible_shares
 from perception_kd.simulation.light import daylight
+from perception_kd.simulation.patterns import comb, stripe
 from perception_kd.simulation.poses import yaw_matrix
 from perception_kd.simulation.road import Road, Track
 from perception_kd.simulation.sensors import camera, lidar, radar
 from perception_kd.simulation.snapshot import Snapshot
-from perception_kd.simulation.textures import comb, stripe
 from perception_kd.simulation.world import World
 from perception_kd.simulation.zones import Plan
 

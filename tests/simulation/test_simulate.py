@@ -76,6 +76,13 @@ def test_existing_folders_are_not_lost(made, small, tmp_path, monkeypatch):
     assert digests(made) == before and not list(made.parent.glob('.*'))
 
 
+def test_failing_workers_leave_nothing_behind(small, tmp_path):
+    unknown = replace(small, counts={'tram': 1})
+    with pytest.raises(ValueError, match='preset quiet counts unknown classes: tram'):
+        simulate_nuscenes(tmp_path / 'root', scenes=2, preset=unknown, workers=2)
+    assert not list(tmp_path.iterdir())
+
+
 def test_force_replaces_a_simulated_set(small, tmp_path):
     root = simulate_nuscenes(tmp_path / 'root', scenes=1, seed=3, preset=small, workers=1)
     (root / 'stale.pkl').write_text('x')
@@ -103,6 +110,19 @@ def test_tool_says_in_one_line_what_is_wrong(options, message, tmp_path, capsys)
     assert main(['nuscenes', '--out', str(tmp_path / 'x'), *options]) == 1
     error = capsys.readouterr().err
     assert message in error and error.count('\n') == 1 and not (tmp_path / 'x').exists()
+
+
+@pytest.mark.parametrize(('error', 'status', 'message'), [
+    (KeyboardInterrupt(), 130, 'interrupted; nothing was written'),
+    (ImportError("No module named 'open3d'"), 1, 'open3d\'; install the extra "sim"'),
+])  # fmt: skip
+def test_tool_on_interruption_and_without_open3d(error, status, message, tmp_path, capsys, monkeypatch):
+    def fail(*_args, **_kwargs):
+        raise error
+
+    monkeypatch.setattr(target, 'simulate_nuscenes', fail)
+    assert main(['nuscenes', '--out', str(tmp_path / 'x')]) == status
+    assert message in capsys.readouterr().err
 
 
 def test_tool_refuses_a_full_folder_and_shows_help(made, capsys):

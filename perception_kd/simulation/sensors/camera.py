@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 
 from perception_kd.simulation.light import Light
+from perception_kd.simulation.patterns import smooth_noise
 from perception_kd.simulation.poses import dot, rotate
 from perception_kd.simulation.sensors.rig import Mount
 from perception_kd.simulation.snapshot import Hits, Snapshot
-from perception_kd.simulation.textures import paint, smooth_noise
+from perception_kd.simulation.textures import paint
 
 _EXPOSURE = 1.15
 _NOISE_LEVEL = 1.6

@@ -97,16 +97,28 @@ def _check_target(out: Path, force: bool) -> None:
 
 def _run(jobs: list[SceneJob], workers: int) -> list[SceneResult]:
     """Results in the order of the jobs, with a progress bar on stderr."""
+    results = {}
     with tqdm(total=len(jobs), desc='simulate', unit='scene') as bar:
-        if workers == 1:
-            return [result for job in jobs for result in [simulate_scene(job)] if bar.update() or True]
-        with _single_threaded(), ProcessPoolExecutor(workers, multiprocessing.get_context('spawn')) as pool:
-            futures = {pool.submit(simulate_scene, job): job.scene for job in jobs}
-            results = {}
-            for future in as_completed(futures):
-                results[futures[future]] = future.result()
-                bar.update()
+        for scene, result in _finished(jobs, workers):
+            results[scene] = result
+            bar.update()
     return [results[job.scene] for job in jobs]
+
+
+def _finished(jobs: list[SceneJob], workers: int) -> Iterator[tuple[int, SceneResult]]:
+    """Scene numbers and results as they come."""
+    if workers == 1:
+        for job in jobs:
+            yield job.scene, simulate_scene(job)
+        return
+    with _single_threaded(), ProcessPoolExecutor(workers, multiprocessing.get_context('spawn')) as pool:
+        futures = {pool.submit(simulate_scene, job): job.scene for job in jobs}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # Else the other scenes would be simulated for nothing.
+            raise
 
 
 @contextmanager
