@@ -1,0 +1,103 @@
+"""Two trials that show whether training can work at all: overfit a few frames; make one pair's loss fall."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+
+from perception_kd.datasets.nuscenes.stamp import load_infos, save_infos
+from perception_kd.distill.accounting import PREFIX
+from perception_kd.engine.build import build_runner, load_config
+from perception_kd.registry import MODELS
+
+QUIET = dict(ImageAug=dict(training=False), BEVAug=dict(rot_deg=(0, 0), scale_lim=(1, 1), flip_x_prob=0.0,
+                                                         flip_y_prob=0.0))
+
+
+def overfit(config: str | Path, work_dir: str | Path, frames: int = 8, steps: int = 400,
+            options: dict[str, Any] | None = None) -> dict[str, float]:
+    """Train on a few frames without augmentation and score the same frames with nuscenes-devkit.
+
+    Args:
+        config: A config with a train loader and a ``NuScenesDetMetric``.
+        work_dir: Folder for logs, weights, the cut info file and the results.
+        frames: Number of frames, spread evenly over the training split.
+        steps: Optimiser steps.
+        options: As ``--cfg-options``.
+
+    Returns:
+        Flat metrics (``nusc/car_AP`` ...).
+    """
+    batch = load_config(config, options).train_dataloader.batch_size
+    epochs = max(1, round(steps * batch / frames))
+    cfg = load_config(config, {**(options or {}), 'max_epochs': epochs, 'val_interval': epochs + 1,
+                               'default_hooks.checkpoint.interval': epochs})
+    _cut(cfg, Path(work_dir) / f'infos_{frames}_frames.pkl', frames)
+    cfg.test_evaluator.jsonfile_prefix = str(work_dir)
+    for step in cfg.train_dataloader.dataset.pipeline:
+        if step.type == 'ImageAug':
+            step.pop('resize_lim', None)
+            step.pop('flip_prob', None)
+        step.update(QUIET.get(step.type, {}))
+    runner = build_runner(cfg, work_dir=work_dir)
+    runner.train()
+    return runner.test()
+
+
+def _cut(cfg: Config, path: Path, frames: int) -> None:
+    """Point training and testing of ``cfg`` at ``frames`` frames of its training split."""
+    metainfo, infos = load_infos(cfg.train_dataloader.dataset.ann_file)
+    count = len(infos)
+    if frames > count:
+        raise ValueError(f'{frames} frames asked for, the training split has {count}')
+    save_infos(path, metainfo, [infos[i * count // frames] for i in range(frames)])
+    for part in (cfg.train_dataloader.dataset, cfg.test_dataloader.dataset, cfg.test_evaluator):
+        part.ann_file = str(path)
+    cfg.test_evaluator.subset = True
+
+
+def pair_alone(config: str | Path, pair: str, steps: int = 50, learning_rate: float = 2e-3,
+               options: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Train the student by one pair's loss alone, at weight 1.
+
+    Args:
+        config: A config whose model is a ``Distiller``.
+        pair: Name of the pair.
+        steps: Optimiser steps.
+        learning_rate: Of AdamW.
+        options: As ``--cfg-options``.
+
+    Returns:
+        ``losses`` of every step, ``first`` and ``last`` (means of five), ``fall`` = 1 - last / first.
+    """
+    cfg = load_config(config, options)
+    pairs = cfg.model.get('pairs', {})
+    if pair not in pairs:
+        raise ValueError(f'{config} has no pair {pair!r}; it has {", ".join(pairs) or "none"}')
+    cfg.model.pairs = {pair: {**pairs[pair], 'weight': 1.0}}
+    init_default_scope(cfg.default_scope)
+    torch.manual_seed(cfg.randomness.seed)
+    model = MODELS.build(cfg.model)
+    loader = Runner.build_dataloader({**cfg.train_dataloader, 'num_workers': 0, 'persistent_workers': False},
+                                     seed=cfg.randomness.seed)
+    optimiser = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), lr=learning_rate)
+    model.train()
+    losses: list[float] = []
+    while len(losses) < steps:
+        for batch in loader:
+            data = model.data_preprocessor(batch, True)
+            loss = model(**data, mode='loss')[PREFIX + pair]
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            losses.append(loss.item())
+            if len(losses) == steps:
+                break
+    first, last = mean(losses[:5]), mean(losses[-5:])
+    return dict(pair=pair, losses=losses, first=first, last=last, fall=1 - last / first)
