@@ -79,7 +79,7 @@ class BEVPoolPattern:
 def _points_in_pixel_order(cell: Tensor, inside: Tensor, cells_per_sample: int,
                            index: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
     """Row, column and flat depth index of each valid point, pixel by pixel."""
-    batch, cameras, height, width, bins = cell.shape
+    _, cameras, height, width, bins = cell.shape
     place = torch.nonzero(inside.reshape(-1))[:, 0]
     pixel = torch.div(place, bins, rounding_mode='floor')
     image = torch.div(pixel, height * width, rounding_mode='floor')

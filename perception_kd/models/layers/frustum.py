@@ -54,7 +54,8 @@ def frustum_points(*, cam2img: Tensor, img_aug_matrix: Tensor, cam2lidar: Tensor
         size: ``(H, W)`` of the feature map.
 
     Returns:
-        ``(B, N, H, W, D, 3)`` metres, ray by ray. A camera whose matrices are singular or not finite gives NaN.
+        ``(B, N, H, W, D, 3)`` metres, ray by ray. A camera whose matrices are singular or
+        not finite gives NaN.
     """
     height, width = size
     device = cam2img.device

@@ -131,6 +131,17 @@ def test_bf16_autocast_trains(student):
     assert all(value.dtype == torch.float32 for value in losses.values())
 
 
+def test_channels_last_changes_nothing_but_the_layout():
+    plain, fast = build(student_cfg()), build(student_cfg(channels_last=True))
+    assert fast.image_backbone.conv1.weight.is_contiguous(memory_format=torch.channels_last)
+    fast.load_state_dict(plain.state_dict())
+    batch = collate(sample(seed=1), sample(seed=2))
+    wanted = step(plain, batch)
+    for name, value in step(fast, batch).items():
+        torch.testing.assert_close(value, wanted[name], atol=1e-4, rtol=1e-4)
+    assert fast.image_backbone.conv1.weight.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_it_learns():
     model = build(student_cfg())
     batch = collate(sample(seed=1), sample(seed=2))

@@ -69,7 +69,9 @@ def test_frustum_points_project_back_to_their_pixels():
     pixel = camera[..., :3] @ (m['img_aug_matrix'][0, 0] @ m['cam2img'][0, 0]).T
     torch.testing.assert_close(camera[0, 0, :, 2], torch.tensor([2.0, 4.0, 6.0, 8.0]))
     uv = pixel[..., :2] / pixel[..., 2:]
-    torch.testing.assert_close(uv[..., 0], (torch.arange(5) * 4 + 1.5)[:, None].expand(3, 5, 4), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        uv[..., 0], (torch.arange(5) * 4 + 1.5)[:, None].expand(3, 5, 4), atol=1e-4, rtol=0
+    )
     torch.testing.assert_close(
         uv[..., 1], (torch.arange(3) * 4 + 1.5)[:, None, None].expand(3, 5, 4), atol=1e-4, rtol=0
     )
