@@ -1,0 +1,96 @@
+"""The interface of connectors, and the two that change nothing by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from perception_kd.registry import CONNECTORS
+from perception_kd.structures import TapSpec
+
+
+class Connector(nn.Module):
+    """A module on the student's side of a pair.
+
+    A subclass takes real values in its constructor; :meth:`arguments` reads those that the declarations of
+    the two taps settle, so that a config need not repeat them.
+    """
+
+    @classmethod
+    def arguments(cls, source: TapSpec, target: TapSpec) -> dict[str, Any]:
+        """Constructor arguments that follow from what comes in (``source``) and what is wanted (``target``)."""
+        return {}
+
+    def result(self, source: TapSpec) -> TapSpec:
+        """Declaration of the output, given the declaration of the input."""
+        return source
+
+    def inside(self) -> Tensor | None:
+        """``(1, 1, ny, nx)`` of 0 and 1: cells of the output that the input covers; None for all of them."""
+        return None
+
+
+@CONNECTORS.register_module()
+class Identity(Connector):
+    """The student's tap as it is."""
+
+    def forward(self, value: Any) -> Any:
+        """Returns ``value``."""
+        return value
+
+
+class Chain(Connector):
+    """Connectors one after another. In a config: a list in the pair's ``connector``."""
+
+    def __init__(self, *, links: Sequence[Connector]) -> None:
+        super().__init__()
+        self.links = nn.ModuleList(links)
+
+    def result(self, source: TapSpec) -> TapSpec:
+        """The declaration after the last link."""
+        for link in self.links:
+            source = link.result(source)
+        return source
+
+    def inside(self) -> Tensor | None:
+        """The region of the link that restricts it; links after a resampling keep its grid."""
+        regions = [region for region in (link.inside() for link in self.links) if region is not None]
+        return regions[-1] if regions else None
+
+    def forward(self, value: Any) -> Any:
+        """Apply the links in order."""
+        for link in self.links:
+            value = link(value)
+        return value
+
+
+def build_connector(cfg: dict | Sequence[dict] | Connector | None, source: TapSpec, target: TapSpec) -> Connector:
+    """Build a connector from a config, filling in what the declarations settle.
+
+    Args:
+        cfg: None for :class:`Identity`, a dict with ``type``, a list of such dicts, or a ready connector.
+        source: Declaration of the student tap.
+        target: Declaration of the teacher tap.
+    """
+    if cfg is None:
+        return Identity()
+    if isinstance(cfg, Connector):
+        return cfg
+    if isinstance(cfg, dict):
+        return _build_link(cfg, source, target)
+    links = []
+    for part in cfg:
+        links.append(part if isinstance(part, Connector) else _build_link(part, source, target))
+        source = links[-1].result(source)
+    return Chain(links=links)
+
+
+def _build_link(cfg: dict, source: TapSpec, target: TapSpec) -> Connector:
+    kind = CONNECTORS.get(cfg['type']) if isinstance(cfg.get('type'), str) else cfg.get('type')
+    if kind is None:
+        raise ValueError(f"unknown connector '{cfg.get('type')}'; there are: {', '.join(CONNECTORS.module_dict)}")
+    filled = {**kind.arguments(source, target), **cfg}
+    filled.pop('type')
+    return kind(**filled)

@@ -1,0 +1,134 @@
+"""The distiller: a student, some frozen teachers, and a list of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmengine import dist
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from perception_kd.distill.accounting import PREFIX, check_finite
+from perception_kd.distill.batch import DistillBatch
+from perception_kd.distill.checks import check_value
+from perception_kd.distill.describe import describe
+from perception_kd.distill.pair import PairValue, build_pairs
+from perception_kd.distill.rng import private_rng
+from perception_kd.distill.schedules import Progress
+from perception_kd.distill.taps import TapRecorder
+from perception_kd.distill.teacher import Teacher
+from perception_kd.distill.teacher_group import TeacherGroup
+from perception_kd.registry import MODELS
+
+
+@MODELS.register_module()
+class Distiller(BaseModel):
+    """Wraps a student, which does not know; ``predict`` and ``tensor`` are the student's own.
+
+    The distiller's data preprocessor only moves the batch to the device: the student and each teacher read it
+    through their own. Without pairs the distiller's losses, gradients and updates are the student's bit for
+    bit. A checkpoint holds ``student.*`` and ``pairs.*``; one that holds a bare student loads too.
+
+    Args:
+        student: Config or model: a BaseModel with ``tap_specs()``.
+        teachers: Configs or built teachers by name; a config is of ``FrozenTeacher`` unless it says
+            otherwise.
+        pairs: Configs by name, see :func:`~perception_kd.distill.pair.build_pairs`.
+        check_finite: Stop at a loss that is not finite, naming pair, tap and sample. Costs one
+            synchronisation with the device per step.
+        data_preprocessor, init_cfg: As in mmengine.
+
+    Raises:
+        ValueError: Unknown or unfitting taps, teachers without fitting weights.
+    """
+
+    def __init__(self, *, student: dict | nn.Module, teachers: Mapping[str, dict | Teacher] | None = None,
+                 pairs: Mapping[str, dict] | None = None, check_finite: bool = True,
+                 data_preprocessor: dict | nn.Module | None = None, init_cfg: dict | None = None) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self.student = student if isinstance(student, nn.Module) else MODELS.build(student)
+        self.teachers = TeacherGroup.build(teachers)
+        specs = self.student.tap_specs() if pairs else {}
+        self.pairs = nn.ModuleDict(build_pairs(pairs, specs, self.teachers.tap_specs()))
+        taps = set().union(*(pair.student_taps for pair in self.pairs.values()))
+        self._student_specs = {name: specs[name] for name in sorted(taps)}
+        self.check_finite = check_finite
+        self.weights: dict[str, float] = {}
+        self._progress = Progress()
+        self.register_load_state_dict_pre_hook(_adopt_bare_student)
+
+    def set_progress(self, iteration: int, epoch: int | None = None) -> None:
+        """Tell the schedules where training stands; a hook does it under a Runner.
+
+        Without it the distiller counts its own training steps, and schedules in epochs are refused.
+        """
+        self._progress = Progress(iteration, epoch)
+
+    def forward(self, inputs: Any, data_samples: list | None = None, mode: str = 'tensor') -> Any:
+        """As mmengine's models; ``loss`` adds an entry ``loss_distill.<pair>`` for each pair."""
+        if mode != 'loss' or not self.pairs:
+            return self._call_student(inputs, data_samples, mode)
+        losses = self._distill(inputs, data_samples)
+        if self.training:
+            self._progress = Progress(self._progress.iteration + 1, self._progress.epoch)
+        return losses
+
+    def _call_student(self, inputs: Any, data_samples: list | None, mode: str) -> Any:
+        inputs = dict(inputs) if isinstance(inputs, Mapping) else inputs
+        data = self.student.data_preprocessor(dict(inputs=inputs, data_samples=data_samples), mode == 'loss')
+        return self.student(**data, mode=mode)
+
+    def _distill(self, inputs: Any, data_samples: list | None) -> dict[str, Any]:
+        wanted = {pair.teacher.name for pair in self.pairs.values()}
+        with private_rng('teachers', *self._moment(), device=self._device):
+            teacher_taps = self.teachers.run(inputs, data_samples, wanted)
+        with TapRecorder.of(self._student_specs, self._student_specs) as recorder:
+            losses = dict(self._call_student(inputs, data_samples, 'loss'))
+        student_taps = recorder.collect()
+        for name, spec in self._student_specs.items():
+            check_value('student', spec, student_taps[name])
+        batch = DistillBatch(inputs=inputs, data_samples=data_samples or [], student_taps=student_taps,
+                             teacher_taps=teacher_taps, functions=self.teachers.function, device=self._device)
+        values = self._compare(batch)
+        losses.update({PREFIX + name: value.loss for name, value in values.items()})
+        if self.check_finite:
+            check_finite({**losses, **{PREFIX + name: value.raw for name, value in values.items()}},
+                         self.pairs.values(), batch)
+        return losses
+
+    def _compare(self, batch: DistillBatch) -> dict[str, PairValue]:
+        values = {}
+        for name, pair in self.pairs.items():
+            with private_rng(name, *self._moment(), device=self._device):
+                values[name] = pair(batch, self._progress)
+        self.weights = {name: value.weight for name, value in values.items()}
+        return values
+
+    @property
+    def _device(self) -> torch.device:
+        return self.data_preprocessor.device
+
+    def _moment(self) -> tuple[int, int]:
+        return self._progress.iteration, dist.get_rank()
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Distiller:
+        """Every device move passes here; the teachers follow to the device, never to a dtype."""
+        here = next((weight.device for weight in self.parameters()), self._device)
+        super()._apply(fn, recurse)
+        self.teachers.to(fn(torch.zeros(1, device=here)).device)
+        return self
+
+    def describe(self) -> str:
+        """Teachers, taps, pairs and parameter counts as text."""
+        return describe(self)
+
+
+def _adopt_bare_student(module: Distiller, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:
+    """Let a checkpoint of the student alone load: put ``student.`` before its keys."""
+    if any(key.startswith(f'{prefix}student.') for key in state_dict):
+        return
+    for key in module.student.state_dict():
+        if prefix + key in state_dict:
+            state_dict[f'{prefix}student.{key}'] = state_dict.pop(prefix + key)

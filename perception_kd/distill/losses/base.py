@@ -1,0 +1,75 @@
+"""The interface of distillation losses and the normaliser that they share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine import dist
+from torch import Tensor, nn
+
+from perception_kd.distill.batch import DistillBatch
+from perception_kd.registry import DISTILL_LOSSES
+
+
+class DistillLoss(nn.Module):
+    """A module that compares a student value with a teacher value.
+
+    It may own parameters (a discriminator, a generator): they live and train with the pair, and are dropped
+    at deployment. An adversarial loss fits one backward pass: its discriminator learns from detached student
+    features, the student through the discriminator with detached weights; the learning rate of the
+    discriminator is a parameter group (``pairs.<name>.loss``).
+    """
+
+    kinds: tuple[str, ...] = ()
+    """Tap kinds that the loss can compare."""
+
+    def forward(self, student: Any, teacher: Any, *, weight: Tensor | None, scale: Tensor | None,
+                batch: DistillBatch) -> Tensor:
+        """Scalar loss.
+
+        Args:
+            student: The student's value after the connector, float32.
+            teacher: The teacher's value, float32, without gradient.
+            weight: ``(B, 1, ...)``: how much each place counts; None: all the same.
+            scale: ``(B, 1, ...)``: what the (normalised) teacher is multiplied by; None: nothing.
+            batch: Everything else that a loss may look at.
+        """
+        raise TypeError(f'{type(self).__name__} does not say how it compares')
+
+
+def normaliser(total: Tensor) -> Tensor:
+    """What a weighted sum is divided by: ``max(1, total)``, over all processes.
+
+    The sum of the weights of all processes is divided by their number, so that gradients averaged by
+    distributed training equal those of one process with the whole batch.
+    """
+    total = total.detach().float().clone()
+    processes = dist.get_world_size()
+    if processes > 1:
+        dist.all_reduce(total)
+    return total.clamp(min=1.0) / processes
+
+
+def build_loss(cfg: dict | DistillLoss) -> DistillLoss:
+    """A loss from its config; a ready one passes through.
+
+    Raises:
+        ValueError: An unknown type.
+    """
+    if isinstance(cfg, DistillLoss):
+        return cfg
+    if isinstance(cfg.get('type'), str) and DISTILL_LOSSES.get(cfg['type']) is None:
+        raise ValueError(f"unknown loss '{cfg['type']}'; there are: {', '.join(DISTILL_LOSSES.module_dict)}")
+    return DISTILL_LOSSES.build(dict(cfg))
+
+
+def no_scale(loss: DistillLoss, scale: Tensor | None) -> None:
+    """Refuse a target scale where it has no meaning."""
+    if scale is not None:
+        raise ValueError(f'{type(loss).__name__} takes no target_scale: a scaled head output is no head output')
+
+
+def ones_like_places(value: Tensor) -> Tensor:
+    """``(B, 1, ...)`` of ones for a value ``(B, C, ...)``."""
+    return torch.ones_like(value[:, :1])

@@ -1,0 +1,93 @@
+"""Comparing the dense outputs of two CenterHeads cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from perception_kd.distill.batch import DistillBatch
+from perception_kd.distill.checks import head_tasks
+from perception_kd.distill.losses.base import DistillLoss, no_scale, normaliser
+from perception_kd.registry import DISTILL_LOSSES
+
+
+def quality_focal(logits: Tensor, target: Tensor, beta: float) -> Tensor:
+    """``|p - t|^beta * BCE(p, t)`` elementwise with ``p = sigmoid(logits)``; 0, its minimum, at ``p = t``.
+
+    Generalized Focal Loss (Li et al., NeurIPS 2020). The Gaussian focal loss of the detector will not do for
+    soft targets: it takes as positive what equals 1 exactly, which a teacher's probability never does, so it
+    would only push down.
+
+    Args:
+        logits: Any shape.
+        target: Same shape, in [0, 1].
+        beta: Exponent, at least 1 for a gradient that is finite everywhere.
+    """
+    error = (logits.sigmoid() - target).abs()
+    return error.pow(beta) * functional.binary_cross_entropy_with_logits(logits, target, reduction='none')
+
+
+@DISTILL_LOSSES.register_module()
+class CenterHeadResponse(DistillLoss):
+    """Heat maps by :func:`quality_focal`, boxes by L1, per task, summed over tasks (IMKD's response term).
+
+    ``sum W(x) QFL(S, p_T) / Z + box_weight * sum W(x) c(x) sum_k w_k |S_k - T_k| / Z`` where ``c(x)`` says
+    where boxes are compared and ``Z = max(1, sum W(x) c(x))`` over the batch. Comparing boxes cell by cell is
+    what "matched boxes" become on dense heads. Known minimum: 0 at student = teacher.
+
+    Args:
+        beta: Of the heat map part.
+        box_weight: Of the box part (0.25 in CenterPoint).
+        boxes: ``teacher``: c is the teacher's largest class probability where it exceeds ``threshold``;
+            ``mask``: c is 1, the pair's mask alone says where.
+        threshold: Least teacher confidence.
+        branches: Regression branches to compare and the weight of each of their channels.
+    """
+
+    kinds = ('head',)
+
+    def __init__(self, *, beta: float = 2.0, box_weight: float = 0.25, boxes: Literal['teacher', 'mask'] = 'teacher',
+                 threshold: float = 0.1, branches: Mapping[str, float] | None = None) -> None:
+        super().__init__()
+        if boxes not in ('teacher', 'mask'):
+            raise ValueError(f"CenterHeadResponse: boxes is 'teacher' or 'mask', got '{boxes}'")
+        if beta < 1:
+            raise ValueError(f'CenterHeadResponse: beta must be at least 1, got {beta}')
+        self.beta, self.box_weight, self.boxes, self.threshold = beta, box_weight, boxes, threshold
+        self.branches = dict(branches or dict(reg=1.0, height=1.0, dim=1.0, rot=1.0, vel=1.0))
+
+    def forward(self, student: Any, teacher: Any, *, weight: Tensor | None, scale: Tensor | None,
+                batch: DistillBatch) -> Tensor:
+        """Scalar; student and teacher are raw outputs (logits) of CenterHead in any of its list forms."""
+        no_scale(self, scale)
+        ours, theirs = head_tasks(student), head_tasks(teacher)
+        self._check_tasks(ours, theirs)
+        return torch.stack([self._task(mine, other, weight) for mine, other in zip(ours, theirs)]).sum()
+
+    def _task(self, ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], weight: Tensor | None) -> Tensor:
+        target = theirs['heatmap'].sigmoid()
+        peak = target.amax(dim=1, keepdim=True)
+        weight = torch.ones_like(peak) if weight is None else weight
+        where = weight * torch.where(peak > self.threshold, peak, 0.0) if self.boxes == 'teacher' else weight
+        heat = (quality_focal(ours['heatmap'], target, self.beta) * weight).sum()
+        boxes = [value * ((ours[name] - theirs[name]).abs() * where).sum()
+                 for name, value in self.branches.items() if name in theirs]
+        return (heat + self.box_weight * sum(boxes)) / normaliser(where.sum())
+
+    def _check_tasks(self, ours: Sequence[Mapping[str, Tensor]], theirs: Sequence[Mapping[str, Tensor]]) -> None:
+        mine, others = ([task['heatmap'].shape[1] for task in tasks] for tasks in (ours, theirs))
+        if mine != others:
+            raise ValueError(f'CenterHeadResponse: classes per task differ: student {mine}, teacher {others}; give '
+                             'both heads the same tasks')
+        for task, other in zip(ours, theirs):
+            differing = [name for name in self.branches if (name in task) != (name in other)]
+            if differing:
+                raise ValueError(f'CenterHeadResponse: only one of the heads has {", ".join(differing)}; leave '
+                                 'these out of branches')
+
+    def __str__(self) -> str:
+        return f'CenterHeadResponse(beta {self.beta:g}, boxes {self.box_weight:g} by {self.boxes})'

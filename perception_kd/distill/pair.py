@@ -1,0 +1,211 @@
+"""A pair: which teacher tap teaches which student tap, made comparable how, where it counts, by what loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from perception_kd.distill.batch import DistillBatch
+from perception_kd.distill.checks import shape_text
+from perception_kd.distill.connectors import Connector, Identity, build_connector
+from perception_kd.distill.losses import DistillLoss, build_loss
+from perception_kd.distill.masks import Mask, build_mask
+from perception_kd.distill.rng import private_rng
+from perception_kd.distill.schedules import Progress, Schedule, build_schedule
+from perception_kd.structures import TapSpec
+
+
+@dataclass(frozen=True)
+class PairValue:
+    """One pair in one step.
+
+    Args:
+        loss: Weighted scalar with gradient.
+        raw: The scalar before the weight, detached.
+        weight: The schedule's weight at this step.
+    """
+
+    loss: Tensor
+    raw: Tensor
+    weight: float
+
+
+class Pair(nn.Module):
+    """Compares one student tap with one teacher tap. The connector (and loss) parameters live here.
+
+    Args:
+        name: Plain word without ``loss`` in it; names the entry ``loss_distill.<name>``.
+        student: Declaration of the student tap.
+        teacher: Declaration of the teacher tap, its name as ``teacher.tap``.
+        loss: The loss.
+        connector: Makes channels and grid of the student's value those of the teacher's; None: they are
+            already.
+        mask: Where the pair counts; None: everywhere alike.
+        target_scale: A mask that the teacher is multiplied by (IMKD's radar guidance).
+        weight: Number or schedule.
+
+    Raises:
+        ValueError: The taps do not fit together; names both with their shapes.
+    """
+
+    def __init__(self, *, name: str, student: TapSpec, teacher: TapSpec, loss: DistillLoss,
+                 connector: Connector | None = None, mask: Mask | None = None, target_scale: Mask | None = None,
+                 weight: float | dict | Schedule = 1.0) -> None:
+        super().__init__()
+        _check_name(name)
+        self.name, self.student, self.teacher = name, student, teacher
+        self.connector, self.loss = connector or Identity(), loss
+        self.mask, self.target_scale, self.schedule = mask, target_scale, build_schedule(weight)
+        self._check_fit()
+
+    @property
+    def student_taps(self) -> set[str]:
+        """Student taps that the pair and its masks read."""
+        masks = [mask for mask in (self.mask, self.target_scale) if mask is not None]
+        return {self.student.name}.union(*(mask.student_taps for mask in masks))
+
+    def _check_fit(self) -> None:
+        ours, theirs = self.connector.result(self.student), self.teacher
+        problem = ''
+        if ours.kind != theirs.kind:
+            problem = 'their kinds differ'
+        elif theirs.kind not in self.loss.kinds:
+            problem = f'{type(self.loss).__name__} compares taps of kind {", ".join(self.loss.kinds)}'
+        elif ours.grid and theirs.grid and not ours.grid.same_as(theirs.grid):
+            problem = "their grids differ; add dict(type='BEVResample') to the connector"
+        elif ours.stride != theirs.stride:
+            problem = 'their strides differ'
+        elif None not in (ours.channels, theirs.channels) and ours.channels != theirs.channels:
+            problem = "their channels differ; add dict(type='Conv1x1') or dict(type='DistillAdaptor') as connector"
+        if problem:
+            changed = '' if ours == self.student else f', after the connector {ours},'
+            raise ValueError(f"pair '{self.name}': student tap {self.student}{changed} and teacher tap {theirs} do not "
+                             f'fit: {problem}')
+
+    def forward(self, batch: DistillBatch, progress: Progress) -> PairValue:
+        """The pair's loss at this step.
+
+        At weight 0 the comparison runs without gradient (it is still logged, and batch norms still see data),
+        and a zero that depends on every parameter keeps the pair in the graph, as distributed training needs,
+        without 0 times infinity.
+        """
+        weight = self.schedule(progress)
+        if weight == 0:
+            with torch.no_grad():
+                raw = self._compare(batch)
+            return PairValue(self._zero(batch.student_taps[self.student.name]), raw, weight)
+        self._check_gradient(batch.student_taps[self.student.name])
+        raw = self._compare(batch)
+        return PairValue(weight * raw, raw.detach(), weight)
+
+    def weights(self, batch: DistillBatch) -> tuple[Tensor | None, Tensor | None]:
+        """The mask, cut to what the connector covers, and the target scale; both ``(B, 1, ny, nx)`` or None."""
+        seen = batch.on(self.teacher.grid)
+        with torch.no_grad():
+            mask = None if self.mask is None else self.mask(seen)
+            scale = None if self.target_scale is None else self.target_scale(seen)
+            inside = self.connector.inside()
+            if inside is not None:
+                inside = inside.expand(batch.size, -1, -1, -1)
+                mask = inside if mask is None else mask * inside
+        return mask, scale
+
+    def _compare(self, batch: DistillBatch) -> Tensor:
+        """Mean over the firings of the taps; everything in float32, outside of any autocast."""
+        ours = self._firings(self.student, batch.student_taps[self.student.name])
+        theirs = self._firings(self.teacher, batch.teacher_taps[self.teacher.name])
+        if len(theirs) == 1:
+            theirs = theirs * len(ours)
+        if len(ours) != len(theirs):
+            raise ValueError(f"pair '{self.name}': student tap '{self.student.name}' fired {len(ours)} times, teacher "
+                             f"tap '{self.teacher.name}' {len(theirs)} times")
+        with torch.autocast(batch.device.type if batch.device.type == 'cuda' else 'cpu', enabled=False):
+            mask, scale = self.weights(batch)
+            values = [self._one(mine, other, mask, scale, batch) for mine, other in zip(ours, theirs)]
+        return sum(values) / len(values)
+
+    def _one(self, ours: Any, theirs: Any, mask: Tensor | None, scale: Tensor | None, batch: DistillBatch) -> Tensor:
+        ours, theirs = self.connector(as_float(ours)), as_float(theirs)
+        if shape_text(ours) != shape_text(theirs):
+            raise ValueError(f"pair '{self.name}': student tap '{self.student.name}' after the connector is "
+                             f"{shape_text(ours)}, teacher tap '{self.teacher.name}' is {shape_text(theirs)}")
+        return self.loss(ours, theirs, weight=mask, scale=scale, batch=batch)
+
+    @staticmethod
+    def _firings(spec: TapSpec, value: Any) -> list:
+        return list(value) if spec.call == 'all' else [value]
+
+    def _zero(self, value: Any) -> Tensor:
+        parts = [*tensors_of(value), *(weight for weight in self.parameters() if weight.requires_grad)]
+        return sum((torch.nan_to_num(part.float(), 0.0, 0.0, 0.0) * 0).sum() for part in parts)
+
+    def _check_gradient(self, value: Any) -> None:
+        if self.training and torch.is_grad_enabled() and not any(part.requires_grad for part in tensors_of(value)):
+            raise ValueError(f"pair '{self.name}': student tap '{self.student.name}' carries no gradient (a frozen part, "
+                             'no_grad, or a reentrant checkpoint), so the pair could teach nothing')
+
+
+def build_pairs(pairs: Mapping[str, dict] | None, student_specs: Mapping[str, TapSpec],
+                teacher_specs: Mapping[str, TapSpec]) -> dict[str, Pair]:
+    """Build pairs from configs; each draws its initial weights from a generator seeded by its name.
+
+    Args:
+        pairs: Configs ``dict(student=tap, teacher='teacher.tap', loss=..., connector=..., mask=...,
+            target_scale=..., weight=...)`` by name.
+        student_specs: The student's declarations.
+        teacher_specs: The teachers' declarations by ``teacher.tap``.
+
+    Raises:
+        ValueError: An unknown tap, with the taps available; taps that do not fit.
+    """
+    built = {}
+    for name, cfg in (pairs or {}).items():
+        cfg = dict(cfg)
+        source = _find(name, 'student', cfg.pop('student', None), student_specs)
+        target = _find(name, 'teacher', cfg.pop('teacher', None), teacher_specs)
+        with private_rng('pair', name):
+            parts = dict(connector=build_connector(cfg.pop('connector', None), source, target),
+                         loss=build_loss(cfg.pop('loss', dict(type='MSE'))), mask=build_mask(cfg.pop('mask', None)),
+                         target_scale=build_mask(cfg.pop('target_scale', None)), weight=cfg.pop('weight', 1.0))
+        if cfg:
+            raise ValueError(f"pair '{name}': unknown keys {', '.join(cfg)}")
+        built[name] = Pair(name=name, student=source, teacher=target, **parts)
+        for needed in built[name].student_taps:
+            _find(name, 'student', needed, student_specs)
+    return built
+
+
+def _find(pair: str, side: str, wanted: str | None, specs: Mapping[str, TapSpec]) -> TapSpec:
+    if wanted not in specs:
+        raise ValueError(f"pair '{pair}': there is no {side} tap '{wanted}'; available: {', '.join(specs) or 'none'}")
+    return replace(specs[wanted], name=wanted)
+
+
+def _check_name(name: str) -> None:
+    if not name.isidentifier() or 'loss' in name:
+        raise ValueError(f"a pair's name is a plain word without 'loss' in it (mmengine adds up every entry whose key "
+                         f"holds that word), got '{name}'")
+
+
+def tensors_of(value: Any) -> list[Tensor]:
+    """Every tensor in a nested value."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [tensor for item in value for tensor in tensors_of(item)]
+    return []
+
+
+def as_float(value: Any) -> Any:
+    """A nested value with every floating tensor in float32."""
+    if isinstance(value, Tensor):
+        return value.float() if value.is_floating_point() else value
+    if isinstance(value, Mapping):
+        return {key: as_float(item) for key, item in value.items()}
+    return [as_float(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,32 @@
+"""Random numbers that do not disturb anybody else's."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def private_rng(*key: object, device: torch.device | str = 'cpu') -> Iterator[None]:
+    """Run a block with torch generators seeded by ``key``; afterwards the generators are as before.
+
+    What happens inside neither consumes the caller's random numbers nor depends on them, so adding a block
+    leaves weights, dropout and data order elsewhere as they were. The run's own seed takes part, so two runs
+    of different seeds differ here too.
+
+    Args:
+        key: Anything that prints: a pair's name, an iteration, a rank.
+        device: The device whose generator is used besides the CPU's.
+    """
+    device = torch.device(device)
+    seed = zlib.crc32('/'.join(map(str, (torch.initial_seed(), *key))).encode())
+    on_cuda = device.type == 'cuda'
+    with torch.random.fork_rng(devices=[device] if on_cuda else []):
+        torch.default_generator.manual_seed(seed)
+        if on_cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield

@@ -1,0 +1,105 @@
+"""All teachers of a distiller, held so that no module machinery finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+
+from perception_kd.distill.rng import private_rng
+from perception_kd.distill.teacher import FrozenTeacher, Teacher
+from perception_kd.registry import MODELS
+from perception_kd.structures import TapSpec
+
+
+class TeacherGroup:
+    """Teachers by name. Taps and functions of the group are named ``teacher.tap``.
+
+    A deep copy (an averaged model makes one) shares the teachers, and moving the copy to a device leaves them
+    where they are.
+
+    Args:
+        teachers: Built teachers by name.
+    """
+
+    def __init__(self, teachers: Mapping[str, Teacher]) -> None:
+        for name in teachers:
+            if not name.isidentifier():
+                raise ValueError(f"a teacher's name is a plain word, got '{name}'")
+        self._teachers = dict(teachers)
+        self._owner = True
+
+    @classmethod
+    def build(cls, teachers: Mapping[str, dict | Teacher] | None) -> TeacherGroup:
+        """From configs or ready teachers. Each is built under its own random numbers."""
+        built = {}
+        for name, teacher in (teachers or {}).items():
+            with private_rng('teacher', name):
+                built[name] = _build_teacher(name, teacher) if isinstance(teacher, dict) else teacher
+        return cls(built)
+
+    def __len__(self) -> int:
+        return len(self._teachers)
+
+    def items(self) -> Iterable[tuple[str, Teacher]]:
+        """Names and teachers."""
+        return self._teachers.items()
+
+    def __getitem__(self, name: str) -> Teacher:
+        return self._teachers[name]
+
+    def tap_specs(self) -> dict[str, TapSpec]:
+        """All declarations by ``teacher.tap``."""
+        return {f'{name}.{tap}': spec for name, teacher in self._teachers.items()
+                for tap, spec in teacher.tap_specs().items()}
+
+    def run(self, inputs: Mapping[str, Any], data_samples: list, taps: Iterable[str]) -> dict[str, Any]:
+        """Run the teachers that are asked for, one after another, each as deep as its deepest tap.
+
+        Args:
+            inputs, data_samples: The loader's, on the device; every teacher gets its own copy of the
+                containers.
+            taps: Names ``teacher.tap``.
+        """
+        wanted: dict[str, list[str]] = {}
+        for full in sorted(taps):
+            teacher, _, tap = full.partition('.')
+            wanted.setdefault(teacher, []).append(tap)
+        values = {}
+        for name, names in wanted.items():
+            found = self._teachers[name].run(dict(inputs), list(data_samples or ()), names)
+            values.update({f'{name}.{tap}': found[tap] for tap in names})
+        return values
+
+    def function(self, full: str) -> Callable:
+        """A declared function by ``teacher.function``.
+
+        Raises:
+            ValueError: No such teacher or function; lists what there is.
+        """
+        declared = {f'{name}.{key}': value for name, teacher in self._teachers.items()
+                    if hasattr(teacher, 'functions') for key, value in teacher.functions().items()}
+        if full not in declared:
+            raise ValueError(f"no teacher declares a function '{full}'; declared: {', '.join(declared) or 'none'}")
+        return declared[full]
+
+    def to(self, device: torch.device | str) -> None:
+        """Move every teacher that can move, unless this group is a copy."""
+        if self._owner:
+            for teacher in self._teachers.values():
+                if hasattr(teacher, 'to'):
+                    teacher.to(device)
+
+    def __deepcopy__(self, memo: dict) -> TeacherGroup:
+        copy = TeacherGroup(self._teachers)
+        copy._owner = False
+        return copy
+
+
+def _build_teacher(name: str, cfg: dict) -> Teacher:
+    cfg = dict(cfg)
+    kind = cfg.pop('type', 'FrozenTeacher')
+    if kind in ('FrozenTeacher', FrozenTeacher):
+        return FrozenTeacher(**{'name': name, **cfg})
+    return MODELS.build(dict(cfg, type=kind))

@@ -1,0 +1,98 @@
+"""Strict loading: every key is accounted for before a teacher may teach."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What became of the keys of a checkpoint.
+
+    Args:
+        matched: Loaded.
+        missing: The model has it, the checkpoint has not.
+        unexpected: The checkpoint has it, the model has not.
+        transposed: Both have it with the same sizes in another order (the historic layout of sparse
+            convolutions is one cause).
+        misshapen: Both have it with different sizes.
+        excused: Out of the four problem lists, but covered by a listed exception.
+    """
+
+    matched: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    transposed: tuple[str, ...] = ()
+    misshapen: tuple[str, ...] = ()
+    excused: tuple[str, ...] = ()
+
+    @property
+    def problems(self) -> dict[str, tuple[str, ...]]:
+        """The problem lists that are not empty."""
+        lists = dict(missing=self.missing, unexpected=self.unexpected, transposed=self.transposed,
+                     misshapen=self.misshapen)
+        return {kind: names for kind, names in lists.items() if names}
+
+    def __str__(self) -> str:
+        counts = f'{len(self.matched)} matched, {len(self.excused)} excused'
+        lists = (f'{len(names)} {kind} ({_few(names)})' for kind, names in self.problems.items())
+        return '; '.join([counts, *lists])
+
+
+def compare_weights(model: nn.Module, weights: Mapping[str, Tensor], exceptions: Sequence[str] = ()) -> LoadReport:
+    """Sort the keys of ``weights`` by how they fit ``model``; nothing is loaded.
+
+    Args:
+        model: The receiver.
+        weights: A state dict.
+        exceptions: Patterns (``pts_neck.*``) of keys that may be missing, unexpected or of another shape.
+    """
+    own = model.state_dict()
+    kinds: dict[str, list[str]] = {kind: [] for kind in LoadReport.__dataclass_fields__}
+    for name in sorted({*own, *weights}):
+        kind = _kind(own.get(name), weights.get(name))
+        if kind != 'matched' and any(fnmatchcase(name, pattern) for pattern in exceptions):
+            kind = 'excused'
+        kinds[kind].append(name)
+    return LoadReport(**{kind: tuple(names) for kind, names in kinds.items()})
+
+
+def load_strictly(model: nn.Module, weights: Mapping[str, Tensor], *, exceptions: Sequence[str] = (),
+                  who: str = 'model') -> LoadReport:
+    """Load ``weights`` into ``model`` if every key fits or is excepted.
+
+    Args:
+        model: The receiver; untouched where the load is refused.
+        weights: A state dict.
+        exceptions: As for :func:`compare_weights`.
+        who: For the message.
+
+    Raises:
+        ValueError: Naming the keys that are missing, unexpected, transposed or misshapen.
+    """
+    report = compare_weights(model, weights, exceptions)
+    if report.problems:
+        raise ValueError(f'{who}: the checkpoint does not fit: {report}. List patterns of keys that may differ in '
+                         "'exceptions', or correct the model's config")
+    if not report.matched:
+        raise ValueError(f'{who}: no key of the checkpoint fits the model')
+    model.load_state_dict({name: weights[name] for name in report.matched}, strict=False)
+    return report
+
+
+def _kind(own: Tensor | None, given: Tensor | None) -> str:
+    if given is None:
+        return 'missing'
+    if own is None:
+        return 'unexpected'
+    if own.shape == given.shape:
+        return 'matched'
+    return 'transposed' if sorted(own.shape) == sorted(given.shape) else 'misshapen'
+
+
+def _few(names: Sequence[str], most: int = 5) -> str:
+    return ', '.join(names[:most]) + (', ...' if len(names) > most else '')
