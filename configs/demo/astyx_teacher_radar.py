@@ -2,5 +2,5 @@
 
 _base_ = ['./astyx_teacher.py']
 
-teacher = dict(append_radar=True, divisors=[1, 1, 1, 255, 0.5, 30, 10, 10, 1])
+teacher = dict(append_radar=True, divisors=[1, 1, 1, 255, 0.5, 50, 5, 5, 1])
 modality = dict(use_radar=True)

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from perception_kd.datasets.nuscenes.stamp import load_infos, save_infos
+from perception_kd.datasets.nuscenes.stamp import load_infos
 from perception_kd.distill.accounting import PREFIX
 from perception_kd.engine.build import build_runner, load_config
 from perception_kd.registry import MODELS
@@ -26,7 +26,7 @@ def overfit(config: str | Path, work_dir: str | Path, frames: int = 8, steps: in
 
     Args:
         config: A config with a train loader and a ``NuScenesDetMetric``.
-        work_dir: Folder for logs, weights, the cut info file and the results.
+        work_dir: Folder for logs, weights and the results.
         frames: Number of frames, spread evenly over the training split.
         steps: Optimiser steps.
         options: As ``--cfg-options``.
@@ -36,9 +36,9 @@ def overfit(config: str | Path, work_dir: str | Path, frames: int = 8, steps: in
     """
     batch = load_config(config, options).train_dataloader.batch_size
     epochs = max(1, round(steps * batch / frames))
-    cfg = load_config(config, {**(options or {}), 'max_epochs': epochs, 'val_interval': epochs + 1,
+    cfg = load_config(config, {**(options or {}), 'max_epochs': epochs, 'train_cfg.val_begin': epochs + 1,
                                'default_hooks.checkpoint.interval': epochs})
-    _cut(cfg, Path(work_dir) / f'infos_{frames}_frames.pkl', frames)
+    _cut(cfg, frames)
     cfg.test_evaluator.jsonfile_prefix = str(work_dir)
     for step in cfg.train_dataloader.dataset.pipeline:
         if step.type == 'ImageAug':
@@ -50,16 +50,16 @@ def overfit(config: str | Path, work_dir: str | Path, frames: int = 8, steps: in
     return runner.test()
 
 
-def _cut(cfg: Config, path: Path, frames: int) -> None:
-    """Point training and testing of ``cfg`` at ``frames`` frames of its training split."""
-    metainfo, infos = load_infos(cfg.train_dataloader.dataset.ann_file)
-    count = len(infos)
+def _cut(cfg: Config, frames: int) -> None:
+    """Train and test ``cfg`` on the same few frames of its training split."""
+    ann_file = cfg.train_dataloader.dataset.ann_file
+    count = len(load_infos(ann_file)[1])
     if frames > count:
         raise ValueError(f'{frames} frames asked for, the training split has {count}')
-    save_infos(path, metainfo, [infos[i * count // frames] for i in range(frames)])
-    for part in (cfg.train_dataloader.dataset, cfg.test_dataloader.dataset, cfg.test_evaluator):
-        part.ann_file = str(path)
-    cfg.test_evaluator.subset = True
+    for loader in (cfg.train_dataloader, cfg.test_dataloader):
+        loader.dataset.ann_file = ann_file
+        loader.dataset.indices = [i * count // frames for i in range(frames)]
+    cfg.test_evaluator.update(ann_file=ann_file, subset=True)
 
 
 def pair_alone(config: str | Path, pair: str, steps: int = 50, learning_rate: float = 2e-3,

@@ -17,7 +17,8 @@ student = dict(
         depth_net=dict(type='DepthNet', in_channels=256, mid_channels=256, context_channels=80,
                        norm_cfg=student_norm)),
     radar_encoder=dict(
-        type='RadarPillarEncoder', point_channels=64, out_channels=80, blocks=2, norm_cfg=student_norm),
+        type='RadarPillarEncoder', rcs_mean='${rcs_mean}', rcs_std='${rcs_std}', rcs_range='${rcs_range}',
+        point_channels=64, out_channels=80, blocks=2, norm_cfg=student_norm),
     fuser=dict(type='IntensityGuidedFuser', mode='gated_conv', out_channels=128, norm_cfg=student_norm),
     trunk=dict(
         type='BEVTrunk', channels=[128, 256, 512], blocks=[2, 2, 2], up_channels=64, norm_cfg=student_norm),

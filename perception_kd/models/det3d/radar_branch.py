@@ -14,8 +14,6 @@ from perception_kd.registry import MODELS
 from perception_kd.structures import BEVGrid
 
 RADAR_CHANNELS = 7  # x, y, z, rcs, vx_comp, vy_comp, dt
-RCS_MEAN, RCS_STD = 4.783, 7.576  # dBsm over nuScenes, as CRN normalises
-RCS_RANGE = (-10.0, 40.0)  # dBsm that the physical intensity map calls 0 and 1
 SPEED_SCALE, RANGE_SCALE = 5.0, 25.0  # m/s and m that become about 1
 
 
@@ -47,12 +45,16 @@ class RadarPillarEncoder(BaseModule):
         point_channels: Of the point network.
         out_channels: Of the BEV map.
         blocks: Residual blocks after the first convolution.
+        rcs_mean, rcs_std: Of the radar's strength column; by default dBsm over nuScenes, as CRN has them.
+        rcs_range: Strengths that the physical intensity map calls 0 and 1.
         norm_cfg: mmcv's normalisation config of the convolutions.
     """
 
     def __init__(self, *, point_cloud_range: Sequence[float], cell: float, point_channels: int = 32,
-                 out_channels: int = 32, blocks: int = 1, norm_cfg: dict) -> None:
+                 out_channels: int = 32, blocks: int = 1, rcs_mean: float = 4.783, rcs_std: float = 7.576,
+                 rcs_range: Sequence[float] = (-10.0, 40.0), norm_cfg: dict) -> None:
         super().__init__()
+        self.rcs_mean, self.rcs_std, self.rcs_range = rcs_mean, rcs_std, tuple(rcs_range)
         self.grid = BEVGrid.from_range(point_cloud_range, cell)
         self.out_channels = out_channels
         self.point_net = nn.Sequential(
@@ -69,7 +71,7 @@ class RadarPillarEncoder(BaseModule):
         rows = len(radar) * self.grid.nx * self.grid.ny
         pillars = pillar_scatter(self.point_net(self._decorate(points, cell)), cell, rows)
         ones = pillar_scatter(torch.ones_like(points[:, :1]), cell, rows, reduce='sum')
-        low, high = RCS_RANGE
+        low, high = self.rcs_range
         strength = ((points[:, 3:4] - low) / (high - low)).clamp(0.0, 1.0)
         intensity = pillar_scatter(strength, cell, rows)
         bev = self._map(torch.cat([pillars, torch.log1p(ones).to(pillars.dtype)], dim=1), len(radar))
@@ -94,8 +96,9 @@ class RadarPillarEncoder(BaseModule):
         offset = (points[:, :2] - centres[cell % len(centres)]) / self.grid.cell
         velocity = points[:, 4:6] / SPEED_SCALE
         return torch.cat([
-            offset, points[:, :2] / RANGE_SCALE, points[:, 2:3], (points[:, 3:4] - RCS_MEAN) / RCS_STD,
-            velocity, velocity.norm(dim=1, keepdim=True), points[:, 6:7]], dim=1)
+            offset, points[:, :2] / RANGE_SCALE, points[:, 2:3],
+            (points[:, 3:4] - self.rcs_mean) / self.rcs_std, velocity,
+            velocity.norm(dim=1, keepdim=True), points[:, 6:7]], dim=1)
 
     def _map(self, rows: Tensor, batch: int) -> Tensor:
         return rows.view(batch, *self.grid.shape, -1).permute(0, 3, 1, 2).contiguous()

@@ -1,0 +1,52 @@
+"""What is wrong is said in one line, with a non-zero status, and nothing is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.smoke.conftest import Tool
+
+
+def assert_one_line(done: object, *words: str) -> None:
+    assert done.returncode != 0
+    lines = [line for line in done.stderr.strip().split('\n') if line.startswith('error:')]
+    assert len(lines) == 1 and 'Traceback' not in done.stderr, done.stderr[-2000:]
+    for word in words:
+        assert word in lines[0], lines[0]
+
+
+def test_unknown_tap(tool: Tool, options: list[str], teacher: Path) -> None:
+    done = tool('train', 'configs/demo/sim_imkd.py', '--dry-run', '--cfg-options', *options,
+                f'model.teachers.lidar.checkpoint={teacher}', 'model.pairs.lidar_to_radar.student=lidar_bev')
+    assert_one_line(done, 'lidar_to_radar', 'lidar_bev', 'radar_bev')
+
+
+def test_grids_that_do_not_fit(tool: Tool, options: list[str], teacher: Path) -> None:
+    done = tool('train', 'configs/demo/sim_imkd.py', '--dry-run', '--cfg-options', *options,
+                f'model.teachers.lidar.checkpoint={teacher}', 'model.pairs.lidar_to_radar.teacher=lidar.bev_s16')
+    assert_one_line(done, 'radar_bev', 'bev_s16', '64x64', '32x32', 'BEVResample')
+
+
+def test_teacher_without_weights(tool: Tool, options: list[str], tmp_path: Path) -> None:
+    done = tool('train', 'configs/demo/sim_imkd.py', '--dry-run', '--cfg-options', *options)
+    assert_one_line(done, 'lidar', 'checkpoint')
+
+
+@pytest.mark.parametrize(('arguments', 'words'), [
+    (['train', 'configs/none.py'], ['configs/none.py', 'does not exist']),
+    (['train', 'configs/demo/sim_teacher.py', '--work-dir', '{tmp}', '--cfg-options', 'data_root={tmp}/gone'], ['gone']),
+    (['test', 'configs/demo/sim_teacher.py', '{tmp}/gone.pth'], ['gone.pth']),
+    (['create_data', 'nuscenes', '--root', '{tmp}/gone', '--version', 'v1.0-mini'], ['gone']),
+    (['create_data', 'nuscenes', '--root', '{tiny}', '--version', 'v9.9'], ['v9.9']),
+    (['convert', 'astyx', '--root', '{tmp}/gone', '--out', '{tmp}/out'], ['gone']),
+    (['evaluate', 'nuscenes', '{tmp}/gone.json', '--root', '{tiny}', '--version', 'v1.0-tiny', '--split', 'tiny_val'],
+     ['gone.json']),
+    (['visualize', 'scene', '--infos', '{tmp}/gone.pkl', '--root', '{tiny}', '--out', '{tmp}/a.png'], ['gone.pkl']),
+    (['trial', 'pair', 'configs/demo/sim_student.py', '--pair', 'lidar_to_radar'], ['lidar_to_radar', 'none']),
+])
+def test_missing_things(tool: Tool, tiny_root: Path, tmp_path: Path, arguments: list[str], words: list[str]) -> None:
+    done = tool(*(text.format(tmp=tmp_path, tiny=tiny_root) for text in arguments))
+    assert_one_line(done, *words)
+    assert not (tmp_path / 'out').exists() and not (tmp_path / 'a.png').exists()
