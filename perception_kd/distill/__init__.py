@@ -8,5 +8,17 @@ from perception_kd.distill.taps import TapRecorder, capture_modules, tap
 from perception_kd.distill.teacher import FrozenTeacher
 from perception_kd.distill.teacher_group import TeacherGroup
 
-__all__ = ['DistillBatch', 'Distiller', 'FrozenTeacher', 'Pair', 'TapRecorder', 'TeacherGroup', 'capture_modules',
-           'connectors', 'losses', 'masks', 'schedules', 'tap']
+__all__ = [
+    'DistillBatch',
+    'Distiller',
+    'FrozenTeacher',
+    'Pair',
+    'TapRecorder',
+    'TeacherGroup',
+    'capture_modules',
+    'connectors',
+    'losses',
+    'masks',
+    'schedules',
+    'tap',
+]

@@ -10,7 +10,8 @@ from mmengine import dist
 from torch import Tensor
 
 from perception_kd.distill.batch import DistillBatch, sample_name
-from perception_kd.distill.pair import Pair, tensors_of
+from perception_kd.distill.nested import tensors_of
+from perception_kd.distill.pair import Pair
 
 PREFIX = 'loss_distill.'
 
@@ -51,24 +52,32 @@ def check_finite(losses: Mapping[str, Any], pairs: Iterable[Pair], batch: Distil
         raise NonFiniteLoss('another process met a loss that is not finite')
     causes = [_cause(pair, batch) for pair in pairs if PREFIX + pair.name in bad]
     samples = ', '.join(sample_name(sample, index) for index, sample in enumerate(batch.data_samples))
-    raise NonFiniteLoss(f'not finite: {", ".join(bad)}. {" ".join(causes) or f"Samples of the batch: {samples}."}')
+    raise NonFiniteLoss(
+        f'not finite: {", ".join(bad)}. {" ".join(causes) or f"Samples of the batch: {samples}."}'
+    )
 
 
 def _cause(pair: Pair, batch: DistillBatch) -> str:
     """Which of a pair's two taps holds the value that is not finite, and in which samples."""
-    for side, name, taps in (('student', pair.student.name, batch.student_taps),
-                             ('teacher', pair.teacher.name, batch.teacher_taps)):
+    for side, name, taps in (
+        ('student', pair.student.name, batch.student_taps),
+        ('teacher', pair.teacher.name, batch.teacher_taps),
+    ):
         rows = sorted(set().union(*(_bad_rows(tensor) for tensor in tensors_of(taps[name]))))
         if rows:
             samples = ', '.join(_name_of_row(row, batch) for row in rows)
             return f"Pair '{pair.name}': {side} tap '{name}' is not finite in sample {samples}."
     samples = ', '.join(sample_name(sample, index) for index, sample in enumerate(batch.data_samples))
-    return (f"Pair '{pair.name}': both taps ('{pair.student.name}', '{pair.teacher.name}') are finite, its connector, "
-            f'mask or loss is not; samples {samples}.')
+    return (
+        f"Pair '{pair.name}': both taps ('{pair.student.name}', '{pair.teacher.name}') are finite, "
+        f'its connector, mask or loss is not; samples {samples}.'
+    )
 
 
 def _bad_rows(tensor: Tensor) -> set[int]:
-    finite = torch.isfinite(tensor.detach()).flatten(1).all(dim=1) if tensor.dim() > 1 else torch.isfinite(tensor)
+    finite = (
+        torch.isfinite(tensor.detach()).flatten(1).all(dim=1) if tensor.dim() > 1 else torch.isfinite(tensor)
+    )
     return set((~finite).nonzero().flatten().tolist())
 
 

@@ -29,21 +29,49 @@ def describe(distiller: Distiller) -> str:
         lines += ['', 'teacher taps', *_taps(distiller.teachers.tap_specs(), used)]
     if not distiller.pairs:
         return '\n'.join([*lines, '', 'no pairs: trains like the bare student'])
-    header = ('pair', 'student tap', 'teacher tap', 'connector', 'target scale', 'mask', 'distance', 'weight',
-              'parameters')
+    header = (
+        'pair',
+        'student tap',
+        'teacher tap',
+        'connector',
+        'target scale',
+        'mask',
+        'distance',
+        'weight',
+        'parameters',
+    )
     return '\n'.join([*lines, '', *_table([header, *map(_row, distiller.pairs.values())])])
 
 
 def _row(pair: nn.Module) -> tuple[str, ...]:
     links = getattr(pair.connector, 'links', [pair.connector])
-    return (pair.name, pair.student.name, pair.teacher.name, ' + '.join(type(link).__name__ for link in links),
-            str(pair.target_scale or '-'), str(pair.mask or '-'), str(pair.loss), str(pair.schedule), _millions(pair))
+    return (
+        pair.name,
+        pair.student.name,
+        pair.teacher.name,
+        ' + '.join(type(link).__name__ for link in links),
+        str(pair.target_scale or '-'),
+        str(pair.mask or '-'),
+        str(pair.loss),
+        str(pair.schedule),
+        _millions(pair),
+    )
 
 
 def _taps(specs: dict[str, TapSpec], used: Iterable[str]) -> list[str]:
     used = set(used)
-    rows = [('*' if name in used else ' ', name, spec.kind, '-' if spec.channels is None else str(spec.channels),
-             _place(spec), f'call {spec.call}', spec.about) for name, spec in specs.items()]
+    rows = [
+        (
+            '*' if name in used else ' ',
+            name,
+            spec.kind,
+            '-' if spec.channels is None else str(spec.channels),
+            _place(spec),
+            f'call {spec.call}',
+            spec.about,
+        )
+        for name, spec in specs.items()
+    ]
     return _table(rows)
 
 

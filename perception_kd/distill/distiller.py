@@ -14,7 +14,8 @@ from perception_kd.distill.accounting import PREFIX, check_finite
 from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.checks import check_value
 from perception_kd.distill.describe import describe
-from perception_kd.distill.pair import PairValue, build_pairs
+from perception_kd.distill.pair import PairValue
+from perception_kd.distill.pair_builder import build_pairs
 from perception_kd.distill.rng import private_rng
 from perception_kd.distill.schedules import Progress
 from perception_kd.distill.taps import TapRecorder
@@ -35,7 +36,7 @@ class Distiller(BaseModel):
         student: Config or model: a BaseModel with ``tap_specs()``.
         teachers: Configs or built teachers by name; a config is of ``FrozenTeacher`` unless it says
             otherwise.
-        pairs: Configs by name, see :func:`~perception_kd.distill.pair.build_pairs`.
+        pairs: Configs by name, see :func:`~perception_kd.distill.pair_builder.build_pairs`.
         check_finite: Stop at a loss that is not finite, naming pair, tap and sample. Costs one
             synchronisation with the device per step.
         data_preprocessor, init_cfg: As in mmengine.
@@ -44,9 +45,16 @@ class Distiller(BaseModel):
         ValueError: Unknown or unfitting taps, teachers without fitting weights.
     """
 
-    def __init__(self, *, student: dict | nn.Module, teachers: Mapping[str, dict | Teacher] | None = None,
-                 pairs: Mapping[str, dict] | None = None, check_finite: bool = True,
-                 data_preprocessor: dict | nn.Module | None = None, init_cfg: dict | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        student: dict | nn.Module,
+        teachers: Mapping[str, dict | Teacher] | None = None,
+        pairs: Mapping[str, dict] | None = None,
+        check_finite: bool = True,
+        data_preprocessor: dict | nn.Module | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.student = student if isinstance(student, nn.Module) else MODELS.build(student)
         self.teachers = TeacherGroup.build(teachers)
@@ -89,13 +97,22 @@ class Distiller(BaseModel):
         student_taps = recorder.collect()
         for name, spec in self._student_specs.items():
             check_value('student', spec, student_taps[name])
-        batch = DistillBatch(inputs=inputs, data_samples=data_samples or [], student_taps=student_taps,
-                             teacher_taps=teacher_taps, functions=self.teachers.function, device=self._device)
+        batch = DistillBatch(
+            inputs=inputs,
+            data_samples=data_samples or [],
+            student_taps=student_taps,
+            teacher_taps=teacher_taps,
+            functions=self.teachers.function,
+            device=self._device,
+        )
         values = self._compare(batch)
         losses.update({PREFIX + name: value.loss for name, value in values.items()})
         if self.check_finite:
-            check_finite({**losses, **{PREFIX + name: value.raw for name, value in values.items()}},
-                         self.pairs.values(), batch)
+            check_finite(
+                {**losses, **{PREFIX + name: value.raw for name, value in values.items()}},
+                self.pairs.values(),
+                batch,
+            )
         return losses
 
     def _compare(self, batch: DistillBatch) -> dict[str, PairValue]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,10 +10,10 @@ from torch import Tensor, nn
 
 from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.checks import shape_text
-from perception_kd.distill.connectors import Connector, Identity, build_connector
-from perception_kd.distill.losses import DistillLoss, build_loss
-from perception_kd.distill.masks import Mask, build_mask
-from perception_kd.distill.rng import private_rng
+from perception_kd.distill.connectors import Connector, Identity
+from perception_kd.distill.losses import DistillLoss
+from perception_kd.distill.masks import Mask
+from perception_kd.distill.nested import as_float, tensors_of
 from perception_kd.distill.schedules import Progress, Schedule, build_schedule
 from perception_kd.structures import TapSpec
 
@@ -52,9 +51,18 @@ class Pair(nn.Module):
         ValueError: The taps do not fit together; names both with their shapes.
     """
 
-    def __init__(self, *, name: str, student: TapSpec, teacher: TapSpec, loss: DistillLoss,
-                 connector: Connector | None = None, mask: Mask | None = None, target_scale: Mask | None = None,
-                 weight: float | dict | Schedule = 1.0) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        student: TapSpec,
+        teacher: TapSpec,
+        loss: DistillLoss,
+        connector: Connector | None = None,
+        mask: Mask | None = None,
+        target_scale: Mask | None = None,
+        weight: float | dict | Schedule = 1.0,
+    ) -> None:
         super().__init__()
         _check_name(name)
         self.name, self.student, self.teacher = name, student, teacher
@@ -80,11 +88,15 @@ class Pair(nn.Module):
         elif ours.stride != theirs.stride:
             problem = 'their strides differ'
         elif None not in (ours.channels, theirs.channels) and ours.channels != theirs.channels:
-            problem = "their channels differ; add dict(type='Conv1x1') or dict(type='DistillAdaptor') as connector"
+            problem = (
+                "their channels differ; add dict(type='Conv1x1') or dict(type='DistillAdaptor') as connector"
+            )
         if problem:
             changed = '' if ours == self.student else f', after the connector {ours},'
-            raise ValueError(f"pair '{self.name}': student tap {self.student}{changed} and teacher tap {theirs} do not "
-                             f'fit: {problem}')
+            raise ValueError(
+                f"pair '{self.name}': student tap {self.student}{changed} and teacher tap {theirs} do not "
+                f'fit: {problem}'
+            )
 
     def forward(self, batch: DistillBatch, progress: Progress) -> PairValue:
         """The pair's loss at this step.
@@ -103,7 +115,7 @@ class Pair(nn.Module):
         return PairValue(weight * raw, raw.detach(), weight)
 
     def weights(self, batch: DistillBatch) -> tuple[Tensor | None, Tensor | None]:
-        """The mask, cut to what the connector covers, and the target scale; both ``(B, 1, ny, nx)`` or None."""
+        """The mask, cut to what the connector covers, and the target scale: ``(B, 1, ny, nx)`` or None."""
         seen = batch.on(self.teacher.grid)
         with torch.no_grad():
             mask = None if self.mask is None else self.mask(seen)
@@ -121,18 +133,24 @@ class Pair(nn.Module):
         if len(theirs) == 1:
             theirs = theirs * len(ours)
         if len(ours) != len(theirs):
-            raise ValueError(f"pair '{self.name}': student tap '{self.student.name}' fired {len(ours)} times, teacher "
-                             f"tap '{self.teacher.name}' {len(theirs)} times")
+            raise ValueError(
+                f"pair '{self.name}': student tap '{self.student.name}' fired {len(ours)} times, teacher "
+                f"tap '{self.teacher.name}' {len(theirs)} times"
+            )
         with torch.autocast(batch.device.type if batch.device.type == 'cuda' else 'cpu', enabled=False):
             mask, scale = self.weights(batch)
             values = [self._one(mine, other, mask, scale, batch) for mine, other in zip(ours, theirs)]
         return sum(values) / len(values)
 
-    def _one(self, ours: Any, theirs: Any, mask: Tensor | None, scale: Tensor | None, batch: DistillBatch) -> Tensor:
+    def _one(
+        self, ours: Any, theirs: Any, mask: Tensor | None, scale: Tensor | None, batch: DistillBatch
+    ) -> Tensor:
         ours, theirs = self.connector(as_float(ours)), as_float(theirs)
         if shape_text(ours) != shape_text(theirs):
-            raise ValueError(f"pair '{self.name}': student tap '{self.student.name}' after the connector is "
-                             f"{shape_text(ours)}, teacher tap '{self.teacher.name}' is {shape_text(theirs)}")
+            raise ValueError(
+                f"pair '{self.name}': student tap '{self.student.name}' after the connector is "
+                f"{shape_text(ours)}, teacher tap '{self.teacher.name}' is {shape_text(theirs)}"
+            )
         return self.loss(ours, theirs, weight=mask, scale=scale, batch=batch)
 
     @staticmethod
@@ -144,68 +162,20 @@ class Pair(nn.Module):
         return sum((torch.nan_to_num(part.float(), 0.0, 0.0, 0.0) * 0).sum() for part in parts)
 
     def _check_gradient(self, value: Any) -> None:
-        if self.training and torch.is_grad_enabled() and not any(part.requires_grad for part in tensors_of(value)):
-            raise ValueError(f"pair '{self.name}': student tap '{self.student.name}' carries no gradient (a frozen part, "
-                             'no_grad, or a reentrant checkpoint), so the pair could teach nothing')
-
-
-def build_pairs(pairs: Mapping[str, dict] | None, student_specs: Mapping[str, TapSpec],
-                teacher_specs: Mapping[str, TapSpec]) -> dict[str, Pair]:
-    """Build pairs from configs; each draws its initial weights from a generator seeded by its name.
-
-    Args:
-        pairs: Configs ``dict(student=tap, teacher='teacher.tap', loss=..., connector=..., mask=...,
-            target_scale=..., weight=...)`` by name.
-        student_specs: The student's declarations.
-        teacher_specs: The teachers' declarations by ``teacher.tap``.
-
-    Raises:
-        ValueError: An unknown tap, with the taps available; taps that do not fit.
-    """
-    built = {}
-    for name, cfg in (pairs or {}).items():
-        cfg = dict(cfg)
-        source = _find(name, 'student', cfg.pop('student', None), student_specs)
-        target = _find(name, 'teacher', cfg.pop('teacher', None), teacher_specs)
-        with private_rng('pair', name):
-            parts = dict(connector=build_connector(cfg.pop('connector', None), source, target),
-                         loss=build_loss(cfg.pop('loss', dict(type='MSE'))), mask=build_mask(cfg.pop('mask', None)),
-                         target_scale=build_mask(cfg.pop('target_scale', None)), weight=cfg.pop('weight', 1.0))
-        if cfg:
-            raise ValueError(f"pair '{name}': unknown keys {', '.join(cfg)}")
-        built[name] = Pair(name=name, student=source, teacher=target, **parts)
-        for needed in built[name].student_taps:
-            _find(name, 'student', needed, student_specs)
-    return built
-
-
-def _find(pair: str, side: str, wanted: str | None, specs: Mapping[str, TapSpec]) -> TapSpec:
-    if wanted not in specs:
-        raise ValueError(f"pair '{pair}': there is no {side} tap '{wanted}'; available: {', '.join(specs) or 'none'}")
-    return replace(specs[wanted], name=wanted)
+        if (
+            self.training
+            and torch.is_grad_enabled()
+            and not any(part.requires_grad for part in tensors_of(value))
+        ):
+            raise ValueError(
+                f"pair '{self.name}': student tap '{self.student.name}' carries no gradient (a frozen part, "
+                'no_grad, or a reentrant checkpoint), so the pair could teach nothing'
+            )
 
 
 def _check_name(name: str) -> None:
     if not name.isidentifier() or 'loss' in name:
-        raise ValueError(f"a pair's name is a plain word without 'loss' in it (mmengine adds up every entry whose key "
-                         f"holds that word), got '{name}'")
-
-
-def tensors_of(value: Any) -> list[Tensor]:
-    """Every tensor in a nested value."""
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [tensor for item in value for tensor in tensors_of(item)]
-    return []
-
-
-def as_float(value: Any) -> Any:
-    """A nested value with every floating tensor in float32."""
-    if isinstance(value, Tensor):
-        return value.float() if value.is_floating_point() else value
-    if isinstance(value, Mapping):
-        return {key: as_float(item) for key, item in value.items()}
-    return [as_float(item) for item in value] if isinstance(value, (list, tuple)) else value
+        raise ValueError(
+            f"a pair's name is a plain word without 'loss' in it (mmengine adds up every entry whose key "
+            f"holds that word), got '{name}'"
+        )

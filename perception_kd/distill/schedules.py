@@ -25,8 +25,10 @@ class Progress:
         if unit == 'iter':
             return self.iteration
         if self.epoch is None:
-            raise ValueError("a schedule in epochs needs the epoch: add dict(type='DistillProgressHook') to "
-                             'custom_hooks, or call Distiller.set_progress')
+            raise ValueError(
+                "a schedule in epochs needs the epoch: add dict(type='DistillProgressHook') to "
+                'custom_hooks, or call Distiller.set_progress'
+            )
         return self.epoch
 
 
@@ -68,8 +70,15 @@ class LinearWarmup:
         unit: ``iter`` or ``epoch``.
     """
 
-    def __init__(self, *, value: float, end: int, begin: int = 0, start: float = 0.0,
-                 unit: Literal['iter', 'epoch'] = 'iter') -> None:
+    def __init__(
+        self,
+        *,
+        value: float,
+        end: int,
+        begin: int = 0,
+        start: float = 0.0,
+        unit: Literal['iter', 'epoch'] = 'iter',
+    ) -> None:
         if end <= begin:
             raise ValueError(f'LinearWarmup needs end > begin, got begin={begin}, end={end}')
         self.value, self.start, self.begin, self.end = float(value), float(start), begin, end
@@ -94,8 +103,14 @@ class Window:
         unit: ``iter`` or ``epoch``.
     """
 
-    def __init__(self, *, value: float, begin: int = 0, end: int | None = None,
-                 unit: Literal['iter', 'epoch'] = 'epoch') -> None:
+    def __init__(
+        self,
+        *,
+        value: float,
+        begin: int = 0,
+        end: int | None = None,
+        unit: Literal['iter', 'epoch'] = 'epoch',
+    ) -> None:
         if end is not None and end <= begin:
             raise ValueError(f'Window needs end > begin, got begin={begin}, end={end}')
         self.value, self.begin, self.end, self.unit = float(value), begin, end, _checked_unit(unit)

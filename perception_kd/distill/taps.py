@@ -44,8 +44,13 @@ class TapRecorder:
             ``last`` or ``all`` is never known to be complete.
     """
 
-    def __init__(self, *, wanted: Iterable[str] | None = None, calls: Mapping[str, Call] | None = None,
-                 stop: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        wanted: Iterable[str] | None = None,
+        calls: Mapping[str, Call] | None = None,
+        stop: bool = False,
+    ) -> None:
         self._wanted = None if wanted is None else frozenset(wanted)
         if stop and self._wanted is None:
             raise ValueError('TapRecorder(stop=True) needs the names that are wanted')
@@ -95,15 +100,19 @@ class TapRecorder:
         fired, self._fired = self._fired, {}
         for name in sorted(self._wanted or ()):
             if name not in kept:
-                raise ValueError(f"tap '{name}' fired {fired.get(name, 0)} times in this forward pass, call "
-                                 f"'{self._calls.get(name, 'last')}' was asked for")
+                raise ValueError(
+                    f"tap '{name}' fired {fired.get(name, 0)} times in this forward pass, call "
+                    f"'{self._calls.get(name, 'last')}' was asked for"
+                )
         return {name: self._value(name, entries) for name, entries in kept.items()}
 
     def _value(self, name: str, entries: list[tuple[Any, int | None]]) -> Any:
         for value, version in entries:
             if version is not None and value._version != version:
-                raise ValueError(f"tap '{name}' was changed in place after it was recorded; mark the tap after "
-                                 'the in-place operation or make that operation out of place')
+                raise ValueError(
+                    f"tap '{name}' was changed in place after it was recorded; mark the tap after "
+                    'the in-place operation or make that operation out of place'
+                )
         values = [value for value, _ in entries]
         return values if self._calls.get(name, 'last') == 'all' else values[0]
 
@@ -130,8 +139,9 @@ def tap(name: str, value: T) -> T:
 
 
 @contextmanager
-def capture_modules(model: nn.Module, paths: Mapping[str, str], *, calls: Mapping[str, Call] | None = None,
-                    stop: bool = False):
+def capture_modules(
+    model: nn.Module, paths: Mapping[str, str], *, calls: Mapping[str, Call] | None = None, stop: bool = False
+):
     """Record outputs of sub-modules of a foreign model by forward hooks, which are removed on leaving.
 
     Args:
@@ -161,6 +171,7 @@ def _recording_hook(recorder: TapRecorder, name: str, items: list[str]):
         for item in items:
             output = output[item] if isinstance(output, Mapping) else output[int(item)]
         recorder.record(name, output)
+
     return hook
 
 
@@ -172,7 +183,9 @@ def _resolve(model: nn.Module, name: str, path: str) -> tuple[nn.Module, list[st
     for part in filter(None, match['path'].split('.')):
         children = dict(module.named_children())
         if part not in children:
-            raise ValueError(f"tap '{name}': {type(module).__name__} has no sub-module '{part}' (path '{path}'); "
-                             f"it has: {', '.join(children) or 'none'}")
+            raise ValueError(
+                f"tap '{name}': {type(module).__name__} has no sub-module '{part}' (path '{path}'); "
+                f'it has: {", ".join(children) or "none"}'
+            )
         module = children[part]
     return module, re.findall(r'\[([^\[\]]+)\]', match['items'])

@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 import torch
 from mmengine.logging import print_log
-from torch import Tensor, nn
+from torch import nn
 
 from perception_kd.distill.checks import check_value
+from perception_kd.distill.nested import detached
 from perception_kd.distill.taps import TapRecorder
 from perception_kd.distill.weights import LoadReport, load_strictly
 from perception_kd.registry import MODELS, TEACHER_ADAPTERS
@@ -77,25 +78,41 @@ class FrozenTeacher:
         FileNotFoundError: No such checkpoint.
     """
 
-    def __init__(self, *, model: dict | nn.Module, adapter: dict | Any = None, checkpoint: str | Path | None = None,
-                 allow_random: bool = False, exceptions: Sequence[str] = (), prefix: str = '', trust: bool = False,
-                 dtype: str | None = None, name: str = 'teacher') -> None:
+    def __init__(
+        self,
+        *,
+        model: dict | nn.Module,
+        adapter: dict | Any = None,
+        checkpoint: str | Path | None = None,
+        allow_random: bool = False,
+        exceptions: Sequence[str] = (),
+        prefix: str = '',
+        trust: bool = False,
+        dtype: str | None = None,
+        name: str = 'teacher',
+    ) -> None:
         if checkpoint is None and not allow_random:
-            raise ValueError(f"teacher '{name}' has no checkpoint: name one, or set allow_random=True to teach with "
-                             'random weights')
+            raise ValueError(
+                f"teacher '{name}' has no checkpoint: name one, or set allow_random=True to teach with "
+                'random weights'
+            )
         if dtype not in _AUTOCAST:
-            raise ValueError(f"teacher '{name}': dtype is one of {', '.join(map(str, _AUTOCAST))}, got '{dtype}'")
+            raise ValueError(
+                f"teacher '{name}': dtype is one of {', '.join(map(str, _AUTOCAST))}, got '{dtype}'"
+            )
         self.name, self._autocast = name, _AUTOCAST[dtype]
         self._model = model if isinstance(model, nn.Module) else MODELS.build(model)
         self.report = self._load(checkpoint, exceptions, prefix, trust)
         self._model.requires_grad_(False).eval()
         self._adapter = self._adapt(adapter)
 
-    def _load(self, checkpoint: str | Path | None, exceptions: Sequence[str], prefix: str,
-              trust: bool) -> LoadReport | None:
+    def _load(
+        self, checkpoint: str | Path | None, exceptions: Sequence[str], prefix: str, trust: bool
+    ) -> LoadReport | None:
         if checkpoint is None:
             return None
         from perception_kd.engine.foreign_checkpoint import load_weights  # the engine imports this package
+
         weights = load_weights(checkpoint, trust=trust, prefix=prefix)
         report = load_strictly(self._model, weights, exceptions=exceptions, who=f"teacher '{self.name}'")
         print_log(f"teacher '{self.name}' from {checkpoint}: {report}", logger='current')
@@ -104,7 +121,9 @@ class FrozenTeacher:
     def _adapt(self, adapter: dict | Any) -> Any:
         if adapter is None:
             adapter = dict(type='MarkedModelAdapter')
-        return TEACHER_ADAPTERS.build(dict(adapter, model=self._model)) if isinstance(adapter, dict) else adapter
+        return (
+            TEACHER_ADAPTERS.build(dict(adapter, model=self._model)) if isinstance(adapter, dict) else adapter
+        )
 
     @property
     def model(self) -> nn.Module:
@@ -147,11 +166,14 @@ class FrozenTeacher:
             self._model.eval()
             with self._precision():
                 return function(*args, **kwargs)
+
         return call
 
     def _precision(self) -> AbstractContextManager:
         kind = self.device.type if self.device.type == 'cuda' else 'cpu'
-        return torch.autocast(kind, dtype=self._autocast or torch.bfloat16, enabled=self._autocast is not None)
+        return torch.autocast(
+            kind, dtype=self._autocast or torch.bfloat16, enabled=self._autocast is not None
+        )
 
     def to(self, device: torch.device | str) -> FrozenTeacher:
         """Move weights and data preprocessor; the dtype stays."""
@@ -165,12 +187,3 @@ class FrozenTeacher:
         weights = sum(weight.numel() for weight in self._model.parameters())
         source = 'random weights' if self.report is None else str(self.report)
         return f'{type(self._model).__name__}, {weights / 1e6:.2f} M parameters, {source}'
-
-
-def detached(value: Any) -> Any:
-    """``value`` with every tensor in it detached."""
-    if isinstance(value, Tensor):
-        return value.detach()
-    if isinstance(value, Mapping):
-        return {key: detached(item) for key, item in value.items()}
-    return [detached(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -51,8 +51,11 @@ class TeacherGroup:
 
     def tap_specs(self) -> dict[str, TapSpec]:
         """All declarations by ``teacher.tap``."""
-        return {f'{name}.{tap}': spec for name, teacher in self._teachers.items()
-                for tap, spec in teacher.tap_specs().items()}
+        return {
+            f'{name}.{tap}': spec
+            for name, teacher in self._teachers.items()
+            for tap, spec in teacher.tap_specs().items()
+        }
 
     def run(self, inputs: Mapping[str, Any], data_samples: list, taps: Iterable[str]) -> dict[str, Any]:
         """Run the teachers that are asked for, one after another, each as deep as its deepest tap.
@@ -78,10 +81,16 @@ class TeacherGroup:
         Raises:
             ValueError: No such teacher or function; lists what there is.
         """
-        declared = {f'{name}.{key}': value for name, teacher in self._teachers.items()
-                    if hasattr(teacher, 'functions') for key, value in teacher.functions().items()}
+        declared = {
+            f'{name}.{key}': value
+            for name, teacher in self._teachers.items()
+            if hasattr(teacher, 'functions')
+            for key, value in teacher.functions().items()
+        }
         if full not in declared:
-            raise ValueError(f"no teacher declares a function '{full}'; declared: {', '.join(declared) or 'none'}")
+            raise ValueError(
+                f"no teacher declares a function '{full}'; declared: {', '.join(declared) or 'none'}"
+            )
         return declared[full]
 
     def to(self, device: torch.device | str) -> None:

@@ -33,8 +33,12 @@ class LoadReport:
     @property
     def problems(self) -> dict[str, tuple[str, ...]]:
         """The problem lists that are not empty."""
-        lists = dict(missing=self.missing, unexpected=self.unexpected, transposed=self.transposed,
-                     misshapen=self.misshapen)
+        lists = dict(
+            missing=self.missing,
+            unexpected=self.unexpected,
+            transposed=self.transposed,
+            misshapen=self.misshapen,
+        )
         return {kind: names for kind, names in lists.items() if names}
 
     def __str__(self) -> str:
@@ -43,7 +47,9 @@ class LoadReport:
         return '; '.join([counts, *lists])
 
 
-def compare_weights(model: nn.Module, weights: Mapping[str, Tensor], exceptions: Sequence[str] = ()) -> LoadReport:
+def compare_weights(
+    model: nn.Module, weights: Mapping[str, Tensor], exceptions: Sequence[str] = ()
+) -> LoadReport:
     """Sort the keys of ``weights`` by how they fit ``model``; nothing is loaded.
 
     Args:
@@ -61,8 +67,9 @@ def compare_weights(model: nn.Module, weights: Mapping[str, Tensor], exceptions:
     return LoadReport(**{kind: tuple(names) for kind, names in kinds.items()})
 
 
-def load_strictly(model: nn.Module, weights: Mapping[str, Tensor], *, exceptions: Sequence[str] = (),
-                  who: str = 'model') -> LoadReport:
+def load_strictly(
+    model: nn.Module, weights: Mapping[str, Tensor], *, exceptions: Sequence[str] = (), who: str = 'model'
+) -> LoadReport:
     """Load ``weights`` into ``model`` if every key fits or is excepted.
 
     Args:
@@ -76,8 +83,10 @@ def load_strictly(model: nn.Module, weights: Mapping[str, Tensor], *, exceptions
     """
     report = compare_weights(model, weights, exceptions)
     if report.problems:
-        raise ValueError(f'{who}: the checkpoint does not fit: {report}. List patterns of keys that may differ in '
-                         "'exceptions', or correct the model's config")
+        raise ValueError(
+            f'{who}: the checkpoint does not fit: {report}. List patterns of keys that may differ in '
+            "'exceptions', or correct the model's config"
+        )
     if not report.matched:
         raise ValueError(f'{who}: no key of the checkpoint fits the model')
     model.load_state_dict({name: weights[name] for name in report.matched}, strict=False)

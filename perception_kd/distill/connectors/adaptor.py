@@ -24,7 +24,9 @@ class _ChannelConnector(Connector):
     def arguments(cls, source: TapSpec, target: TapSpec) -> dict[str, Any]:
         """Both channel counts."""
         if source.kind not in ('bev', 'image') or source.channels is None or target.channels is None:
-            raise ValueError(f'{cls.__name__} needs two maps with declared channels, got {source} and {target}')
+            raise ValueError(
+                f'{cls.__name__} needs two maps with declared channels, got {source} and {target}'
+            )
         return dict(in_channels=source.channels, out_channels=target.channels)
 
     def result(self, source: TapSpec) -> TapSpec:
@@ -78,4 +80,5 @@ class DistillAdaptor(_ChannelConnector):
 def _conv_norm(in_channels: int, out_channels: int, padding_mode: str = 'zeros') -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, padding=1, padding_mode=padding_mode, bias=False),
-        nn.BatchNorm2d(out_channels))
+        nn.BatchNorm2d(out_channels),
+    )

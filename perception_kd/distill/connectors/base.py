@@ -20,7 +20,7 @@ class Connector(nn.Module):
 
     @classmethod
     def arguments(cls, source: TapSpec, target: TapSpec) -> dict[str, Any]:
-        """Constructor arguments that follow from what comes in (``source``) and what is wanted (``target``)."""
+        """Constructor arguments that follow from what comes in (``source``) and is wanted (``target``)."""
         return {}
 
     def result(self, source: TapSpec) -> TapSpec:
@@ -66,7 +66,9 @@ class Chain(Connector):
         return value
 
 
-def build_connector(cfg: dict | Sequence[dict] | Connector | None, source: TapSpec, target: TapSpec) -> Connector:
+def build_connector(
+    cfg: dict | Sequence[dict] | Connector | None, source: TapSpec, target: TapSpec
+) -> Connector:
     """Build a connector from a config, filling in what the declarations settle.
 
     Args:
@@ -90,7 +92,9 @@ def build_connector(cfg: dict | Sequence[dict] | Connector | None, source: TapSp
 def _build_link(cfg: dict, source: TapSpec, target: TapSpec) -> Connector:
     kind = CONNECTORS.get(cfg['type']) if isinstance(cfg.get('type'), str) else cfg.get('type')
     if kind is None:
-        raise ValueError(f"unknown connector '{cfg.get('type')}'; there are: {', '.join(CONNECTORS.module_dict)}")
+        raise ValueError(
+            f"unknown connector '{cfg.get('type')}'; there are: {', '.join(CONNECTORS.module_dict)}"
+        )
     filled = {**kind.arguments(source, target), **cfg}
     filled.pop('type')
     return kind(**filled)

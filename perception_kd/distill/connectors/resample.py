@@ -27,8 +27,9 @@ class BEVResample(Connector):
         mode: ``bilinear``, ``nearest`` or ``area``.
     """
 
-    def __init__(self, *, source: BEVGrid, target: BEVGrid,
-                 mode: Literal['bilinear', 'nearest', 'area'] = 'bilinear') -> None:
+    def __init__(
+        self, *, source: BEVGrid, target: BEVGrid, mode: Literal['bilinear', 'nearest', 'area'] = 'bilinear'
+    ) -> None:
         super().__init__()
         if mode not in ('bilinear', 'nearest', 'area'):
             raise ValueError(f"BEVResample: mode is 'bilinear', 'nearest' or 'area', got '{mode}'")
@@ -42,7 +43,9 @@ class BEVResample(Connector):
     def arguments(cls, source: TapSpec, target: TapSpec) -> dict[str, Any]:
         """Both grids."""
         if source.grid is None or target.grid is None or source.kind != 'bev':
-            raise ValueError(f'BEVResample needs a BEV map and a target with a grid, got {source} and {target}')
+            raise ValueError(
+                f'BEVResample needs a BEV map and a target with a grid, got {source} and {target}'
+            )
         return dict(source=source.grid, target=target.grid)
 
     def result(self, source: TapSpec) -> TapSpec:
@@ -58,7 +61,9 @@ class BEVResample(Connector):
         if self.mode == 'area':
             return functional.avg_pool2d(value, self.factor)
         places = self.places.to(value.dtype).expand(len(value), -1, -1, -1)
-        sampled = functional.grid_sample(value, places, mode=self.mode, padding_mode='border', align_corners=False)
+        sampled = functional.grid_sample(
+            value, places, mode=self.mode, padding_mode='border', align_corners=False
+        )
         return sampled * self.covered.to(value.dtype)
 
 
@@ -73,6 +78,8 @@ def _normalised_centres(source: BEVGrid, target: BEVGrid) -> Tensor:
 def _block(source: BEVGrid, target: BEVGrid) -> int:
     factor = round(target.cell / source.cell)
     if factor < 1 or not source.coarser(factor).same_as(target):
-        raise ValueError(f"BEVResample(mode='area') needs the same area and whole blocks of cells, got {source} "
-                         f"and {target}")
+        raise ValueError(
+            f"BEVResample(mode='area') needs the same area and whole blocks of cells, got {source} "
+            f'and {target}'
+        )
     return factor

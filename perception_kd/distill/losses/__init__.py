@@ -4,5 +4,13 @@ from perception_kd.distill.losses.base import DistillLoss, build_loss, normalise
 from perception_kd.distill.losses.feature import L1, MSE, rms_normalised
 from perception_kd.distill.losses.response import CenterHeadResponse, quality_focal
 
-__all__ = ['L1', 'MSE', 'CenterHeadResponse', 'DistillLoss', 'build_loss', 'normaliser', 'quality_focal',
-           'rms_normalised']
+__all__ = [
+    'L1',
+    'MSE',
+    'CenterHeadResponse',
+    'DistillLoss',
+    'build_loss',
+    'normaliser',
+    'quality_focal',
+    'rms_normalised',
+]

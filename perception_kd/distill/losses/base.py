@@ -24,8 +24,9 @@ class DistillLoss(nn.Module):
     kinds: tuple[str, ...] = ()
     """Tap kinds that the loss can compare."""
 
-    def forward(self, student: Any, teacher: Any, *, weight: Tensor | None, scale: Tensor | None,
-                batch: DistillBatch) -> Tensor:
+    def forward(
+        self, student: Any, teacher: Any, *, weight: Tensor | None, scale: Tensor | None, batch: DistillBatch
+    ) -> Tensor:
         """Scalar loss.
 
         Args:
@@ -67,7 +68,9 @@ def build_loss(cfg: dict | DistillLoss) -> DistillLoss:
 def no_scale(loss: DistillLoss, scale: Tensor | None) -> None:
     """Refuse a target scale where it has no meaning."""
     if scale is not None:
-        raise ValueError(f'{type(loss).__name__} takes no target_scale: a scaled head output is no head output')
+        raise ValueError(
+            f'{type(loss).__name__} takes no target_scale: a scaled head output is no head output'
+        )
 
 
 def ones_like_places(value: Tensor) -> Tensor:

@@ -41,8 +41,12 @@ class _FeatureDistance(DistillLoss):
 
     kinds = ('bev', 'image', 'vector', 'volume')
 
-    def __init__(self, *, channel: Literal['mean', 'sum'] = 'mean',
-                 normalise: Literal['rms', 'channel_rms'] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        channel: Literal['mean', 'sum'] = 'mean',
+        normalise: Literal['rms', 'channel_rms'] | None = None,
+    ) -> None:
         super().__init__()
         if channel not in ('mean', 'sum') or normalise not in (None, 'rms', 'channel_rms'):
             raise ValueError(f"{type(self).__name__}: unknown channel '{channel}' or normalise '{normalise}'")
@@ -52,14 +56,25 @@ class _FeatureDistance(DistillLoss):
         """Elementwise distance."""
         raise TypeError(f'{type(self).__name__} has no distance')
 
-    def forward(self, student: Tensor, teacher: Any, *, weight: Tensor | None, scale: Tensor | None,
-                batch: DistillBatch) -> Tensor:
+    def forward(
+        self,
+        student: Tensor,
+        teacher: Any,
+        *,
+        weight: Tensor | None,
+        scale: Tensor | None,
+        batch: DistillBatch,
+    ) -> Tensor:
         """Scalar; see :class:`DistillLoss`."""
         target = rms_normalised(teacher, self.normalise)
         if scale is not None:
             target = target * scale
         distance = self.distance(student - target)
-        places = distance.mean(dim=1, keepdim=True) if self.channel == 'mean' else distance.sum(dim=1, keepdim=True)
+        places = (
+            distance.mean(dim=1, keepdim=True)
+            if self.channel == 'mean'
+            else distance.sum(dim=1, keepdim=True)
+        )
         weight = ones_like_places(student) if weight is None else weight
         return (places * weight).sum() / normaliser(weight.sum())
 

@@ -50,8 +50,15 @@ class CenterHeadResponse(DistillLoss):
 
     kinds = ('head',)
 
-    def __init__(self, *, beta: float = 2.0, box_weight: float = 0.25, boxes: Literal['teacher', 'mask'] = 'teacher',
-                 threshold: float = 0.1, branches: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        beta: float = 2.0,
+        box_weight: float = 0.25,
+        boxes: Literal['teacher', 'mask'] = 'teacher',
+        threshold: float = 0.1,
+        branches: Mapping[str, float] | None = None,
+    ) -> None:
         super().__init__()
         if boxes not in ('teacher', 'mask'):
             raise ValueError(f"CenterHeadResponse: boxes is 'teacher' or 'mask', got '{boxes}'")
@@ -60,34 +67,46 @@ class CenterHeadResponse(DistillLoss):
         self.beta, self.box_weight, self.boxes, self.threshold = beta, box_weight, boxes, threshold
         self.branches = dict(branches or dict(reg=1.0, height=1.0, dim=1.0, rot=1.0, vel=1.0))
 
-    def forward(self, student: Any, teacher: Any, *, weight: Tensor | None, scale: Tensor | None,
-                batch: DistillBatch) -> Tensor:
+    def forward(
+        self, student: Any, teacher: Any, *, weight: Tensor | None, scale: Tensor | None, batch: DistillBatch
+    ) -> Tensor:
         """Scalar; student and teacher are raw outputs (logits) of CenterHead in any of its list forms."""
         no_scale(self, scale)
         ours, theirs = head_tasks(student), head_tasks(teacher)
         self._check_tasks(ours, theirs)
         return torch.stack([self._task(mine, other, weight) for mine, other in zip(ours, theirs)]).sum()
 
-    def _task(self, ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], weight: Tensor | None) -> Tensor:
+    def _task(
+        self, ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], weight: Tensor | None
+    ) -> Tensor:
         target = theirs['heatmap'].sigmoid()
         peak = target.amax(dim=1, keepdim=True)
         weight = torch.ones_like(peak) if weight is None else weight
         where = weight * torch.where(peak > self.threshold, peak, 0.0) if self.boxes == 'teacher' else weight
         heat = (quality_focal(ours['heatmap'], target, self.beta) * weight).sum()
-        boxes = [value * ((ours[name] - theirs[name]).abs() * where).sum()
-                 for name, value in self.branches.items() if name in theirs]
+        boxes = [
+            value * ((ours[name] - theirs[name]).abs() * where).sum()
+            for name, value in self.branches.items()
+            if name in theirs
+        ]
         return (heat + self.box_weight * sum(boxes)) / normaliser(where.sum())
 
-    def _check_tasks(self, ours: Sequence[Mapping[str, Tensor]], theirs: Sequence[Mapping[str, Tensor]]) -> None:
+    def _check_tasks(
+        self, ours: Sequence[Mapping[str, Tensor]], theirs: Sequence[Mapping[str, Tensor]]
+    ) -> None:
         mine, others = ([task['heatmap'].shape[1] for task in tasks] for tasks in (ours, theirs))
         if mine != others:
-            raise ValueError(f'CenterHeadResponse: classes per task differ: student {mine}, teacher {others}; give '
-                             'both heads the same tasks')
+            raise ValueError(
+                f'CenterHeadResponse: classes per task differ: student {mine}, teacher {others}; give '
+                'both heads the same tasks'
+            )
         for task, other in zip(ours, theirs):
             differing = [name for name in self.branches if (name in task) != (name in other)]
             if differing:
-                raise ValueError(f'CenterHeadResponse: only one of the heads has {", ".join(differing)}; leave '
-                                 'these out of branches')
+                raise ValueError(
+                    f'CenterHeadResponse: only one of the heads has {", ".join(differing)}; leave '
+                    'these out of branches'
+                )
 
     def __str__(self) -> str:
         return f'CenterHeadResponse(beta {self.beta:g}, boxes {self.box_weight:g} by {self.boxes})'

@@ -4,5 +4,15 @@ from perception_kd.distill.masks.gaussian import GaussianMask, gaussian_maps, ga
 from perception_kd.distill.masks.intensity import IntensityMap, reduce_to_cells
 from perception_kd.distill.masks.region import ActiveCells, All, Mask, Product, build_mask
 
-__all__ = ['ActiveCells', 'All', 'GaussianMask', 'IntensityMap', 'Mask', 'Product', 'build_mask', 'gaussian_maps',
-           'gaussian_radius', 'reduce_to_cells']
+__all__ = [
+    'ActiveCells',
+    'All',
+    'GaussianMask',
+    'IntensityMap',
+    'Mask',
+    'Product',
+    'build_mask',
+    'gaussian_maps',
+    'gaussian_radius',
+    'reduce_to_cells',
+]

@@ -24,9 +24,11 @@ def gaussian_radius(length: Tensor, width: Tensor, overlap: float) -> Tensor:
         overlap: Least intersection over union, in (0, 1).
     """
     total, area = length + width, length * width
-    cases = ((1.0, total, area * (1 - overlap) / (1 + overlap)),
-             (4.0, 2 * total, (1 - overlap) * area),
-             (4.0 * overlap, -2 * overlap * total, (overlap - 1) * area))
+    cases = (
+        (1.0, total, area * (1 - overlap) / (1 + overlap)),
+        (4.0, 2 * total, (1 - overlap) * area),
+        (4.0 * overlap, -2 * overlap * total, (overlap - 1) * area),
+    )
     roots = [(b + torch.sqrt(b * b - 4 * a * c)) / 2 for a, b, c in cases]
     return torch.minimum(torch.minimum(roots[0], roots[1]), roots[2])
 
@@ -66,8 +68,9 @@ class GaussianMask(Mask):
         overlap, min_radius: As in CenterHead's ``train_cfg``.
     """
 
-    def __init__(self, *, mode: Literal['soft', 'sum', 'binary'] = 'soft', overlap: float = 0.1,
-                 min_radius: int = 2) -> None:
+    def __init__(
+        self, *, mode: Literal['soft', 'sum', 'binary'] = 'soft', overlap: float = 0.1, min_radius: int = 2
+    ) -> None:
         if mode not in ('soft', 'sum', 'binary'):
             raise ValueError(f"GaussianMask: mode is 'soft', 'sum' or 'binary', got '{mode}'")
         self.mode, self.overlap, self.min_radius = mode, overlap, min_radius

@@ -16,8 +16,9 @@ from perception_kd.structures import BEVGrid
 _FULL_SCALE = 255.0
 
 
-def reduce_to_cells(points: Tensor, values: Tensor, grid: BEVGrid,
-                    reduce: Literal['max', 'mean'] = 'max') -> tuple[Tensor, Tensor]:
+def reduce_to_cells(
+    points: Tensor, values: Tensor, grid: BEVGrid, reduce: Literal['max', 'mean'] = 'max'
+) -> tuple[Tensor, Tensor]:
     """Reduce one number per point to one number per cell.
 
     Args:
@@ -57,9 +58,15 @@ class IntensityMap(Mask):
         column: Column of the raw intensity, 0 to 255.
     """
 
-    def __init__(self, *, norm: Literal['log', 'div255', 'quantile95', 'minmax'] = 'log',
-                 reduce: Literal['max', 'mean'] = 'max', floor: float = 0.0, points: str = 'points',
-                 column: int = 3) -> None:
+    def __init__(
+        self,
+        *,
+        norm: Literal['log', 'div255', 'quantile95', 'minmax'] = 'log',
+        reduce: Literal['max', 'mean'] = 'max',
+        floor: float = 0.0,
+        points: str = 'points',
+        column: int = 3,
+    ) -> None:
         if norm not in ('log', 'div255', 'quantile95', 'minmax') or reduce not in ('max', 'mean'):
             raise ValueError(f"IntensityMap: unknown norm '{norm}' or reduce '{reduce}'")
         if not 0 <= floor <= 1:
@@ -69,12 +76,16 @@ class IntensityMap(Mask):
     def __call__(self, batch: DistillBatch) -> Tensor:
         """``(B, 1, ny, nx)`` float32."""
         grid = batch.require_grid('IntensityMap')
-        return torch.stack([self._one(cloud, grid) for cloud in batch.points(self.points, 'IntensityMap')])[:, None]
+        return torch.stack([self._one(cloud, grid) for cloud in batch.points(self.points, 'IntensityMap')])[
+            :, None
+        ]
 
     def _one(self, cloud: Tensor, grid: BEVGrid) -> Tensor:
         if cloud.shape[1] <= self.column:
-            raise ValueError(f"IntensityMap: inputs['{self.points}'] have {cloud.shape[1]} columns, intensity is "
-                             f'wanted in column {self.column}')
+            raise ValueError(
+                f"IntensityMap: inputs['{self.points}'] have {cloud.shape[1]} columns, intensity is "
+                f'wanted in column {self.column}'
+            )
         raw = torch.nan_to_num(cloud[:, self.column].float()).clamp(0, _FULL_SCALE)
         cells, occupied = reduce_to_cells(cloud, raw, grid, self.reduce)
         scaled = self._scale(cells, occupied).clamp(min=self.floor, max=1.0)

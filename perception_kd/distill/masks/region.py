@@ -75,8 +75,14 @@ class ActiveCells(Mask):
         threshold: Occupancy above which a cell counts.
     """
 
-    def __init__(self, *, lidar: str | None = 'points', radar: str | None = 'radar',
-                 occupancy_tap: str | None = None, threshold: float = 0.01) -> None:
+    def __init__(
+        self,
+        *,
+        lidar: str | None = 'points',
+        radar: str | None = 'radar',
+        occupancy_tap: str | None = None,
+        threshold: float = 0.01,
+    ) -> None:
         if lidar is None and radar is None and occupancy_tap is None:
             raise ValueError('ActiveCells needs lidar, radar or occupancy_tap')
         self.lidar, self.radar, self.occupancy_tap, self.threshold = lidar, radar, occupancy_tap, threshold
@@ -96,7 +102,9 @@ class ActiveCells(Mask):
 
     def _cells(self, batch: DistillBatch, key: str, column: int | None) -> Tensor:
         clouds = batch.points(key, 'ActiveCells')
-        marked = torch.zeros(len(clouds), batch.grid.ny * batch.grid.nx, dtype=torch.bool, device=batch.device)
+        marked = torch.zeros(
+            len(clouds), batch.grid.ny * batch.grid.nx, dtype=torch.bool, device=batch.device
+        )
         for row, cloud in zip(marked, clouds):
             index, inside = batch.grid.cell_index(cloud)
             if column is not None:
@@ -107,8 +115,10 @@ class ActiveCells(Mask):
     def _occupied(self, batch: DistillBatch) -> Tensor:
         occupancy = batch.student_taps[self.occupancy_tap].detach()
         if tuple(occupancy.shape[-2:]) != batch.grid.shape:
-            raise ValueError(f"ActiveCells: student tap '{self.occupancy_tap}' has shape {tuple(occupancy.shape)}, "
-                             f"the pair's grid is {batch.grid.shape}")
+            raise ValueError(
+                f"ActiveCells: student tap '{self.occupancy_tap}' has shape {tuple(occupancy.shape)}, "
+                f"the pair's grid is {batch.grid.shape}"
+            )
         return occupancy > self.threshold
 
 

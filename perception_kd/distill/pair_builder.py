@@ -1,0 +1,58 @@
+"""From the pairs of a config to built pairs, type-checked against the declarations of their taps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from perception_kd.distill.connectors import build_connector
+from perception_kd.distill.losses import build_loss
+from perception_kd.distill.masks import build_mask
+from perception_kd.distill.pair import Pair
+from perception_kd.distill.rng import private_rng
+from perception_kd.structures import TapSpec
+
+
+def build_pairs(
+    pairs: Mapping[str, dict] | None,
+    student_specs: Mapping[str, TapSpec],
+    teacher_specs: Mapping[str, TapSpec],
+) -> dict[str, Pair]:
+    """Build pairs from configs; each draws its initial weights from a generator seeded by its name.
+
+    Args:
+        pairs: Configs ``dict(student=tap, teacher='teacher.tap', loss=..., connector=..., mask=...,
+            target_scale=..., weight=...)`` by name.
+        student_specs: The student's declarations.
+        teacher_specs: The teachers' declarations by ``teacher.tap``.
+
+    Raises:
+        ValueError: An unknown tap, with the taps available; taps that do not fit.
+    """
+    built = {}
+    for name, cfg in (pairs or {}).items():
+        cfg = dict(cfg)
+        source = _find(name, 'student', cfg.pop('student', None), student_specs)
+        target = _find(name, 'teacher', cfg.pop('teacher', None), teacher_specs)
+        with private_rng('pair', name):
+            parts = dict(
+                connector=build_connector(cfg.pop('connector', None), source, target),
+                loss=build_loss(cfg.pop('loss', dict(type='MSE'))),
+                mask=build_mask(cfg.pop('mask', None)),
+                target_scale=build_mask(cfg.pop('target_scale', None)),
+                weight=cfg.pop('weight', 1.0),
+            )
+        if cfg:
+            raise ValueError(f"pair '{name}': unknown keys {', '.join(cfg)}")
+        built[name] = Pair(name=name, student=source, teacher=target, **parts)
+        for needed in built[name].student_taps:
+            _find(name, 'student', needed, student_specs)
+    return built
+
+
+def _find(pair: str, side: str, wanted: str | None, specs: Mapping[str, TapSpec]) -> TapSpec:
+    if wanted not in specs:
+        raise ValueError(
+            f"pair '{pair}': there is no {side} tap '{wanted}'; available: {', '.join(specs) or 'none'}"
+        )
+    return replace(specs[wanted], name=wanted)
