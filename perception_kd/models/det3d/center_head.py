@@ -15,6 +15,7 @@ from perception_kd.models.det3d.center_targets import center_targets
 from perception_kd.registry import MODELS
 from perception_kd.structures import BEVGrid
 
+MAX_BOXES = 500  # the devkit refuses results with more boxes in a sample
 PRIOR_BIAS = -2.19  # heat map probability 0.1 at the start
 BRANCHES = {'reg': 2, 'height': 1, 'dim': 3, 'rot': 2, 'vel': 2}
 DEFAULT_RADIUS = {'car': 2.0, 'truck': 3.0, 'trailer': 3.0, 'bus': 3.0, 'construction_vehicle': 3.0,
@@ -39,7 +40,7 @@ class BEVCenterHead(CenterHead):
         radius: Metres within which a weaker box of the same class is dropped; per class name, over
             ``DEFAULT_RADIUS`` (1 m for other names).
         max_num: Boxes considered per sample and task.
-        max_keep: Boxes returned per sample and task.
+        max_keep: Boxes returned per sample and task; at most ``MAX_BOXES`` per sample in all.
         score_threshold: Weaker boxes are dropped.
         peak_window: Only cells that are the maximum of this odd window are considered; 1 = all cells.
         overlap, min_radius: Of the target Gaussians.
@@ -123,7 +124,7 @@ class BEVCenterHead(CenterHead):
         for sample, meta in enumerate(batch_input_metas):
             boxes, scores, labels = (torch.cat([task[sample][key] for task in tasks])
                                      for key in ('bboxes', 'scores', 'labels'))
-            order = scores.argsort(descending=True, stable=True)
+            order = scores.argsort(descending=True, stable=True)[:MAX_BOXES]
             boxes = boxes[order]
             boxes[:, 2] -= boxes[:, 5] * 0.5  # centre of gravity -> bottom
             results.append(InstanceData(

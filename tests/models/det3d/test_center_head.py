@@ -113,6 +113,14 @@ def test_nothing_above_the_threshold_gives_empty_results():
     assert found.bboxes_3d.tensor.shape == (0, 9) and len(found.scores_3d) == len(found.labels_3d) == 0
 
 
+def test_never_more_boxes_than_the_devkit_takes():
+    head = _head(tasks=[['a'], ['b'], ['c']], score_threshold=0.0, peak_window=1, max_num=300, max_keep=300,
+                 radius=dict(a=0.0, b=0.0, c=0.0)).eval()
+    outputs = head([torch.randn(1, 6, 24, 32)])
+    found = head.predict_by_feat(outputs, [dict(box_type_3d=LiDARInstance3DBoxes)])[0]
+    assert len(found.scores_3d) == 500 and found.labels_3d.unique().tolist() == [0, 1, 2]
+
+
 def test_suppression_knows_class_and_radius():
     xy = torch.tensor([[0.0, 0], [0.5, 0], [1.5, 0], [0.1, 0], [0.4, 0]])
     scores = torch.tensor([0.5, 0.9, 0.4, 0.8, 0.3])

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.config import ConfigDict
 
 from perception_kd.models.det3d import CenterPointAdapter
 from perception_kd.models.det3d.points_preprocessor import append_radar
@@ -201,6 +202,22 @@ def test_appended_columns():
         pytest.approx([1, 2, 3, 200, 0.1, 0, 0, 0, 0]),
         pytest.approx([4, 5, 6, 0, 0.3, 12, -1, 2, 1]),
     ]
+
+
+@pytest.mark.parametrize(
+    'nms', [dict(nms_type='circle', min_radius=[1.0]), dict(nms_type='rotate', nms_thr=0.2)]
+)
+def test_mmdet3d_own_head_predicts_with_the_portable_ops(nms):
+    cfg, limits = _mmdet3d_cfg(), [-20] * 3 + [20] * 3
+    test_cfg = dict(
+        score_threshold=0.05, pre_max_size=200, post_max_size=50, post_center_limit_range=limits
+    )
+    cfg['test_cfg'] = ConfigDict(pts=dict(test_cfg, **nms))
+    model = build(cfg).eval()
+    with torch.no_grad():
+        results = model(**model.data_preprocessor(_inputs(), False), mode='predict')
+    assert all(0 < len(result.pred_instances_3d.scores_3d) <= 50 for result in results)
+    assert results[0].pred_instances_3d.bboxes_3d.tensor.shape[1] == 9
 
 
 def test_predict_and_loss_in_mmdet3d_manner():

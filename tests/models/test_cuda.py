@@ -1,0 +1,50 @@
+"""The same code on a GPU: values and gradients equal the CPU's."""
+
+import pytest
+import torch
+
+from perception_kd.models.layers import BEVPoolPattern, bev_pool, pillar_scatter
+from tests.models.det3d.worlds import build, collate, sample, step, student_cfg, teacher_cfg
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+
+
+@pytest.mark.parametrize('reduction', ['mean', 'sum'])
+def test_bev_pool(reduction):
+    g = torch.Generator().manual_seed(0)
+    shape = (2, 3, 8, 11, 30)
+    cell, inside = torch.randint(0, 200, shape, generator=g), torch.rand(shape, generator=g) > 0.4
+    depth, features = torch.rand(6, 30, 8, 11, generator=g), torch.randn(6, 16, 8, 11, generator=g)
+    found = []
+    for device in ('cpu', 'cuda'):
+        leaves = [part.to(device).requires_grad_() for part in (depth, features)]
+        pattern = BEVPoolPattern.build(cell.to(device), inside.to(device), 200)
+        out = bev_pool(*leaves, pattern, reduction=reduction)
+        found.append([out, *torch.autograd.grad(out.square().sum(), leaves)])
+    for on_cpu, on_gpu in zip(*found):
+        torch.testing.assert_close(on_gpu.cpu(), on_cpu, atol=1e-3, rtol=1e-4)
+
+
+def test_pillar_scatter():
+    features, cell = torch.randn(500, 8), torch.randint(0, 60, (500,))
+    for reduce in ('max', 'mean', 'sum'):
+        on_gpu = pillar_scatter(features.cuda(), cell.cuda(), 64, reduce=reduce)
+        torch.testing.assert_close(on_gpu.cpu(), pillar_scatter(features, cell, 64, reduce=reduce))
+
+
+@pytest.mark.parametrize('cfg', [student_cfg(), teacher_cfg()])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16, torch.float16])
+def test_detectors_train_and_predict(cfg, dtype):
+    model, batch = build(cfg), collate(sample(seed=1), sample(seed=2))
+    wanted = step(model, batch)
+    model.cuda()
+    with torch.autocast('cuda', dtype=dtype, enabled=dtype != torch.float32):
+        losses = model(**model.data_preprocessor(batch, True), mode='loss')
+    sum(losses.values()).backward()
+    tolerance = 0.02 if dtype == torch.float32 else 0.2  # TF32 convolutions, halves
+    for name, value in losses.items():
+        torch.testing.assert_close(value.cpu(), wanted[name], atol=tolerance, rtol=tolerance)
+    model.eval()
+    with torch.no_grad():
+        results = model(**model.data_preprocessor(batch, False), mode='predict')
+    assert results[0].pred_instances_3d.bboxes_3d.tensor.is_cuda
