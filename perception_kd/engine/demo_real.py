@@ -6,71 +6,59 @@ from pathlib import Path
 from typing import Any
 
 from perception_kd.engine.closing_table import format_table
-from perception_kd.engine.demo import ROOT, Run, model_stages, tool
 from perception_kd.engine.recipe import Recipe, Stage
+from perception_kd.engine.stages import RESULTS, Run, compare_stage, data_stages, model_stages, tool
 
-VERSION, SPLIT = 'v1.0-astyx', 'astyx_val'
+VERSION, SPLIT, SAMPLE = 'v1.0-astyx', 'astyx_val', 20
 SUBSETS: dict[str, dict[str, float]] = {
     'all': {}, 'x < 40 m': dict(max_forward=40.0), '>= 3 LiDAR points': dict(min_lidar_points=3)}
-
 RUNS = (
-    Run('teacher_lidar', 'the LiDAR teacher', ROOT / 'configs/demo/astyx_teacher.py'),
-    Run('teacher_lidar_radar', 'the LiDAR + radar teacher', ROOT / 'configs/demo/astyx_teacher_radar.py'),
-    Run('student', 'the camera-radar student', ROOT / 'configs/demo/astyx_student.py'),
-    Run('student_imkd', 'the same student with IMKD', ROOT / 'configs/demo/astyx_imkd.py', ('lidar',)),
+    Run('teacher_lidar', 'LiDAR teacher', 'configs/demo/astyx_teacher.py'),
+    Run('teacher_lidar_radar', 'LiDAR + radar teacher', 'configs/demo/astyx_teacher_radar.py'),
+    Run('student', 'camera-radar student', 'configs/demo/astyx_student.py'),
+    Run('student_imkd', 'the same with IMKD, LiDAR teacher', 'configs/demo/astyx_imkd.py',
+        (('lidar', 'teacher_lidar'),)),
 )
 
 
 def build_demo(out: Path, logs: Path, seed: int, workers: int, options: dict[str, Any]) -> Recipe:
     """The Astyx demo as a recipe under ``out``; ``logs`` is the folder of the compact Astyx logs."""
-    data, pictures = out / 'data', out / 'pictures'
+    data = out / 'data'
     infos = data / f'nuscenes_infos_{SPLIT}.pkl'
-    options = {'data_root': str(data), 'randomness.seed': seed, **options}
-    stages = [
-        Stage('convert', 'convert the Astyx logs',
-              tool('convert', 'astyx', '--root', logs, '--out', data, '--force'),
-              inputs=str(logs), outputs=(data / VERSION / 'sample.json',)),
-        Stage('infos', 'prepare info files',
-              tool('create_data', 'nuscenes', '--root', data, '--version', VERSION, '--workers', workers),
-              after=('convert',), outputs=(infos,)),
-    ]
+    convert = Stage('convert', 'convert the Astyx logs',
+                    tool('convert', 'astyx', '--root', logs, '--out', data, '--workers', workers, '--force'),
+                    inputs=str(logs), outputs=(data / VERSION / 'sample.json',))
+    stages = data_stages(data, VERSION, infos, convert, workers)
     for run in RUNS:
-        stages += model_stages(run, out, options, ('infos',))
-    results = {run.name: out / run.name / 'results_nusc.json' for run in RUNS}
-    scores = tuple(f'score_{run.name}' for run in RUNS)
-    stages += [
-        Stage('subsets', 'score subsets of the boxes', lambda: score_subsets(results, data), after=scores),
-        Stage('picture', 'draw teacher beside students',
-              tool('visualize', 'compare', '--infos', infos, '--root', data, '--sample', 20,
-                   '--teacher', results['teacher_lidar'], '--student', results['student'],
-                   '--student-kd', results['student_imkd'], '--out', pictures / 'compare.png'),
-              after=scores, outputs=(pictures / 'compare.png',)),
-    ]
+        stages += model_stages(run, out, {'data_root': str(data), 'randomness.seed': seed, **options})
+    subsets = Stage('subsets', 'score subsets of the boxes', lambda: score_subsets(out, data),
+                    after=tuple(f'score_{run.name}' for run in RUNS))
+    stages += [subsets, compare_stage(out, data, infos, (RUNS[0], *RUNS[2:]), SAMPLE)]
     return Recipe(out, stages)
 
 
-def score_subsets(results: dict[str, Path], data: Path) -> dict[str, dict[str, float]]:
+def score_subsets(out: Path, data: Path) -> dict[str, dict[str, float]]:
     """Car AP of every model on every subset of :data:`SUBSETS`."""
     from perception_kd.evaluation.nuscenes_official import evaluate_devkit
     from perception_kd.evaluation.subsets import BoxSubset
 
-    return {name: {subset: evaluate_devkit(path, data, VERSION, SPLIT, box_filter=BoxSubset(**chosen))
-                   ['mean_dist_aps']['car'] for subset, chosen in SUBSETS.items()}
-            for name, path in results.items()}
+    def car_ap(run: Run, chosen: dict[str, float]) -> float:
+        summary = evaluate_devkit(out / run.name / RESULTS, data, VERSION, SPLIT, box_filter=BoxSubset(**chosen))
+        return summary['mean_dist_aps']['car']
+
+    return {run.name: {name: car_ap(run, chosen) for name, chosen in SUBSETS.items()} for run in RUNS}
 
 
 def run(recipe: Recipe) -> str:
     """Run the recipe. Returns the closing text."""
     results = recipe.run()
-    rows = [(run.title.removeprefix('the '), {**results[f'score_{run.name}'], **results['subsets'][run.name]})
-            for run in RUNS]
+    rows = [(run.title, {**results[f'score_{run.name}'], **results['subsets'][run.name]}) for run in RUNS]
     columns = [*((f'car AP, {subset}', subset) for subset in SUBSETS), ('mean AP, present', 'mAP_present'),
                ('car ATE', 'car_ATE'), ('car AOE', 'car_AOE')]
     return '\n'.join([
         '', f'Real sensors, Astyx {SPLIT}, scored by nuscenes-devkit:', '', format_table(rows, columns), '',
-        'One seed. The LiDAR is the weaker sensor here (16 beams, few points beyond 30 m): read no',
-        'conclusion about distillation from this table; docs/benchmarks.md says why.', '',
+        'One seed, and the LiDAR is the weaker sensor here (16 beams, few points beyond 30 m): read no',
+        'conclusion about distillation from this table. docs/benchmarks.md says why.', '',
         f'metrics   {recipe.out}/*/metrics_summary.json',
-        f'pictures  {recipe.out}/pictures/',
-        f'time      {recipe.seconds / 60:.1f} min',
-    ])
+        f'pictures  {recipe.out}/pictures/compare.png',
+        f'time      {recipe.seconds / 60:.1f} min'])

@@ -1,62 +1,127 @@
-"""The stages that demos and comparisons are made of: train, evaluate, read the metrics."""
+"""The stages that demos and comparisons are made of: make data, train, score, draw."""
 
 from __future__ import annotations
 
 import gc
 import math
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
 from mmengine.runner import find_latest_checkpoint
 
 from perception_kd.engine.build import build_runner, load_config
+from perception_kd.engine.recipe import Stage
 
+ROOT = Path(__file__).resolve().parents[2]
 METRIC_PREFIX = 'nusc/'
+RESULTS, LAST = 'results_nusc.json', 'last.pth'
 
 
-def train(config: Path, work_dir: Path, options: dict[str, Any] | None = None) -> str:
-    """Train a config, going on from its newest checkpoint where there is one. Returns the last checkpoint."""
-    runner = build_runner(load_config(config, options), work_dir=work_dir, resume='auto')
+@dataclass(frozen=True)
+class Run:
+    """One model of a demo.
+
+    Args:
+        name: Of its folder.
+        title: As people read it.
+        config: What trains it, relative to the project.
+        teachers: Teacher name in the config -> the run whose checkpoint it gets.
+    """
+
+    name: str
+    title: str
+    config: str
+    teachers: tuple[tuple[str, str], ...] = ()
+
+
+def tool(name: str, *arguments: object) -> Callable[[], None]:
+    """A command line of this project as a stage's work, in a process of its own.
+
+    Raises (when run):
+        ValueError: the tool failed.
+    """
+    def run() -> None:
+        command = [sys.executable, str(ROOT / 'tools' / f'{name}.py'), *map(str, arguments)]
+        done = subprocess.run(command, check=False)
+        if done.returncode:
+            raise ValueError(f'{" ".join(command[1:])} ended with status {done.returncode}')
+    return run
+
+
+def data_stages(data: Path, version: str, infos: Path, make: Stage, workers: int) -> list[Stage]:
+    """``make`` and the info files of what it made."""
+    create = tool('create_data', 'nuscenes', '--root', data, '--version', version, '--workers', workers)
+    return [make, Stage('infos', 'prepare info files', create, after=(make.name,), outputs=(infos,))]
+
+
+def model_stages(run: Run, out: Path, options: dict[str, Any]) -> list[Stage]:
+    """Training and scoring of one model; stands on the stage ``infos`` and on its teachers.
+
+    Args:
+        run: The model.
+        out: Folder of the demo; the model gets a folder of its own in it.
+        options: Config overrides shared by all models (data root, seed).
+    """
+    folder, last = out / run.name, out / run.name / LAST
+    overrides = {**options, **{f'model.teachers.{teacher}.checkpoint': str(out / other / LAST)
+                               for teacher, other in run.teachers}}
+    config = ROOT / run.config
+    inputs = load_config(config, overrides).pretty_text
+    after = ('infos', *(f'train_{other}' for _, other in run.teachers))
+    return [
+        Stage(f'train_{run.name}', f'train {run.title}', lambda: train(config, folder, overrides),
+              inputs=inputs, after=after, outputs=(last,)),
+        Stage(f'score_{run.name}', f'score {run.title} by nuscenes-devkit',
+              lambda: score(config, last, folder, overrides),
+              inputs=inputs, after=(f'train_{run.name}',), outputs=(folder / RESULTS,)),
+    ]
+
+
+def compare_stage(out: Path, data: Path, infos: Path, runs: Sequence[Run], sample: int) -> Stage:
+    """A picture of teacher, student and distilled student (``runs`` in this order) against the truth."""
+    picture = out / 'pictures' / 'compare.png'
+    flags = zip(('--teacher', '--student', '--student-kd'), runs)
+    results = [item for flag, run in flags for item in (flag, out / run.name / RESULTS)]
+    draw = tool('visualize', 'compare', '--infos', infos, '--root', data, '--sample', sample, *results,
+                '--out', picture)
+    return Stage('picture_compare', 'draw teacher beside students', draw, inputs=sample,
+                 after=tuple(f'score_{run.name}' for run in runs), outputs=(picture,))
+
+
+def train(config: Path, folder: Path, options: dict[str, Any]) -> str:
+    """Train a config, going on from its newest checkpoint where there is one. Links ``last.pth`` to the last.
+
+    Returns:
+        Name of the last checkpoint.
+    """
+    runner = build_runner(load_config(config, options), work_dir=folder, resume='auto')
     runner.train()
     del runner
     gc.collect()  # the next stage's loaders and models should not meet this one's in memory
-    checkpoint = find_latest_checkpoint(str(work_dir))
+    checkpoint = find_latest_checkpoint(str(folder))
     if checkpoint is None:
-        raise FileNotFoundError(f'training {config} left no checkpoint in {work_dir}')
-    return checkpoint
+        raise FileNotFoundError(f'training {config} left no checkpoint in {folder}')
+    (folder / LAST).unlink(missing_ok=True)
+    (folder / LAST).symlink_to(Path(checkpoint).name)
+    return Path(checkpoint).name
 
 
-def evaluate(config: Path, checkpoint: str, work_dir: Path, results: Path,
-             options: dict[str, Any] | None = None) -> dict[str, float | None]:
-    """Predict the test split and score it with nuscenes-devkit.
-
-    Args:
-        config: The config that the checkpoint was trained with.
-        checkpoint: Weights.
-        work_dir: Where the log of this run goes.
-        results: Folder for ``results_nusc.json`` and ``metrics_summary.json``.
-        options: As ``--cfg-options``.
+def score(config: Path, checkpoint: Path, folder: Path, options: dict[str, Any]) -> dict[str, float | None]:
+    """Predict the test split and score it; ``folder`` gets the results and metrics.
 
     Returns:
-        Flat metrics without their prefix; NaN (a class without truth) becomes None, since JSON has no NaN.
+        Flat metrics; NaN (a class without truth) becomes None, since JSON has no NaN.
     """
     cfg = load_config(config, options)
-    cfg.load_from = checkpoint
-    cfg.test_evaluator.jsonfile_prefix = str(results)
-    runner = build_runner(cfg, work_dir=work_dir)
+    cfg.load_from = str(checkpoint)
+    cfg.test_evaluator.jsonfile_prefix = str(folder)
+    runner = build_runner(cfg, work_dir=folder / 'test')
     metrics = runner.test()
     del runner
     gc.collect()
-    return {name.removeprefix(METRIC_PREFIX): _plain(value) for name, value in metrics.items()}
-
-
-def config_inputs(config: Path, options: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What decides the result of a stage that runs ``config``: its whole text after inheritance."""
-    cfg: Config = load_config(config, options)
-    return dict(config=cfg.pretty_text)
-
-
-def _plain(value: Any) -> float | None:
-    number = float(value)
-    return number if math.isfinite(number) else None
+    return {name.removeprefix(METRIC_PREFIX): float(value) if math.isfinite(value) else None
+            for name, value in metrics.items()}

@@ -36,7 +36,8 @@ def test_teacher_without_weights(tool: Tool, options: list[str], tmp_path: Path)
 
 @pytest.mark.parametrize(('arguments', 'words'), [
     (['train', 'configs/none.py'], ['configs/none.py', 'does not exist']),
-    (['train', 'configs/demo/sim_teacher.py', '--work-dir', '{tmp}', '--cfg-options', 'data_root={tmp}/gone'], ['gone']),
+    (['train', 'configs/demo/sim_teacher.py', '--work-dir', '{tmp}', '--cfg-options', 'data_root={tmp}/gone'],
+     ['gone']),
     (['test', 'configs/demo/sim_teacher.py', '{tmp}/gone.pth'], ['gone.pth']),
     (['create_data', 'nuscenes', '--root', '{tmp}/gone', '--version', 'v1.0-mini'], ['gone']),
     (['create_data', 'nuscenes', '--root', '{tiny}', '--version', 'v9.9'], ['v9.9']),
