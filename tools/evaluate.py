@@ -27,6 +27,8 @@ def parse_args() -> argparse.Namespace:
     nuscenes.add_argument('--out', type=Path, help='folder for metrics_summary.json and metrics_details.json')
     nuscenes.add_argument('--max-forward', type=float, metavar='M',
                           help='only boxes less than M metres ahead (not the official protocol)')
+    nuscenes.add_argument('--max-reach', type=float, metavar='M',
+                          help='only boxes less than M metres away along both axes (not the official protocol)')
     nuscenes.add_argument('--min-lidar-points', type=int, default=0, metavar='N',
                           help='ignore true boxes with fewer LiDAR points (not the official protocol)')
     return parser.parse_args()
@@ -39,8 +41,9 @@ def main() -> int:
     from perception_kd.evaluation.subsets import BoxSubset
 
     chosen = None
-    if args.max_forward is not None or args.min_lidar_points > 0:
-        chosen = BoxSubset(max_forward=args.max_forward, min_lidar_points=args.min_lidar_points)
+    if args.max_forward is not None or args.max_reach is not None or args.min_lidar_points > 0:
+        chosen = BoxSubset(max_forward=args.max_forward, max_reach=args.max_reach,
+                           min_lidar_points=args.min_lidar_points)
     summary = evaluate_devkit(args.results, args.root, args.version, args.split, args.out, box_filter=chosen)
     print(format_summary(summary))
     if args.out:

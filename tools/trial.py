@@ -2,7 +2,7 @@
 """Can it learn at all? Overfit a few frames, or make the loss of one pair fall. Minutes, not hours.
 
 examples:
-  python tools/trial.py overfit configs/demo/sim_teacher.py --frames 8 --steps 400
+  python tools/trial.py overfit configs/demo/sim_teacher.py --frames 8 --steps 400 --reach 24
   python tools/trial.py pair configs/demo/sim_imkd.py --pair lidar_to_radar --steps 50 \\
       --cfg-options model.teachers.lidar.checkpoint=work_dirs/demo/teacher_lidar/last.pth
 """
@@ -22,6 +22,8 @@ def parse_args() -> argparse.Namespace:
     overfit = trials.add_parser('overfit', help='train on a few frames, score the same frames')
     overfit.add_argument('--frames', type=int, default=8)
     overfit.add_argument('--steps', type=int, default=400)
+    overfit.add_argument('--reach', type=float, metavar='M',
+                         help="score boxes less than M metres away along both axes: stay inside the model's grid")
     overfit.add_argument('--work-dir', type=Path, default=Path('work_dirs/overfit'))
     pair = trials.add_parser('pair', help="train the student by one pair's loss alone")
     pair.add_argument('--pair', required=True)
@@ -39,8 +41,10 @@ def main() -> int:
     from perception_kd.files import write_json
 
     if args.trial == 'overfit':
-        result = trials.overfit(args.config, args.work_dir, args.frames, args.steps, args.cfg_options)
-        print(f'car AP on the {args.frames} frames it was trained on: {result["nusc/car_AP"]:.3f}')
+        result = trials.overfit(args.config, args.work_dir, args.frames, args.steps, args.reach,
+                                args.cfg_options)
+        print(f'car AP on the {args.frames} frames it was trained on: {result["mean_dist_aps"]["car"]:.3f}, '
+              f'mean over the classes present {result["mean_ap_present"]:.3f}')
     else:
         result = trials.pair_alone(args.config, args.pair, args.steps, options=args.cfg_options)
         print(f'{args.pair}: {result["first"]:.4f} -> {result["last"]:.4f} in {args.steps} steps, '

@@ -24,11 +24,14 @@ class BoxSubset:
     Args:
         max_forward: Keep true and predicted boxes whose centre lies less than this many metres ahead in the
             ego frame (x forward).
+        max_reach: Keep true and predicted boxes whose centre lies less than this many metres away along both
+            axes of the ego frame: for a model whose grid is smaller than the devkit's class ranges.
         min_lidar_points: A true box with fewer LiDAR points is ignored: it is no miss, and a prediction of
             its class that belongs to it (nearest true centre, within 2 m) is no false alarm.
     """
 
     max_forward: float | None = None
+    max_reach: float | None = None
     min_lidar_points: int = 0
 
     def __call__(self, evaluation: DetectionEval) -> None:
@@ -37,12 +40,16 @@ class BoxSubset:
             truth, predicted = evaluation.gt_boxes[token], evaluation.pred_boxes[token]
             if self.min_lidar_points > 0:
                 truth, predicted = self._ignore_unseen(evaluation, token, truth, predicted)
-            if self.max_forward is not None:
-                axis = _forward_axis(evaluation, token)
-                truth, predicted = ([box for box in boxes if axis @ box.ego_translation < self.max_forward]
-                                    for boxes in (truth, predicted))
+            axes = _ego_axes(evaluation, token)
+            truth, predicted = ([box for box in boxes if self._in_area(axes @ box.ego_translation)]
+                                for boxes in (truth, predicted))
             evaluation.gt_boxes.boxes[token] = truth
             evaluation.pred_boxes.boxes[token] = predicted
+
+    def _in_area(self, centre: np.ndarray) -> bool:
+        ahead, reach = centre[0], np.abs(centre).max()
+        return ((self.max_forward is None or ahead < self.max_forward)
+                and (self.max_reach is None or reach < self.max_reach))
 
     def _ignore_unseen(self, evaluation: DetectionEval, token: str, truth: list[DetectionBox],
                        predicted: list[DetectionBox]) -> tuple[list[DetectionBox], list[DetectionBox]]:
@@ -69,9 +76,9 @@ def _lidar_points(evaluation: DetectionEval, token: str) -> dict[tuple[float, ..
     return {tuple(row['translation']): row['num_lidar_pts'] for row in rows}
 
 
-def _forward_axis(evaluation: DetectionEval, token: str) -> np.ndarray:
-    """The ego's x axis (3) in the global frame at the LiDAR sweep of a key frame."""
+def _ego_axes(evaluation: DetectionEval, token: str) -> np.ndarray:
+    """The ego's x and y axes (2, 3) in the global frame at the LiDAR sweep of a key frame."""
     nusc = evaluation.nusc
     data = nusc.get('sample_data', nusc.get('sample', token)['data']['LIDAR_TOP'])
     pose = nusc.get('ego_pose', data['ego_pose_token'])
-    return pose_matrix(pose['translation'], pose['rotation'])[:3, 0]
+    return pose_matrix(pose['translation'], pose['rotation'])[:3, :2].T

@@ -147,6 +147,8 @@ def test_subsets_of_boxes(tmp_path):
     assert score_subset(tmp_path, predicted, None)['num_gt']['car'] == 3
     near = score_subset(tmp_path, predicted, BoxSubset(max_forward=40))
     assert (near['num_gt']['car'], near['num_pred']) == (2, 3)
+    reach = score_subset(tmp_path, predicted, BoxSubset(max_reach=25))
+    assert (reach['num_gt']['car'], reach['num_pred']) == (2, 2)
     # The prediction on the car with one LiDAR point is neither right nor wrong; the one at 30 m is wrong.
     seen = score_subset(tmp_path, predicted, BoxSubset(min_lidar_points=3))
     assert (seen['num_gt']['car'], seen['num_pred']) == (2, 2)
