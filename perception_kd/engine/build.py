@@ -16,8 +16,9 @@ __all__ = ['DictAction', 'apply_amp', 'apply_resume', 'build_runner', 'load_conf
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
     """Read a config and merge ``--cfg-options`` into it.
 
-    References (``'${name}'``, see :mod:`perception_kd.engine.references`) are replaced last, so that
-    ``data_root=DIR`` reaches every loader and metric.
+    References (``'${name}'``, see :mod:`perception_kd.engine.references`) are replaced after that, so that
+    ``data_root=DIR`` reaches every loader and metric; an override of something inside of a reference
+    (``model.pairs.x.weight=0`` where ``pairs`` is ``'${imkd_pairs}'``) is merged into what replaced it.
 
     Raises:
         FileNotFoundError: no such file.
@@ -30,9 +31,32 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         cfg = Config.fromfile(str(path))
     except (SyntaxError, NameError, TypeError) as error:
         raise ValueError(f'config {path} cannot be read: {error}') from error
-    if options:
+    options = options or {}
+    early = {key: value for key, value in options.items() if not _behind_reference(cfg, key)}
+    _merge(cfg, early)
+    cfg = resolve_references(cfg)
+    _merge(cfg, {key: value for key, value in options.items() if key not in early})
+    return cfg
+
+
+def _behind_reference(cfg: Config, key: str) -> bool:
+    """Whether the path leads through a reference, as ``model.pairs.x.weight`` does where pairs is ``${...}``."""
+    node: Any = cfg
+    for part in key.split('.')[:-1]:
+        if isinstance(node, list) and part.isdigit() and int(part) < len(node):
+            node = node[int(part)]
+        elif isinstance(node, dict) or node is cfg:
+            node = node.get(part)
+        if isinstance(node, str):
+            return True
+    return False
+
+
+def _merge(cfg: Config, options: dict[str, Any]) -> None:
+    try:
         cfg.merge_from_dict(options)
-    return resolve_references(cfg)
+    except (TypeError, KeyError, AssertionError) as error:
+        raise ValueError(f'{cfg.filename}: an override does not fit: {error}') from error
 
 
 def apply_amp(cfg: Config) -> None:

@@ -27,6 +27,18 @@ def test_overrides(config):
     assert load_config(config, {'dataset.ann_file': 'x'}).dataset.ann_file == 'x'
 
 
+def test_override_inside_of_a_reference(config):
+    config.write_text(TEXT + "pairs = dict(a=dict(weight=1.0), b=dict(weight=2.0))\nmodel = dict(pairs='${pairs}')\n")
+    cfg = load_config(config, {'model.pairs.a.weight': 0.0, 'pairs.b.weight': 3.0})
+    assert cfg.model.pairs.to_dict() == dict(a=dict(weight=0.0), b=dict(weight=3.0))
+    assert cfg.pairs.a.weight == 1.0
+
+
+def test_override_that_does_not_fit(config):
+    with pytest.raises(ValueError, match='override does not fit'):
+        load_config(config, {'optim_wrapper.type.name': 'x'})
+
+
 def test_missing_and_broken_config(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'none\.py does not exist'):
         load_config(tmp_path / 'none.py')
