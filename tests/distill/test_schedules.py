@@ -1,0 +1,40 @@
+"""Weights over time."""
+
+import pytest
+
+from perception_kd.distill.schedules import Constant, LinearWarmup, Progress, Window, build_schedule
+
+
+@pytest.mark.parametrize(('schedule', 'expected'), [
+    (Constant(value=0.3), [0.3, 0.3, 0.3, 0.3]),
+    (LinearWarmup(value=1.0, begin=2, end=6), [0.0, 0.5, 1.0, 1.0]),
+    (LinearWarmup(value=0.0, start=1.0, end=8), [1.0, 0.5, 0.25, 0.0]),
+    (Window(value=2.0, begin=3, end=6, unit='iter'), [0.0, 2.0, 0.0, 0.0]),
+    (Window(value=2.0, begin=6, unit='iter'), [0.0, 0.0, 2.0, 2.0])])
+def test_values_at_iterations_0_4_6_20(schedule, expected):
+    assert [schedule(Progress(iteration)) for iteration in (0, 4, 6, 20)] == pytest.approx(expected)
+
+
+def test_epochs_count_where_asked_and_must_be_known():
+    schedule = build_schedule(dict(type='LinearWarmup', value=1.0, end=4, unit='epoch'))
+    assert schedule(Progress(iteration=99, epoch=1)) == 0.25
+    with pytest.raises(ValueError, match='DistillProgressHook'):
+        schedule(Progress(iteration=99))
+
+
+def test_numbers_dicts_and_callables_are_schedules():
+    assert build_schedule(2)(Progress()) == 2.0
+    ready = Constant(value=1)
+    assert build_schedule(ready) is ready
+
+
+@pytest.mark.parametrize('make', [lambda: LinearWarmup(value=1, begin=3, end=3),
+                                  lambda: Window(value=1, begin=2, end=1), lambda: LinearWarmup(value=1, end=3, unit='day'), lambda: build_schedule(None)])
+def test_bad_schedules_are_refused(make):
+    with pytest.raises(ValueError):
+        make()
+
+
+def test_schedules_print_themselves():
+    assert [str(Constant(value=0.3)), str(LinearWarmup(value=1, end=40)), str(Window(value=1, begin=2))] == [
+        '0.3', '0 to 1 over iter 0-40', '1 in epoch 2-end']
