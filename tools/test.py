@@ -36,8 +36,9 @@ def main() -> int:
     if not Path(args.checkpoint).is_file():
         raise FileNotFoundError(f'checkpoint {args.checkpoint} does not exist')
     from perception_kd.engine.build import build_runner, load_config
+    from perception_kd.export import without_teachers
 
-    cfg = load_config(args.config, args.cfg_options)
+    cfg = without_teachers(load_config(args.config, args.cfg_options))
     if cfg.get('test_evaluator') is None:
         raise ValueError(f'{args.config} has no test_evaluator, so there is nothing to test')
     folder = Path(args.work_dir or Path('work_dirs') / Path(args.config).stem / 'test')

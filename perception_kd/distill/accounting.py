@@ -52,9 +52,22 @@ def check_finite(losses: Mapping[str, Any], pairs: Iterable[Pair], batch: Distil
         raise NonFiniteLoss('another process met a loss that is not finite')
     causes = [_cause(pair, batch) for pair in pairs if PREFIX + pair.name in bad]
     samples = ', '.join(sample_name(sample, index) for index, sample in enumerate(batch.data_samples))
+    causes += _bad_inputs(batch)
     raise NonFiniteLoss(
         f'not finite: {", ".join(bad)}. {" ".join(causes) or f"Samples of the batch: {samples}."}'
     )
+
+
+def _bad_inputs(batch: DistillBatch) -> list[str]:
+    """Inputs that were not finite to begin with: batch norm spreads one bad sample over all of its batch."""
+    causes = []
+    for key, values in batch.inputs.items() if isinstance(batch.inputs, Mapping) else ():
+        tensors = [value if isinstance(value, Tensor) else torch.zeros(()) for value in values]
+        rows = [row for row, value in enumerate(tensors) if not bool(torch.isfinite(value).all())]
+        if rows:
+            samples = ', '.join(_name_of_row(row, batch) for row in rows)
+            causes.append(f"inputs['{key}'] are not finite in sample {samples}.")
+    return causes
 
 
 def _cause(pair: Pair, batch: DistillBatch) -> str:

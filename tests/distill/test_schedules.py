@@ -28,8 +28,9 @@ def test_numbers_dicts_and_callables_are_schedules():
     assert build_schedule(ready) is ready
 
 
-@pytest.mark.parametrize('make', [lambda: LinearWarmup(value=1, begin=3, end=3),
-                                  lambda: Window(value=1, begin=2, end=1), lambda: LinearWarmup(value=1, end=3, unit='day'), lambda: build_schedule(None)])
+@pytest.mark.parametrize('make', [
+    lambda: LinearWarmup(value=1, begin=3, end=3), lambda: Window(value=1, begin=2, end=1),
+    lambda: LinearWarmup(value=1, end=3, unit='day'), lambda: build_schedule(None)])
 def test_bad_schedules_are_refused(make):
     with pytest.raises(ValueError):
         make()

@@ -125,7 +125,7 @@ def test_stopping_needs_to_know_what_is_wanted():
 
 
 def test_an_unknown_path_names_the_children_at_that_place():
-    with pytest.raises(ValueError, match="tap 'x': Tower has no sub-module 'trunk'.*it has: stem, twin"), \
+    with pytest.raises(ValueError, match=r"tap 'x': Tower has no sub-module 'trunk'.*it has: stem, twin"), \
             capture_modules(Tower(), dict(x='trunk.0')):
         pass
     with pytest.raises(ValueError, match=r"cannot read the module path 'a\[0'"), \

@@ -1,0 +1,79 @@
+"""The deployed file: the student alone, without teachers, connectors or optimiser."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from torch import Tensor, nn
+
+from perception_kd.distill.weights import load_strictly
+from perception_kd.engine.foreign_checkpoint import load_weights
+from perception_kd.engine.safe_checkpoint import write_checkpoint
+from perception_kd.files import atomic_path
+from perception_kd.registry import MODELS
+from perception_kd.version import __version__
+
+PREFIX = 'student.'
+
+
+def without_teachers(cfg: Config) -> Config:
+    """A copy of ``cfg`` whose distiller holds the student alone, so that testing needs no teacher's weights.
+
+    Predictions are the same bit for bit: they never pass a teacher. Configs of other models come back as
+    they are.
+    """
+    cfg = copy.deepcopy(cfg)
+    if cfg.model.get('type') == 'Distiller':
+        cfg.model.pop('teachers', None)
+        cfg.model.pop('pairs', None)
+    return cfg
+
+
+def student_weights(path: str | Path, trust: bool = False) -> dict[str, Tensor]:
+    """The student's part of a distiller's checkpoint, or all of a bare student's.
+
+    Raises:
+        FileNotFoundError, ValueError: As for ``load_weights``.
+    """
+    weights = load_weights(path, trust=trust)
+    inner = {name.removeprefix(PREFIX): value for name, value in weights.items() if name.startswith(PREFIX)}
+    return inner or weights
+
+
+def export_student(cfg: Config, checkpoint: str | Path, out: str | Path) -> int:
+    """Write the student of ``checkpoint`` to ``out`` and prove that nothing got lost.
+
+    Args:
+        cfg: The config that the checkpoint was trained with (of a distiller, or of a bare student).
+        checkpoint: Its file. Where weights were averaged it holds the average, and so does the export.
+        out: New file; replaced atomically.
+
+    Returns:
+        Number of parameters of the student.
+
+    Raises:
+        ValueError: The checkpoint does not fit the config, or what was written differs from
+            it; ``out`` is then as it was.
+    """
+    init_default_scope(cfg.get('default_scope', 'perception_kd'))
+    model_cfg = cfg.model.student if cfg.model.get('type') == 'Distiller' else cfg.model
+    weights = student_weights(checkpoint)
+    student = MODELS.build(model_cfg)
+    load_strictly(student, weights, who=f'checkpoint {checkpoint}')
+    meta = dict(format='student', perception_kd=__version__, model=Config(dict(model=model_cfg)).pretty_text)
+    with atomic_path(out) as temporary:
+        write_checkpoint(temporary, dict(state_dict=student.state_dict(), meta=meta))
+        _prove_equal(MODELS.build(model_cfg), temporary, weights)
+    return sum(weight.numel() for weight in student.parameters())
+
+
+def _prove_equal(fresh: nn.Module, path: Path, weights: dict[str, Tensor]) -> None:
+    load_strictly(fresh, load_weights(path), who='export')
+    state = fresh.state_dict()
+    different = [name for name, value in weights.items() if not torch.equal(state[name].cpu(), value.cpu())]
+    if different:
+        raise ValueError(f'export: the file written differs from its source in {", ".join(different[:5])}')

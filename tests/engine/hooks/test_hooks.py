@@ -1,0 +1,112 @@
+"""The hooks of distillation, in a Runner."""
+
+import pytest
+import torch
+from mmengine.logging import MessageHub
+from torch.utils.data import Dataset
+
+from perception_kd.distill import Distiller
+from perception_kd.distill.accounting import NonFiniteLoss
+from perception_kd.engine.hooks import KDLogHook, NaNGuardHook
+from tests.distill.toys import ToyStudent, feature_pair, response_pair, toy_sample, toy_teacher
+from tests.engine.tiny_run import QuickRunner
+
+
+class ToyData(Dataset):
+    metainfo = {}
+
+    def __init__(self, broken: int | None = None) -> None:
+        self.broken = broken
+
+    def __len__(self) -> int:
+        return 8
+
+    def __getitem__(self, index: int) -> dict:
+        inputs, sample = toy_sample(index, boxes=1)
+        if index == self.broken:
+            inputs['img'][0, 0, 0] = float('nan')
+        return dict(inputs=inputs, data_samples=sample)
+
+
+def run(folder, *, epochs: int, model=None, hooks: list | None = None, resume: bool = False,
+        broken: int | None = None, clip: bool = False) -> list[dict]:
+    """Train by a Runner (4 iterations an epoch); returns the pairs' weights after every step."""
+    seen = []
+
+    class Watch(KDLogHook):
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            seen.append(dict(getattr(runner.model, 'weights', {})))
+    hooks = [dict(type='DistillProgressHook'), dict(type='KDLogHook', interval=1)] if hooks is None else hooks
+    runner = QuickRunner(
+        model=model or distiller(), work_dir=str(folder), experiment_name=f'hooks-{folder.name}-{epochs}',
+        train_dataloader=dict(batch_size=2, num_workers=0, dataset=ToyData(broken),
+                              sampler=dict(type='DefaultSampler', shuffle=False),
+                              collate_fn=dict(type='pseudo_collate')),
+        train_cfg=dict(by_epoch=True, max_epochs=epochs),
+        optim_wrapper=dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.01),
+                           clip_grad=dict(max_norm=10.0) if clip else None),
+        custom_hooks=[*hooks, Watch()], default_scope='perception_kd', resume=resume)
+    runner.train()
+    return seen
+
+
+def distiller() -> Distiller:
+    torch.manual_seed(0)
+    pairs = dict(feature=feature_pair(weight=dict(type='LinearWarmup', value=1.0, end=8)),
+                 response=response_pair(weight=dict(type='Window', value=2.0, begin=1)))
+    return Distiller(student=ToyStudent(), teachers=dict(lidar=toy_teacher()), pairs=pairs)
+
+
+def test_schedules_follow_iterations_and_epochs_of_the_runner_also_after_a_resume(tmp_path):
+    run(tmp_path / 'a', epochs=1)
+    weights = run(tmp_path / 'a', epochs=2, resume=True)
+    assert [weight['feature'] for weight in weights] == [0.5, 0.625, 0.75, 0.875]
+    assert [weight['response'] for weight in weights] == [2.0] * 4
+
+
+def test_shares_and_weights_are_logged(tmp_path):
+    run(tmp_path / 'b', epochs=2)
+    scalars = MessageHub.get_current_instance().log_scalars
+    last = {key.removeprefix('train/'): scalars[key].current() for key in scalars}
+    assert last['share.feature'] + last['share.response'] + last['share.task'] == pytest.approx(1.0)
+    assert last['weight.response'] == 2.0 and last['weight.feature'] == 0.875
+    total = sum(abs(value) for key, value in last.items() if 'loss_' in key)
+    assert last['share.feature'] == pytest.approx(last['loss_distill.feature'] / total, rel=1e-4)
+    assert last['loss'] == pytest.approx(total, rel=1e-4)
+
+
+def test_the_hooks_leave_a_bare_student_alone(tmp_path):
+    hooks = [dict(type='DistillProgressHook'), dict(type='KDLogHook'), dict(type='NaNGuardHook')]
+    assert run(tmp_path / 'c', epochs=1, model=ToyStudent(), hooks=hooks) == [{}] * 4
+
+
+def test_the_guard_names_loss_and_samples_of_a_bare_student(tmp_path):
+    with pytest.raises(NonFiniteLoss, match=r'iteration 1: .*loss_heat.*samples: token2, token3'):
+        run(tmp_path / 'd', epochs=1, model=ToyStudent(), hooks=[dict(type='NaNGuardHook')], broken=3)
+    assert not list((tmp_path / 'd').glob('*.pth'))
+
+
+def test_a_distiller_names_the_pair_first(tmp_path):
+    message = r"Pair 'feature': student tap 'bev' .*inputs\['img'\] are not finite in sample token3\.$"
+    with pytest.raises(NonFiniteLoss, match=message):
+        run(tmp_path / 'e', epochs=1, model=None, broken=3)
+
+
+class SteepStudent(ToyStudent):
+    """Finite loss, infinite gradient."""
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        losses = super().forward(inputs, data_samples, mode)
+        losses['loss_steep'] = (self.head.reg.bias * 0).abs().sqrt().sum()
+        return losses
+
+
+def test_the_guard_sees_gradients_that_are_not_finite(tmp_path):
+    with pytest.raises(NonFiniteLoss, match='iteration 0: grad_norm; samples: token0, token1'):
+        run(tmp_path / 'f', epochs=1, model=SteepStudent(), hooks=[dict(type='NaNGuardHook')], clip=True)
+
+
+@pytest.mark.parametrize('hook', [KDLogHook, NaNGuardHook])
+def test_an_interval_below_one_is_refused(hook):
+    with pytest.raises(ValueError, match='at least 1'):
+        hook(interval=0)

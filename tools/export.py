@@ -1,0 +1,39 @@
+#!/usr/bin/env python
+"""Write the student of a trained checkpoint to a file of its own, with a parity check that fails the export.
+
+examples:
+  python tools/export.py configs/demo/sim_imkd.py work_dirs/demo/student_imkd/last.pth --format student \\
+      --out student.pth
+"""
+
+import argparse
+
+from perception_kd.cli import run_tool
+
+
+def parse_args() -> argparse.Namespace:
+    from mmengine.config import DictAction
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file of the training')
+    parser.add_argument('checkpoint', help='checkpoint of the distiller or of the bare student')
+    parser.add_argument('--format', choices=['student'], default='student',
+                        help='student: a checkpoint with the student alone')
+    parser.add_argument('--out', required=True, help='file to write')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
+                        help='override settings of the config')
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    from perception_kd.engine.build import load_config
+    from perception_kd.export import export_student
+
+    parameters = export_student(load_config(args.config, args.cfg_options), args.checkpoint, args.out)
+    print(f'{args.out}: student of {parameters / 1e6:.3f} M parameters, equal to the checkpoint bit for bit')
+    return 0
+
+
+if __name__ == '__main__':
+    run_tool(main)
