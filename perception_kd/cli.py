@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 
@@ -18,6 +19,8 @@ USER_ERRORS = (ValueError, FileNotFoundError, FileExistsError, NotADirectoryErro
 def one_line(error: BaseException) -> str:
     """The message of an error on one line; a KeyError's quotes are taken off."""
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    if text.startswith('Caught ') and 'Traceback' in text:  # torch: the whole traceback of a loader worker
+        text = re.split(r'^(?:[\w.]+\.)?\w+(?:Error|Exception): ', text, flags=re.MULTILINE)[-1]
     return ' '.join(text.split()) or type(error).__name__
 
 

@@ -40,5 +40,11 @@ def test_a_defect_keeps_its_traceback():
     assert done.returncode == 1 and 'Traceback' in done.stderr
 
 
+def test_error_of_a_loader_worker_loses_its_traceback():
+    text = ('Caught ValueError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n'
+            '  File "x.py", line 3, in y\n    raise ValueError(z)\nValueError: a.jpg is cut off:\n  fetch it again\n')
+    assert one_line(ValueError(text)) == 'a.jpg is cut off: fetch it again'
+
+
 def test_key_error_loses_its_quotes():
     assert one_line(KeyError('unknown thing')) == 'unknown thing'

@@ -2,10 +2,11 @@
 """Train a detector, or distil a student, from a config.
 
 examples:
-  python tools/train.py configs/demo/imkd.py
-  python tools/train.py configs/demo/imkd.py --resume --cfg-options train_cfg.max_epochs=20
-  python tools/train.py configs/demo/imkd.py --dry-run
-  torchrun --nproc_per_node 8 tools/train.py configs/demo/imkd.py --launcher pytorch
+  python tools/train.py configs/demo/sim_teacher.py --work-dir work_dirs/teacher
+  python tools/train.py configs/demo/sim_teacher.py --work-dir work_dirs/teacher --resume --cfg-options max_epochs=30
+  python tools/train.py configs/demo/sim_imkd.py --dry-run \\
+      --cfg-options model.teachers.lidar.checkpoint=work_dirs/teacher/epoch_20.pth
+  torchrun --nproc_per_node 8 tools/train.py configs/imkd/teacher_pillar.py --launcher pytorch
 """
 
 import argparse

@@ -55,7 +55,7 @@ def run(recipe: Recipe) -> str:
 def verdict(without: float, with_distillation: float) -> str:
     """What came out, in words that claim no more than one short run can."""
     change = with_distillation - without
-    word = 'higher' if change > 0 else 'lower'
+    word = 'higher' if change >= 0 else 'lower'
     return (f'With IMKD the student is {abs(change):.3f} {word} in mean AP over the classes present. This\n'
             'is one short run with one seed on a simulated world: it shows that the machinery works,\n'
             'not how much distillation pays.')

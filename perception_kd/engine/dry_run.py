@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from perception_kd.distill.taps import TapRecorder
 from perception_kd.registry import MODELS
 
+LATE = 10**6  # iterations and epochs
+
 
 def dry_run(cfg: Config) -> None:
     """Build model and loader, run one training step without an update, print what happened.
@@ -34,15 +36,19 @@ def dry_run(cfg: Config) -> None:
     before = peak_memory()
     batch = next(iter(loader))
     model.train()
-    with TapRecorder() as recorder:
+    if hasattr(model, 'set_progress'):
+        model.set_progress(LATE, LATE)  # past every warm-up, so that each pair is compared in earnest
+    student = getattr(model, 'student', model)
+    wanted = student.tap_specs() if hasattr(student, 'tap_specs') else ()
+    with TapRecorder(wanted=wanted) as recorder:
         data = model.data_preprocessor(batch, True)
         losses = model(**data, mode='loss')
     total, log = model.parse_losses(losses)
     total.backward()
     print(f'\none step on {len(batch["data_samples"])} samples of {len(loader.dataset)}')
     print_shapes('inputs', batch['inputs'])
-    print_shapes('taps', recorder.collect())
-    print('losses')
+    print_shapes('taps of the student', recorder.collect())
+    print('losses, pairs at their final weight')
     for name, value in log.items():
         print(f'  {name:40s} {float(value.detach()):.4f}')
     print(f'peak memory {before / 2**20:.0f} MB before the step, {peak_memory() / 2**20:.0f} MB after')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 
 from perception_kd.files import write_json
 
-STATE_FILE = 'recipe.json'
+STATE_FILE, KEY_FILE = 'recipe.json', '.stage-key'
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Stage:
             again when its inputs, or the inputs of a stage it stands on, have changed.
         after: Names of the stages whose results this one uses.
         outputs: Files or folders that must exist for the stage to count as done.
+        folder: Folder that the stage resumes in. It is emptied first if it was begun with other inputs.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Stage:
     inputs: Any = None
     after: tuple[str, ...] = ()
     outputs: tuple[Path, ...] = ()
+    folder: Path | None = None
 
 
 class Recipe:
@@ -65,6 +68,7 @@ class Recipe:
                 self.echo(f'{head}: done before, in {self.state[stage.name]["seconds"]:.0f} s')
                 continue
             self.echo(f'{head} ...')
+            self._prepare(stage)
             begin = time.perf_counter()
             result = stage.run()
             seconds = time.perf_counter() - begin
@@ -78,6 +82,16 @@ class Recipe:
         entry = self.state.get(stage.name)
         return (entry is not None and entry.get('key') == self.key(stage)
                 and all(path.exists() for path in stage.outputs))
+
+    def _prepare(self, stage: Stage) -> None:
+        """Empty the stage's folder unless it was begun with the same inputs, so that nothing old is resumed."""
+        if stage.folder is None:
+            return
+        mark = stage.folder / KEY_FILE
+        if not mark.is_file() or mark.read_text() != self.key(stage):
+            shutil.rmtree(stage.folder, ignore_errors=True)
+            stage.folder.mkdir(parents=True)
+            mark.write_text(self.key(stage))
 
     def key(self, stage: Stage) -> str:
         """Hash of the stage's inputs and of all that it stands on."""

@@ -74,7 +74,7 @@ def model_stages(run: Run, out: Path, options: dict[str, Any]) -> list[Stage]:
     after = ('infos', *(f'train_{other}' for _, other in run.teachers))
     return [
         Stage(f'train_{run.name}', f'train {run.title}', lambda: train(config, folder, overrides),
-              inputs=inputs, after=after, outputs=(last,)),
+              inputs=inputs, after=after, outputs=(last,), folder=folder),
         Stage(f'score_{run.name}', f'score {run.title} by nuscenes-devkit',
               lambda: score(config, last, folder, overrides),
               inputs=inputs, after=(f'train_{run.name}',), outputs=(folder / RESULTS,)),

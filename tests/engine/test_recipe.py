@@ -55,6 +55,25 @@ def test_missing_output_is_made_again(tmp_path):
     assert log[3:] == ['teacher']
 
 
+def test_a_stage_resumes_with_its_own_inputs_only(tmp_path):
+    found = []
+
+    def recipe(inputs, fail=False):
+        def run():
+            found.append(sorted(path.name for path in (tmp_path / 'run').glob('epoch*')))
+            (tmp_path / 'run' / f'epoch_{inputs}').touch()
+            if fail:
+                raise RuntimeError('power cut')
+        return Recipe(tmp_path, [Stage('train', 'train', run, inputs=inputs, folder=tmp_path / 'run')],
+                      echo=lambda line: None)
+
+    with pytest.raises(RuntimeError):
+        recipe(1, fail=True).run()
+    recipe(1).run()
+    recipe(2).run()
+    assert found == [[], ['epoch_1'], []]
+
+
 def test_damaged_state_file_is_not_trusted(tmp_path):
     log = []
     build(tmp_path, log).run()
