@@ -23,6 +23,8 @@ from perception_kd.engine.checkpoint_hook import (
     training_random_state,
 )
 from perception_kd.engine.foreign_checkpoint import Inert
+from perception_kd.engine.hooks.nan_guard import NaNGuardHook
+from perception_kd.engine.hooks.progress import DistillProgressHook
 from perception_kd.engine.random_state import restore_random_state, seed_worker
 from perception_kd.engine.resumable import ResumableEpochLoop, ResumableIterLoop, ResumableSampler
 from perception_kd.engine.safe_checkpoint import (
@@ -101,7 +103,8 @@ class DistillRunner(Runner):
         if isinstance(checkpoint, dict) and checkpoint.get('type') in ('CheckpointHook', CheckpointHook):
             hooks['checkpoint'] = dict(checkpoint, type=SafeCheckpointHook)
         super().register_default_hooks(hooks)
-        self.register_hook(ValidationRandomStateHook())
+        for hook in (ValidationRandomStateHook(), DistillProgressHook(), NaNGuardHook()):
+            self.register_hook(hook)
 
     # Saving -------------------------------------------------------------------------------------------------
 

@@ -26,4 +26,4 @@ imkd_pairs = dict(
         loss=dict(type='CenterHeadResponse'),
         weight=dict(type='LinearWarmup', value=1.0, end='${imkd_warmup}')))
 
-custom_hooks = [dict(type='DistillProgressHook'), dict(type='KDLogHook'), dict(type='NaNGuardHook')]
+custom_hooks = [dict(type='KDLogHook')]

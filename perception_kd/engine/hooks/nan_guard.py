@@ -45,7 +45,8 @@ class NaNGuardHook(Hook):
         bad = [name for name, value in (outputs or {}).items()
                if isinstance(value, torch.Tensor) and not bool(torch.isfinite(value).all())]
         scalars = runner.message_hub.log_scalars
-        if 'train/grad_norm' in scalars and not hasattr(runner.optim_wrapper, 'loss_scaler'):
+        scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
+        if 'train/grad_norm' in scalars and not (scaler is not None and scaler.is_enabled()):
             bad += [] if math.isfinite(scalars['train/grad_norm'].current()) else ['grad_norm']
         if bad:
             raise NonFiniteLoss(f'not finite at iteration {runner.iter}: {", ".join(bad)}; samples: '
