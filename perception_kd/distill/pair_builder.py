@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from perception_kd.distill.connectors import build_connector
 from perception_kd.distill.losses import build_loss
 from perception_kd.distill.masks import build_mask
 from perception_kd.distill.pair import Pair
 from perception_kd.distill.rng import private_rng
+from perception_kd.distill.schedules import build_schedule
 from perception_kd.structures import TapSpec
 
 
@@ -30,24 +32,33 @@ def build_pairs(
         ValueError: An unknown tap, with the taps available; taps that do not fit.
     """
     built = {}
+    if not isinstance(pairs or {}, Mapping):
+        raise ValueError(f'pairs is a dictionary of pairs by name, got a {type(pairs).__name__}')
     for name, cfg in (pairs or {}).items():
         cfg = dict(cfg)
         source = _find(name, 'student', cfg.pop('student', None), student_specs)
         target = _find(name, 'teacher', cfg.pop('teacher', None), teacher_specs)
         with private_rng('pair', name):
-            parts = dict(
-                connector=build_connector(cfg.pop('connector', None), source, target),
-                loss=build_loss(cfg.pop('loss', dict(type='MSE'))),
-                mask=build_mask(cfg.pop('mask', None)),
-                target_scale=build_mask(cfg.pop('target_scale', None)),
-                weight=cfg.pop('weight', 1.0),
-            )
+            try:
+                parts = _build_parts(cfg, source, target)
+            except ValueError as error:
+                raise ValueError(f"pair '{name}': {error}") from error
         if cfg:
             raise ValueError(f"pair '{name}': unknown keys {', '.join(cfg)}")
         built[name] = Pair(name=name, student=source, teacher=target, **parts)
         for needed in built[name].student_taps:
             _find(name, 'student', needed, student_specs)
     return built
+
+
+def _build_parts(cfg: dict, source: TapSpec, target: TapSpec) -> dict[str, Any]:
+    return dict(
+        connector=build_connector(cfg.pop('connector', None), source, target),
+        loss=build_loss(cfg.pop('loss', 'MSE')),
+        mask=build_mask(cfg.pop('mask', None)),
+        target_scale=build_mask(cfg.pop('target_scale', None)),
+        weight=build_schedule(cfg.pop('weight', 1.0)),
+    )
 
 
 def _find(pair: str, side: str, wanted: str | None, specs: Mapping[str, TapSpec]) -> TapSpec:

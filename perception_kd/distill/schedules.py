@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from perception_kd.distill.parts import build_part
 from perception_kd.registry import SCHEDULES
 
 
@@ -129,4 +130,4 @@ def build_schedule(weight: float | dict | Schedule) -> Schedule:
         raise ValueError(f"a pair's weight is a number or a schedule, got {weight!r}")
     if isinstance(weight, (int, float)):
         return Constant(value=weight)
-    return weight if callable(weight) else SCHEDULES.build(dict(weight))
+    return weight if callable(weight) else build_part(SCHEDULES, weight, 'schedule')

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from perception_kd.distill.parts import build_part
 from perception_kd.registry import CONNECTORS
 from perception_kd.structures import TapSpec
 
@@ -80,7 +81,7 @@ def build_connector(
         return Identity()
     if isinstance(cfg, Connector):
         return cfg
-    if isinstance(cfg, dict):
+    if not isinstance(cfg, (list, tuple)):
         return _build_link(cfg, source, target)
     links = []
     for part in cfg:
@@ -89,12 +90,5 @@ def build_connector(
     return Chain(links=links)
 
 
-def _build_link(cfg: dict, source: TapSpec, target: TapSpec) -> Connector:
-    kind = CONNECTORS.get(cfg['type']) if isinstance(cfg.get('type'), str) else cfg.get('type')
-    if kind is None:
-        raise ValueError(
-            f"unknown connector '{cfg.get('type')}'; there are: {', '.join(CONNECTORS.module_dict)}"
-        )
-    filled = {**kind.arguments(source, target), **cfg}
-    filled.pop('type')
-    return kind(**filled)
+def _build_link(cfg: dict | str, source: TapSpec, target: TapSpec) -> Connector:
+    return build_part(CONNECTORS, cfg, 'connector', defaults=lambda kind: kind.arguments(source, target))

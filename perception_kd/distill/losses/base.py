@@ -9,6 +9,7 @@ from mmengine import dist
 from torch import Tensor, nn
 
 from perception_kd.distill.batch import DistillBatch
+from perception_kd.distill.parts import build_part
 from perception_kd.registry import DISTILL_LOSSES
 
 
@@ -52,17 +53,9 @@ def normaliser(total: Tensor) -> Tensor:
     return total.clamp(min=1.0) / processes
 
 
-def build_loss(cfg: dict | DistillLoss) -> DistillLoss:
-    """A loss from its config; a ready one passes through.
-
-    Raises:
-        ValueError: An unknown type.
-    """
-    if isinstance(cfg, DistillLoss):
-        return cfg
-    if isinstance(cfg.get('type'), str) and DISTILL_LOSSES.get(cfg['type']) is None:
-        raise ValueError(f"unknown loss '{cfg['type']}'; there are: {', '.join(DISTILL_LOSSES.module_dict)}")
-    return DISTILL_LOSSES.build(dict(cfg))
+def build_loss(cfg: dict | str | DistillLoss) -> DistillLoss:
+    """A loss from its config (see :func:`~perception_kd.distill.parts.build_part`); a ready one passes through."""
+    return cfg if isinstance(cfg, DistillLoss) else build_part(DISTILL_LOSSES, cfg, 'loss')
 
 
 def no_scale(loss: DistillLoss, scale: Tensor | None) -> None:

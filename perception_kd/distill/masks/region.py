@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from perception_kd.distill.batch import DistillBatch
+from perception_kd.distill.parts import build_part
 from perception_kd.registry import MASKS
 
 
@@ -122,14 +123,6 @@ class ActiveCells(Mask):
         return occupancy > self.threshold
 
 
-def build_mask(cfg: dict | Mask | None) -> Mask | None:
-    """A mask from its config; None and ready masks pass through.
-
-    Raises:
-        ValueError: An unknown type.
-    """
-    if cfg is None or isinstance(cfg, Mask):
-        return cfg
-    if isinstance(cfg.get('type'), str) and MASKS.get(cfg['type']) is None:
-        raise ValueError(f"unknown mask '{cfg['type']}'; there are: {', '.join(MASKS.module_dict)}")
-    return MASKS.build(dict(cfg))
+def build_mask(cfg: dict | str | Mask | None) -> Mask | None:
+    """A mask from its config (see :func:`~perception_kd.distill.parts.build_part`); None and masks pass through."""
+    return cfg if cfg is None or isinstance(cfg, Mask) else build_part(MASKS, cfg, 'mask')
