@@ -9,6 +9,7 @@ from mmdet3d.models.detectors import MVXTwoStageDetector
 from mmdet3d.structures import Det3DDataSample
 from torch import Tensor, nn
 
+from perception_kd.distill.taps import capture_modules
 from perception_kd.registry import TEACHER_ADAPTERS
 from perception_kd.structures import BEVGrid, TapSpec
 
@@ -20,8 +21,7 @@ class CenterPointAdapter:
     """Taps of mmdet3d's CenterPoint, or any point branch of its shape (SECOND, SECONDFPN, CenterHead).
 
     BEV taps are named by their cell size, not by the layer: ``bev_s8`` is the backbone output with 0.8 m
-    cells. Channels and grids are read from the built modules, and every tensor handed out is compared with
-    them.
+    cells. Channels and grids are read from the built modules.
 
     Args:
         model: The detector.
@@ -45,8 +45,8 @@ class CenterPointAdapter:
         return dict(self._specs)
 
     def module_paths(self) -> dict[str, str]:
-        """Tap -> path of the module whose output holds it (``neck_bev`` and ``head``: inside lists)."""
-        paths = {'encoder_bev': 'pts_middle_encoder', 'neck_bev': 'pts_neck', 'head': 'pts_bbox_head'}
+        """Tap -> path of the module whose output it is, with the place in a list behind it."""
+        paths = {'encoder_bev': 'pts_middle_encoder', 'neck_bev': 'pts_neck[0]', 'head': 'pts_bbox_head'}
         paths.update({name: f'pts_backbone.blocks.{index}' for index, name in enumerate(self._stages)})
         return {name: paths[name] for name in self._specs}
 
@@ -64,7 +64,7 @@ class CenterPointAdapter:
             taps: Names out of ``tap_specs``.
 
         Raises:
-            ValueError: an unknown tap, or a tensor that differs from its declaration.
+            ValueError: an unknown tap.
         """
         wanted = set(taps)
         unknown = sorted(wanted - set(self._specs))
@@ -72,33 +72,21 @@ class CenterPointAdapter:
             raise ValueError(f'CenterPoint has no tap {unknown}; it has {list(self._specs)}')
         data = {'inputs': inputs, 'data_samples': data_samples}
         batch = self.model.data_preprocessor(data, False)['inputs']
-        found: dict[str, Tensor | HeadMaps] = {}
-        for name, value in self._walk(batch['voxels'], len(batch['points'])):
-            if name in wanted:
-                self._check(self._specs[name], value)
-                found[name] = value
-            if len(found) == len(wanted):
-                break
-        return found
+        paths = {name: path for name, path in self.module_paths().items() if name in wanted}
+        with capture_modules(self.model, paths, calls=dict.fromkeys(wanted, 'first'), stop=True) as recorder:
+            self._forward(batch['voxels'], len(batch['points']))
+        found = recorder.collect()
+        return {name: _heads(value) if name == 'head' else value for name, value in found.items()}
 
-    def _walk(self, voxels: dict[str, Tensor], batch: int) -> Iterable[tuple[str, Tensor | HeadMaps]]:
-        """Every tap in order; what lies behind the last one taken is never computed."""
+    def _forward(self, voxels: dict[str, Tensor], batch: int) -> None:
+        # Not extract_pts_feat: it takes the batch size from the last voxel, which an empty cloud does not have.
         model = self.model
-        features = model.pts_voxel_encoder(
-            voxels['voxels'], voxels['num_points'], voxels['coors'], None, None)
-        x = model.pts_middle_encoder(features, voxels['coors'], batch)
-        yield 'encoder_bev', x
-        stages = []
-        for name, block in zip(self._stages, model.pts_backbone.blocks):
-            x = block(x)
-            stages.append(x)
-            yield name, x
-        neck = model.pts_neck(stages)[0]
-        yield 'neck_bev', neck
-        yield 'head', self._head(neck)
+        features = model.pts_voxel_encoder(voxels['voxels'], voxels['num_points'], voxels['coors'], None, None)
+        dense = model.pts_middle_encoder(features, voxels['coors'], batch)
+        model.pts_bbox_head(model.pts_neck(model.pts_backbone(dense)))
 
     def _head(self, neck: Tensor) -> HeadMaps:
-        return [task[0] for task in self.model.pts_bbox_head([neck])]
+        return _heads(self.model.pts_bbox_head([neck]))
 
     def _declare(self) -> dict[str, TapSpec]:
         model = self.model
@@ -119,13 +107,9 @@ class CenterPointAdapter:
                              'raw head outputs per task', grid=head_grid))
         return {spec.name: spec for spec in specs}
 
-    @staticmethod
-    def _check(spec: TapSpec, value: Tensor | HeadMaps) -> None:
-        maps = [value] if spec.kind == 'bev' else [task['heatmap'] for task in value]
-        channels = sum(part.shape[1] for part in maps)
-        shapes = {tuple(part.shape[2:]) for part in maps}
-        if channels != spec.channels or shapes != {spec.grid.shape}:
-            raise ValueError(f'teacher tap {spec} came out with {channels} channels on {sorted(shapes)}')
+
+def _heads(outputs: Iterable[list[dict[str, Tensor]]]) -> HeadMaps:
+    return [task[0] for task in outputs]  # CenterHead wraps each task's maps in a list of one
 
 
 def _head_grid(model: MVXTwoStageDetector) -> BEVGrid:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 
+from perception_kd.distill.teacher import FrozenTeacher
 from perception_kd.models.det3d import CenterPointAdapter
 from perception_kd.models.det3d.points_preprocessor import append_radar
 from perception_kd.registry import TEACHER_ADAPTERS
@@ -99,7 +100,7 @@ def test_taps_equal_what_hooks_on_the_declared_modules_see():
     adapter = CenterPointAdapter(model)
     seen = {}
     handles = [
-        model.get_submodule(path).register_forward_hook(
+        model.get_submodule(path.split('[')[0]).register_forward_hook(
             lambda module, args, out, name=name: seen.update({name: out})
         )
         for name, path in adapter.module_paths().items()
@@ -154,8 +155,9 @@ def test_unknown_tap_wrong_model_and_wrong_declaration_are_named():
     with pytest.raises(ValueError, match='needs a detector with'):
         CenterPointAdapter(torch.nn.Linear(1, 1))
     model.pts_middle_encoder.ny = model.pts_middle_encoder.nx = 48
-    with pytest.raises(ValueError, match=r'bev_s16 .* came out with 12 channels on'):
-        adapter.run(_inputs()['inputs'], None, {'bev_s16'})
+    teacher = FrozenTeacher(model=model, adapter=adapter, allow_random=True)
+    with pytest.raises(ValueError, match=r'bev_s16 .* came out as 2x12x.*: grid'):
+        teacher.run(_inputs()['inputs'], [], {'bev_s16'})
 
 
 @pytest.mark.parametrize('empty', [0, 1])
