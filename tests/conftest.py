@@ -10,7 +10,6 @@ import torch
 
 from tests.tiny_world import VERSION, make_tiny_world
 
-
 torch.set_num_threads(1)  # small tensors: two threads that share a busy machine wait for each other
 
 

@@ -156,7 +156,7 @@ def test_unknown_tap_wrong_model_and_wrong_declaration_are_named():
         CenterPointAdapter(torch.nn.Linear(1, 1))
     model.pts_middle_encoder.ny = model.pts_middle_encoder.nx = 48
     teacher = FrozenTeacher(model=model, adapter=adapter, allow_random=True)
-    with pytest.raises(ValueError, match=r'bev_s16 .* came out as 2x12x.*: grid'):
+    with pytest.raises(ValueError, match=r'bev_s16 .* came out as \(2, 12, 24, 24\): grid'):
         teacher.run(_inputs()['inputs'], [], {'bev_s16'})
 
 
