@@ -7,7 +7,7 @@ Our own models mark a tap with :func:`tap`, an identity call. Foreign models are
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal, TypeVar
 
@@ -141,7 +141,7 @@ def tap(name: str, value: T) -> T:
 @contextmanager
 def capture_modules(
     model: nn.Module, paths: Mapping[str, str], *, calls: Mapping[str, Call] | None = None, stop: bool = False
-):
+) -> Iterator[TapRecorder]:
     """Record outputs of sub-modules of a foreign model by forward hooks, which are removed on leaving.
 
     Args:

@@ -1,6 +1,6 @@
 """Masks: where a pair counts, and how much, on the pair's BEV grid. No mask carries a gradient."""
 
-from perception_kd.distill.masks.gaussian import GaussianMask, gaussian_maps, gaussian_radius
+from perception_kd.distill.masks.gaussian import GaussianMask
 from perception_kd.distill.masks.intensity import IntensityMap, reduce_to_cells
 from perception_kd.distill.masks.region import ActiveCells, All, Mask, Product, build_mask
 
@@ -12,7 +12,5 @@ __all__ = [
     'Mask',
     'Product',
     'build_mask',
-    'gaussian_maps',
-    'gaussian_radius',
     'reduce_to_cells',
 ]
