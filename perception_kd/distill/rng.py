@@ -13,7 +13,7 @@ import torch
 
 @contextmanager
 def private_rng(*key: object, device: torch.device | str = 'cpu') -> Iterator[None]:
-    """Run a block with the generators of torch, NumPy and Python seeded by ``key``; afterwards the generators are as before.
+    """Run a block with torch, NumPy and Python seeded by ``key``; afterwards the generators are as before.
 
     What happens inside neither consumes the caller's random numbers nor depends on them, so adding a block
     leaves weights, dropout and data order elsewhere as they were. The run's own seed takes part, so two runs
