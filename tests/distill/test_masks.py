@@ -14,11 +14,10 @@ from perception_kd.distill.masks import (
     GaussianMask,
     IntensityMap,
     Product,
-    gaussian_maps,
-    gaussian_radius,
     reduce_to_cells,
 )
 from perception_kd.structures import BEVGrid
+from perception_kd.structures.gaussian import gaussian_maps, gaussian_radius
 from tests.distill.toys import GRID, toy_batch
 
 
@@ -128,7 +127,7 @@ def loop_gaussian(boxes: torch.Tensor, labels: torch.Tensor, grid: BEVGrid, over
     """Box by box, cell by cell, with the radius formula written out."""
     heat = np.zeros((int(labels.max()) + 1 if len(labels) else 1, *grid.shape))
     for box, label in zip(boxes.double().numpy(), labels.tolist()):
-        ix, iy = math.floor((box[0] - grid.x_min) / grid.cell), math.floor((box[1] - grid.y_min) / grid.cell)
+        ix, iy = int((box[0] - grid.x_min) / grid.cell), int((box[1] - grid.y_min) / grid.cell)  # as mmdet3d
         if not (0 <= ix < grid.nx and 0 <= iy < grid.ny):
             continue
         h, w = box[4] / grid.cell, box[3] / grid.cell
