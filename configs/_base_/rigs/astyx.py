@@ -1,6 +1,7 @@
 """Astyx HiRes 2019: one camera, a 16-beam LiDAR, a 4D radar, all looking forward. Cars only.
 
-The other classes have 71, 25 and 9 boxes for training: too few to learn, so they are left out.
+The other classes have 71, 25 and 9 boxes for training: too few to learn, so they are left out. The frames hold no
+tracks, so every velocity is unknown and the velocity branch is not trained.
 """
 
 data_root = 'data/astyx'

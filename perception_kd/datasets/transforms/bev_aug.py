@@ -66,7 +66,10 @@ def move_world(results: dict[str, Any], matrix: np.ndarray) -> dict[str, Any]:
 
 
 def move_boxes(boxes: torch.Tensor, linear: torch.Tensor) -> None:
-    """Move boxes (M, 9: x, y, z_bottom, l, w, h, yaw, vx, vy) in place by the linear part (3, 3) of ``B``."""
+    """Move boxes (M, 9: x, y, z_bottom, l, w, h, yaw, vx, vy) in place by the linear part (3, 3) of ``B``.
+
+    An unknown (NaN) velocity stays unknown.
+    """
     boxes[:, :3] = boxes[:, :3] @ linear.T
     boxes[:, 3:6] *= linear[2, 2]
     # A mirrored box is the box whose heading is the mirrored heading.

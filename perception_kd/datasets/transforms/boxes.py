@@ -18,7 +18,7 @@ from perception_kd.registry import TRANSFORMS
 class LoadBoxes3D(BaseTransform):
     """``ann_info`` -> ``gt_bboxes_3d`` (``LiDARInstance3DBoxes``, box_dim 9), ``gt_labels_3d`` (M) int64.
 
-    Unknown velocities become 0.
+    Unknown velocities stay NaN; ``BEVCenterHead`` does not train them.
 
     Args:
         valid_only: Keep only boxes that hold a LiDAR or radar point, as nuscenes-devkit evaluates.
@@ -31,7 +31,7 @@ class LoadBoxes3D(BaseTransform):
         truth = results['ann_info']
         points = truth['num_lidar_pts'] + truth['num_radar_pts']
         keep = points > 0 if self.valid_only else np.ones(len(points), bool)
-        boxes = np.nan_to_num(truth['gt_bboxes_3d'][keep])
+        boxes = truth['gt_bboxes_3d'][keep]
         results['gt_bboxes_3d'] = LiDARInstance3DBoxes(boxes, box_dim=9, origin=(0.5, 0.5, 0.5))
         results['gt_labels_3d'] = truth['gt_labels_3d'][keep]
         results['gt_num_lidar_pts'] = truth['num_lidar_pts'][keep]

@@ -55,8 +55,8 @@ class PackInputs(BaseTransform):
     - ``points`` (P, 5) ``LIDAR_COLUMNS`` and ``radar`` (M, 7) ``RADAR_COLUMNS`` in the augmented frame;
     - ``depth_target`` (N, H / stride, W / stride) in m, 0: none.
 
-    ``data_samples`` has ``gt_instances_3d`` (``bboxes_3d`` in the augmented frame, ``labels_3d``) where boxes
-    were loaded, and as metainfo ``META_KEYS``, ``lidar2ego``, ``box_type_3d`` and ``box_mode_3d``.
+    ``data_samples`` has ``gt_instances_3d`` (``bboxes_3d`` in the augmented frame, velocity NaN where unknown,
+    and ``labels_3d``) where boxes were loaded, and as metainfo ``META_KEYS``, ``lidar2ego``, ``box_type_3d`` and ``box_mode_3d``.
 
     Args:
         keys: Which inputs to make; unknown or unprepared ones raise ``ValueError``.

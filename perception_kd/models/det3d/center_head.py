@@ -12,6 +12,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from perception_kd.models.det3d.center_targets import center_targets
+from perception_kd.models.det3d.known_l1 import KnownL1Loss  # noqa: F401  registers it
 from perception_kd.registry import MODELS
 from perception_kd.structures import BEVGrid
 
@@ -26,9 +27,9 @@ DEFAULT_RADIUS = {'car': 2.0, 'truck': 3.0, 'trailer': 3.0, 'bus': 3.0, 'constru
 class BEVCenterHead(CenterHead):
     """A CenterHead (Yin et al., CVPR 2021) that derives mmdet3d's nested settings from a grid.
 
-    Weights, losses and outputs are mmdet3d's. Two things differ: the targets are computed for all boxes at
-    once, and circle suppression knows the class, so that a single task may hold cars and pedestrians
-    (mmdet3d suppresses across the classes of a task with one radius).
+    Weights, losses and outputs are mmdet3d's. Three things differ: the targets are computed for all boxes at
+    once; an unknown (NaN) velocity is not trained; and circle suppression knows the class, so that a single
+    task may hold cars and pedestrians (mmdet3d suppresses across the classes of a task with one radius).
 
     Args:
         point_cloud_range: ``[x_min, y_min, z_min, x_max, y_max, z_max]`` m.
@@ -69,7 +70,7 @@ class BEVCenterHead(CenterHead):
                                head_conv=head_channels, norm_cfg=norm_cfg),
             share_conv_channel=shared_channels, norm_cfg=norm_cfg,
             loss_cls=dict(type='mmdet.GaussianFocalLoss', reduction='mean'),
-            loss_bbox=dict(type='mmdet.L1Loss', reduction='mean', loss_weight=box_weight),
+            loss_bbox=dict(type='perception_kd.KnownL1Loss', reduction='mean', loss_weight=box_weight),
             bbox_coder=dict(
                 type='mmdet3d.CenterPointBBoxCoder', pc_range=point_cloud_range[:2], max_num=max_num,
                 out_size_factor=1, voxel_size=[cell, cell], score_threshold=score_threshold,

@@ -5,7 +5,18 @@ import pytest
 import torch
 
 from perception_kd.datasets.nuscenes.poses import inverse
-from perception_kd.datasets.transforms import BEVAug, FilterObjects, FilterPoints, ImageAug, LidarDepthTarget
+from perception_kd.datasets.transforms import (
+    BEVAug,
+    FilterObjects,
+    FilterPoints,
+    ImageAug,
+    LidarDepthTarget,
+    LoadBoxes3D,
+    LoadLidarSweeps,
+    LoadMultiViewImages,
+    LoadRadarSweeps,
+    PackInputs,
+)
 from perception_kd.datasets.transforms.bev_aug import bev_matrix, move_boxes, move_world
 from perception_kd.structures.classes import NUSCENES_CLASSES
 from tests.tiny_world import BOXES, INTRINSIC, LIDAR_POINTS_PER_BOX, SENSORS, boxes_at, sensor2global
@@ -158,3 +169,16 @@ def test_filters(loaded):
     none = FilterObjects(point_cloud_range=limits, min_lidar_points=LIDAR_POINTS_PER_BOX + 1)(kept)
     assert len(none['gt_bboxes_3d']) == len(none['gt_labels_3d']) == 0
     assert none['gt_bboxes_3d'].tensor.shape == (0, 9)
+
+
+def test_unknown_velocities_stay_unknown_to_the_end_of_the_pipeline(raw):
+    raw['ann_info']['gt_bboxes_3d'][1, 7:] = np.nan
+    sample = LoadMultiViewImages()(raw)
+    for transform in (LoadLidarSweeps(), LoadRadarSweeps(), LoadBoxes3D(),
+                      BEVAug(rot_deg=(30, 30), flip_x_prob=1.0),
+                      FilterObjects(point_cloud_range=[-60, -60, -5, 60, 60, 3])):
+        sample = transform(sample)
+    truth = PackInputs(keys=['radar'])(sample)['data_samples'].gt_instances_3d
+    boxes, unknown = truth.bboxes_3d.tensor, truth.labels_3d == 1
+    assert unknown.sum() == 1 and boxes[unknown, 7:].isnan().all()
+    assert boxes[~unknown].isfinite().all() and boxes[:, :7].isfinite().all()

@@ -73,6 +73,45 @@ def test_losses_equal_mmdet3d_and_outputs_stay_logits():
         torch.testing.assert_close(losses[name], value)
 
 
+def test_unknown_velocities_are_not_trained():
+    """Against the L1 sum over the known values alone, written out; values and gradients."""
+    head, x = _head(tasks=[['car', 'truck', 'pedestrian']], max_objs=20), torch.randn(2, 6, 24, 32)
+    truth = [_truth(0), _truth(1)]
+    for sample, rows in zip(truth, (slice(0, 6), slice(None))):
+        sample.bboxes_3d.tensor[rows, 7:] = float('nan')
+    outputs = head([x])
+    _, (boxes,), (index,), (mask,) = head.get_targets(truth)
+    maps = torch.cat([outputs[0][0][name] for name in ('reg', 'height', 'dim', 'rot', 'vel')], dim=1).flatten(2)
+    wanted, known = 0.0, 0
+    for sample, row in mask.nonzero().tolist():
+        for place in range(10):
+            target = boxes[sample, row, place]
+            if not target.isnan():
+                weight = 1.0 if place < 8 else 0.2
+                wanted = wanted + weight * (maps[sample, place, index[sample, row]] - target).abs()
+                known += place >= 8
+    wanted = 0.25 * wanted / (mask.sum() + 1e-4)
+    loss = head.loss_by_feat(outputs, truth)['task0.loss_bbox']
+    assert 0 < known < 2 * mask.sum()
+    torch.testing.assert_close(loss, wanted)
+    weights = [weight for name, weight in head.named_parameters() if 'heatmap' not in name]
+    found = torch.autograd.grad(loss, weights, retain_graph=True)
+    for mine, other in zip(found, torch.autograd.grad(wanted, weights)):
+        assert mine.isfinite().all()
+        torch.testing.assert_close(mine, other, atol=1e-6, rtol=1e-4)
+
+
+def test_no_velocity_known_at_all_leaves_the_branch_alone():
+    head, truth = _head(), [_truth(0), _truth(1)]
+    for sample in truth:
+        sample.bboxes_3d.tensor[:, 7:] = float('nan')
+    losses = head.loss_by_feat(head([torch.randn(2, 6, 24, 32)]), truth)
+    sum(losses.values()).backward()
+    assert all(value.isfinite() for value in losses.values())
+    for name, weight in head.named_parameters():
+        assert weight.grad.isfinite().all() and ('.vel.' not in name or not weight.grad.any()), name
+
+
 def test_starts_at_a_probability_of_a_tenth():
     for prepare in (lambda head: None, lambda head: head.init_weights()):
         head = _head()
