@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import perception_kd.compat  # noqa: F401  # isort: skip
 import torch
@@ -69,7 +70,7 @@ class CameraRadarDetector(Base3DDetector):
             self.to(memory_format=torch.channels_last)
 
     def tap_specs(self) -> dict[str, TapSpec]:
-        """The student's taps by name."""
+        """The student's taps by name; each fires once per forward pass, so a pass may end at the last one wanted."""
         about = {'camera': 'image features lifted to BEV', 'radar': 'radar pillars after the radar branch'}
         specs = [TapSpec(f'{name}_bev', 'bev', width, about[name], grid=self.grid)
                  for name, width in self._widths.items()]
@@ -82,7 +83,7 @@ class CameraRadarDetector(Base3DDetector):
             TapSpec('fused_bev', 'bev', self.fuser.out_channels, 'fuser output', grid=self.grid),
             TapSpec('trunk_bev', 'bev', self.trunk.out_channels, 'what the head reads', grid=self.grid),
             TapSpec('head', 'head', sum(self.head.num_classes), 'raw head outputs per task', grid=self.grid)]
-        return {spec.name: spec for spec in specs}
+        return {spec.name: replace(spec, call='first') for spec in specs}
 
     def extract_feat(self, batch_inputs: dict) -> tuple[Tensor, Tensor | None]:
         """Trunk output ``(B, C, ny, nx)`` and depth logits ``(B*N, D, H, W)`` (None without cameras)."""

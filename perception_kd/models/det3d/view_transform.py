@@ -33,6 +33,9 @@ class Lifted(NamedTuple):
 class LiftSplatTransform(BaseModule):
     """Lift by a depth distribution, splat by a sparse-matrix product.
 
+    In eval mode the pooling pattern is kept as long as the matrices stay the same. In training the BEV
+    augmentation changes it in every step, so nothing is kept; copies and pickles leave it out.
+
     Args:
         point_cloud_range: ``[x_min, y_min, z_min, x_max, y_max, z_max]`` m; points outside do not count.
         cell: BEV cell in metres.
@@ -70,7 +73,7 @@ class LiftSplatTransform(BaseModule):
         return self._map(pooled[:, :1] / pooled[:, 1:].clamp(min=1e-6), batch)
 
     def pattern(self, inputs: dict, size: tuple[int, int]) -> BEVPoolPattern:
-        """The pooling pattern of this batch; the last one again if no matrix has changed."""
+        """The pooling pattern of this batch; in eval mode the last one again if no matrix has changed."""
         names = ('cam2img', 'img_aug_matrix', 'cam2lidar', 'lidar_aug_matrix')
         matrices = [inputs[name] for name in names]
         key = (size, matrices[0].device)
@@ -80,8 +83,18 @@ class LiftSplatTransform(BaseModule):
         cell, inside = self.grid.cell_index(points[..., :2])
         inside &= (points[..., 2] >= self.z_range[0]) & (points[..., 2] < self.z_range[1])
         pattern = BEVPoolPattern.build(cell, inside, self.grid.nx * self.grid.ny)
-        self._last = (key, [matrix.clone() for matrix in matrices], pattern)
+        if not self.training:
+            self._last = (key, [matrix.clone() for matrix in matrices], pattern)
         return pattern
+
+    def train(self, mode: bool = True) -> LiftSplatTransform:
+        """As any module's; training drops the pattern that was kept."""
+        if mode:
+            self._last = None
+        return super().train(mode)
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, '_last': None}
 
     def _map(self, rows: Tensor, batch: int) -> Tensor:
         return rows.view(batch, *self.grid.shape, -1).permute(0, 3, 1, 2).contiguous()

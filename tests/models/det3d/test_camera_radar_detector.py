@@ -1,9 +1,13 @@
 """The student as a whole: modes, taps, rigs, modalities, empty and broken inputs."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 
 from perception_kd.distill.taps import TapRecorder
+from perception_kd.distill.teacher import FrozenTeacher
 from perception_kd.models.det3d.camera_radar_detector import CameraRadarDetector
 from tests.models.det3d.worlds import build, collate, sample, step, student_cfg
 
@@ -52,6 +56,40 @@ def test_taps_are_as_declared_and_head_tap_survives_the_loss(student):
     torch.testing.assert_close(taps['head'][0]['heatmap'], raw[0]['heatmap'])  # logits, not probabilities
     assert raw[0]['heatmap'].min() < 0
     assert sum(task['heatmap'].shape[1] for task in taps['head']) == specs['head'].channels
+
+
+@pytest.mark.parametrize(('wanted', 'skipped'), [
+    ('radar_bev', ('fuser', 'trunk', 'head')), ('fused_bev', ('trunk', 'head')), ('head', ())])
+def test_as_a_teacher_it_runs_no_deeper_than_the_tap(wanted, skipped):
+    teacher, ran, batch = build(student_cfg()), [], collate(sample(seed=1))
+    for name in ('radar_encoder', 'fuser', 'trunk', 'head'):
+        getattr(teacher, name).register_forward_hook(lambda module, args, output, name=name: ran.append(name))
+    found = FrozenTeacher(model=teacher, allow_random=True).run(batch['inputs'], batch['data_samples'], [wanted])
+    assert list(found) == [wanted]
+    assert ran == [name for name in ('radar_encoder', 'fuser', 'trunk', 'head') if name not in skipped]
+
+
+def test_no_tensor_is_held_after_a_training_step():
+    model, seen = build(student_cfg()), []
+    for module in model.modules():
+        module.register_forward_hook(lambda module, args, output: seen.extend(map(weakref.ref, _tensors(output))))
+    original = model.view_transform.pattern
+
+    def watched(inputs, size):
+        pattern = original(inputs, size)
+        seen.extend(map(weakref.ref, (pattern, pattern.col, *_tensors(inputs))))
+        return pattern
+    model.view_transform.pattern = watched
+    step(model, collate(sample(seed=1), sample(seed=2)))
+    gc.collect()
+    assert len(seen) > 50 and not [reference() for reference in seen if reference() is not None]
+
+
+def _tensors(value):
+    if isinstance(value, torch.Tensor):
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return [tensor for part in parts for tensor in _tensors(part)]
 
 
 def test_predict_needs_no_lidar_and_gives_boxes_of_nine(student):

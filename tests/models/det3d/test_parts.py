@@ -1,4 +1,8 @@
-"""Fuser gates, intensity maps, radar maps, depth loss, view transform."""
+"""Fuser, intensity gates, radar maps, depth loss, view transform."""
+
+import pickle
+import weakref
+from copy import deepcopy
 
 import pytest
 import torch
@@ -168,6 +172,17 @@ def test_pattern_is_kept_while_the_matrices_stay():
     )
     moved = dict(inputs, lidar_aug_matrix=inputs['lidar_aug_matrix'] * 1.01)
     assert view.pattern(moved, (8, 12)) is not pattern
+
+
+def test_pattern_is_kept_in_eval_mode_only_and_in_no_copy():
+    view, inputs = _view(), _inputs()
+    kept = weakref.ref(view.pattern(inputs, (8, 12)))
+    copy = deepcopy(view)
+    assert kept() is not None and copy.pattern(inputs, (8, 12)) is not kept()
+    view.train()
+    assert kept() is None and view.pattern(inputs, (8, 12)) is not view.pattern(inputs, (8, 12))
+    assert torch.equal(view.pattern(inputs, (8, 12)).col, copy.pattern(inputs, (8, 12)).col)
+    assert pickle.loads(pickle.dumps(copy)).state_dict().keys() == view.state_dict().keys()
 
 
 @pytest.mark.parametrize('fault', ['nan', 'away'])
