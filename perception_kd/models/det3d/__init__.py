@@ -6,7 +6,7 @@ from perception_kd.models.det3d.center_head import BEVCenterHead
 from perception_kd.models.det3d.depth_net import DepthLoss, DepthNet
 from perception_kd.models.det3d.fusers import IntensityGuidedFuser
 from perception_kd.models.det3d.image_branch import ConcatNeck
-from perception_kd.models.det3d.intensity import IntensityMap
+from perception_kd.models.det3d.intensity import IntensityGate
 from perception_kd.models.det3d.pillar_centerpoint import PillarCenterPoint
 from perception_kd.models.det3d.pillar_encoder import CompactPillarFeatureNet
 from perception_kd.models.det3d.points_preprocessor import PointsPreprocessor
@@ -17,5 +17,5 @@ from perception_kd.models.det3d.view_transform import LiftSplatTransform
 
 __all__ = ['BEVCenterHead', 'BEVTrunk', 'CameraRadarDetector', 'CameraRadarPreprocessor',
            'CenterPointAdapter', 'CompactPillarFeatureNet', 'ConcatNeck', 'DepthLoss', 'DepthNet',
-           'IntensityGuidedFuser', 'IntensityMap', 'LiftSplatTransform', 'PillarCenterPoint',
+           'IntensityGate', 'IntensityGuidedFuser', 'LiftSplatTransform', 'PillarCenterPoint',
            'PointsPreprocessor', 'RadarPillarEncoder']

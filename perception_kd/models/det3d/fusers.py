@@ -17,7 +17,7 @@ from perception_kd.registry import MODELS
 
 @MODELS.register_module()
 class IntensityGuidedFuser(BaseModule):
-    """Normalise each modality, gate it by its intensity map, concatenate, convolve.
+    """Normalise each modality, gate it by its intensity, concatenate, convolve.
 
     The gate comes after the normalisation: LayerNorm over channels cancels any factor per pixel before it.
 
@@ -26,7 +26,7 @@ class IntensityGuidedFuser(BaseModule):
         extras: Number of physical maps per modality.
         out_channels: Of the fused map.
         mode: ``gated_conv`` or ``conv`` (no gates).
-        intensity: Config of the maps, completed with channels (``gated_conv`` only).
+        intensity: Config of the ``IntensityGate``, completed with channels (``gated_conv`` only).
         convs: Number of 3x3 convolutions.
         norm_cfg: mmcv's normalisation config.
     """
@@ -40,7 +40,7 @@ class IntensityGuidedFuser(BaseModule):
         self.mode, self.out_channels = mode, out_channels
         self.norms = nn.ModuleDict({name: ChannelNorm(width) for name, width in in_channels.items()})
         if mode == 'gated_conv':
-            template = dict(type='IntensityMap', norm_cfg=norm_cfg, **(intensity or {}))
+            template = dict(type='IntensityGate', norm_cfg=norm_cfg, **(intensity or {}))
             self.gates = nn.ModuleDict({
                 name: MODELS.build(dict(template, channels=width, extras=extras[name]))
                 for name, width in in_channels.items()})

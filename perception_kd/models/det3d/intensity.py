@@ -1,4 +1,4 @@
-"""Intensity maps: where a modality is to be believed."""
+"""Intensity gates: where a modality is to be believed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ OPEN_GATE = 2.0  # logit with which a learned gate starts: nearly an identity
 
 
 @MODELS.register_module()
-class IntensityMap(BaseModule):
-    """One modality's map in (0, 1), ``(B, 1, ny, nx)``.
+class IntensityGate(BaseModule):
+    """One modality's gate in (0, 1), ``(B, 1, ny, nx)``.
 
     ``learned``: a small network on the feature and the physical maps; ``physical``: the mean of the physical
     maps, raised to at least ``floor``; ``both``: their product.
@@ -34,7 +34,7 @@ class IntensityMap(BaseModule):
                  norm_cfg: dict) -> None:
         super().__init__()
         if kind not in ('learned', 'physical', 'both'):
-            raise ValueError(f"IntensityMap: kind is 'learned', 'physical' or 'both', got {kind!r}")
+            raise ValueError(f"IntensityGate: kind is 'learned', 'physical' or 'both', got {kind!r}")
         self.kind, self.floor = kind, floor
         if kind != 'physical':
             middle = max(channels // 2, 8)
