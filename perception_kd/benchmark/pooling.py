@@ -39,6 +39,7 @@ class PoolingCase:
 
     @property
     def grid(self) -> BEVGrid:
+        """The square grid around the sensor that is pooled into."""
         return BEVGrid(-self.half_range, -self.half_range, self.half_range, self.half_range, self.cell)
 
 

@@ -44,10 +44,12 @@ class BEVGrid:
 
     @property
     def nx(self) -> int:
+        """Cells along x, the columns of a map."""
         return round((self.x_max - self.x_min) / self.cell)
 
     @property
     def ny(self) -> int:
+        """Cells along y, the rows of a map."""
         return round((self.y_max - self.y_min) / self.cell)
 
     @property

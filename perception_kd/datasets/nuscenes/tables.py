@@ -1,4 +1,7 @@
-"""The tables of a nuScenes-format root, joined as info creation needs them. No devkit."""
+"""The tables of a nuScenes-format root, joined as info creation needs them.
+
+The devkit is asked for one thing only: the scenes of the official splits.
+"""
 
 from __future__ import annotations
 

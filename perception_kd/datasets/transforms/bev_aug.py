@@ -32,6 +32,7 @@ class BEVAug(BaseTransform):
         self.flip_x_prob, self.flip_y_prob = flip_x_prob, flip_y_prob
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Moves ``points``, ``radar``, ``gt_bboxes_3d`` by one drawn ``B``; multiplies ``lidar_aug_matrix`` by it."""
         flip_x, flip_y = np.random.rand(2) < (self.flip_x_prob, self.flip_y_prob)
         rot_deg, scale = np.random.uniform(*self.rot_deg), np.random.uniform(*self.scale_lim)
         return move_world(results, bev_matrix(rot_deg, scale, flip_x, flip_y))

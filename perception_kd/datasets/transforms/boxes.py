@@ -28,6 +28,7 @@ class LoadBoxes3D(BaseTransform):
         self.valid_only = valid_only
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Reads ``ann_info``; writes ``gt_bboxes_3d``, ``gt_labels_3d`` (M) and ``gt_num_lidar_pts`` (M)."""
         truth = results['ann_info']
         points = truth['num_lidar_pts'] + truth['num_radar_pts']
         keep = points > 0 if self.valid_only else np.ones(len(points), bool)
@@ -53,6 +54,7 @@ class FilterObjects(BaseTransform):
         self.min_lidar_points = min_lidar_points
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Selects in ``gt_bboxes_3d``, ``gt_labels_3d`` and ``gt_num_lidar_pts`` alike."""
         boxes = results['gt_bboxes_3d']
         centres = boxes.tensor[:, :2].numpy()
         keep = ((centres >= self.range[:2]) & (centres < self.range[3:5])).all(axis=1)
@@ -75,6 +77,7 @@ class FilterPoints(BaseTransform):
         self.range = np.asarray(point_cloud_range, np.float32)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Selects in ``points`` (P, 3+) and ``radar`` (M, 7), whichever are there."""
         for key, axes in (('points', 3), ('radar', 2)):
             if key in results:
                 place = results[key][:, :axes]

@@ -29,6 +29,7 @@ class LidarDepthTarget(BaseTransform):
         self.nearest, self.farthest = depth_range[:2]
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Reads ``points`` (P, 5), ``img`` and all matrices; writes ``depth_target``."""
         points = results['points']
         if self.key_only:
             points = points[points[:, 4] == 0]

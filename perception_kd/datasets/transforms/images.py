@@ -47,6 +47,7 @@ class LoadMultiViewImages(BaseTransform):
         self.to_rgb, self.decode_scale = to_rgb, decode_scale
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Reads ``images``; writes ``img``, ``cam2img``, ``lidar2cam`` and ``img_aug_matrix``."""
         cameras = results['images'].values()
         results['img'] = [read_image(camera['img_path'], self.to_rgb, self.decode_scale)
                           for camera in cameras]
@@ -83,6 +84,7 @@ class ImageAug(BaseTransform):
         self.flip_prob, self.training = flip_prob, training
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Replaces ``img`` by N pictures (H, W, 3) of ``final_size``, and ``img_aug_matrix`` (N, 3, 3)."""
         matrices = results['img_aug_matrix']
         drawn = [self._draw(image, matrix[0, 0]) for image, matrix in zip(results['img'], matrices)]
         moved = [self.apply(image, *draw) for image, draw in zip(results['img'], drawn)]

@@ -31,6 +31,7 @@ class LoadLidarSweeps(BaseTransform):
         self.sweeps_num, self.remove_close = sweeps_num, remove_close
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Reads ``lidar_points``, ``lidar_sweeps`` and ``timestamp``; writes ``points`` (P, 5)."""
         clouds = [self._load(results['lidar_points'])]
         for sweep in results.get('lidar_sweeps', [])[:self.sweeps_num]:
             points = self._load(sweep['lidar_points'])

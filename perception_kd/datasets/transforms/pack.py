@@ -56,7 +56,8 @@ class PackInputs(BaseTransform):
     - ``depth_target`` (N, H / stride, W / stride) in m, 0: none.
 
     ``data_samples`` has ``gt_instances_3d`` (``bboxes_3d`` in the augmented frame, velocity NaN where unknown,
-    and ``labels_3d``) where boxes were loaded, and as metainfo ``META_KEYS``, ``lidar2ego``, ``box_type_3d`` and ``box_mode_3d``.
+    and ``labels_3d``) where boxes were loaded, and as metainfo ``META_KEYS``, ``lidar2ego``, ``box_type_3d``
+    and ``box_mode_3d``.
 
     Args:
         keys: Which inputs to make; unknown or unprepared ones raise ``ValueError``.
@@ -69,6 +70,7 @@ class PackInputs(BaseTransform):
         self.keys = tuple(keys)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """The whole sample -> ``inputs`` and ``data_samples``, nothing else."""
         inputs = {key: _make(key, results) for key in self.keys}
         return {'inputs': inputs, 'data_samples': _data_sample(results)}
 

@@ -57,6 +57,7 @@ class LoadRadarSweeps(BaseTransform):
         self.compensate_motion, self.rotate_ego, self.range_lim = compensate_motion, rotate_ego, range_lim
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Reads ``radar_points``, ``lidar_points`` and ``timestamp``; writes ``radar`` (M, 7), (0, 7) if empty."""
         sweeps = list(self._sweeps(results))
         if sweeps:
             points, counts, motions, turns, ages = self._read(sweeps)

@@ -44,4 +44,5 @@ class ChannelNorm(nn.Module):
         self.norm = build_norm_layer(dict(type='LN'), channels)[1]
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(B, C, H, W)`` -> the same shape; mean 0 and variance 1 over C before the learned scale and shift."""
         return self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

@@ -27,6 +27,7 @@ class DepthBins:
 
     @property
     def count(self) -> int:
+        """Number of whole bins between ``start`` and ``stop``."""
         return int((self.stop - self.start) / self.step + 1e-6)
 
     def centres(self, device: torch.device | str | None = None) -> Tensor:
