@@ -18,7 +18,7 @@ def test_truncated_file(tool: Tool, options: list[str], tiny_root: Path, tmp_pat
     shutil.copytree(tiny_root, root)
     for path in (root / 'samples' / channel).iterdir():
         assert path.name.endswith(suffix)
-        path.write_bytes(path.read_bytes()[:path.stat().st_size // 2 - 1])
+        path.write_bytes(path.read_bytes()[:path.stat().st_size // 10])  # the larger part of a radar file is padding
     done = tool('train', 'configs/demo/sim_student.py', '--work-dir', tmp_path / 'run', '--cfg-options', *options,
                 f'data_root={root}', 'num_workers=1')
     assert_one_line(done, channel, suffix)
