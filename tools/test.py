@@ -2,8 +2,8 @@
 """Predict the test split of a config with a checkpoint, write the official result file and score it.
 
 examples:
-  python tools/test.py configs/demo/sim_imkd.py work_dirs/imkd/epoch_12.pth
-  python tools/test.py configs/demo/sim_imkd.py work_dirs/imkd/epoch_12.pth --format-only --work-dir submission
+  python tools/test.py configs/demo/sim_imkd.py work_dirs/imkd/epoch_10.pth
+  python tools/test.py configs/demo/sim_imkd.py work_dirs/imkd/epoch_10.pth --format-only --work-dir submission
 """
 
 import argparse

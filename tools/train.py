@@ -5,7 +5,7 @@ examples:
   python tools/train.py configs/demo/sim_teacher.py --work-dir work_dirs/teacher
   python tools/train.py configs/demo/sim_teacher.py --work-dir work_dirs/teacher --resume --cfg-options max_epochs=30
   python tools/train.py configs/demo/sim_imkd.py --dry-run \\
-      --cfg-options model.teachers.lidar.checkpoint=work_dirs/teacher/epoch_20.pth
+      --cfg-options model.teachers.lidar.checkpoint=work_dirs/teacher/epoch_16.pth
   torchrun --nproc_per_node 8 tools/train.py configs/imkd/teacher_pillar.py --launcher pytorch
 """
 

@@ -14,6 +14,6 @@ model = dict(
     teachers=dict(lidar=dict(
         type='FrozenTeacher', model='${teacher}', adapter=dict(type='CenterPointAdapter'), checkpoint=None)),
     pairs='${imkd_pairs}')
-max_epochs = 12
+max_epochs = 10
 learning_rate = 4e-3
 train_cfg = dict(val_begin=1000)  # scored after training, not during it
