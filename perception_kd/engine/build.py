@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import Config, DictAction
 
 from perception_kd.engine.references import resolve_references
-from perception_kd.engine.runner import DistillRunner
+from perception_kd.engine.runner import BriefRunner, DistillRunner
 
 __all__ = ['DictAction', 'apply_amp', 'apply_resume', 'build_runner', 'load_config']
 
@@ -86,6 +86,7 @@ def build_runner(
     launcher: str = 'none',
     amp: bool = False,
     resume: str | None = None,
+    brief: bool = False,
 ) -> DistillRunner:
     """Build the Runner of a config.
 
@@ -95,6 +96,7 @@ def build_runner(
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
         amp: Use automatic mixed precision.
         resume: ``'auto'``, a checkpoint path, or None.
+        brief: Leave the pages on environment, config and hooks out of the log.
     """
     cfg.launcher = launcher
     if work_dir is not None:
@@ -104,4 +106,4 @@ def build_runner(
     if amp:
         apply_amp(cfg)
     apply_resume(cfg, resume)
-    return DistillRunner.from_cfg(cfg)
+    return (BriefRunner if brief else DistillRunner).from_cfg(cfg)

@@ -267,6 +267,17 @@ class DistillRunner(Runner):
             restore_random_state(state)
 
 
+class BriefRunner(DistillRunner):
+    """A DistillRunner that begins without pages on environment, config and hooks."""
+
+    def _log_env(self, env_cfg: dict[str, Any]) -> None:
+        pass
+
+    def get_hooks_info(self) -> str:
+        """Nothing."""
+        return '(as in every run of this project)'
+
+
 def _scheduler_state(scheduler: Any) -> dict[str, Any]:
     # OneCycleLR keeps its annealing function among its state; the config builds it again.
     return {name: value for name, value in scheduler.state_dict().items() if not callable(value)}

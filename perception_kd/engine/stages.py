@@ -98,7 +98,7 @@ def train(config: Path, folder: Path, options: dict[str, Any]) -> str:
     Returns:
         Name of the last checkpoint.
     """
-    runner = build_runner(load_config(config, options), work_dir=folder, resume='auto')
+    runner = build_runner(load_config(config, options), work_dir=folder, resume='auto', brief=True)
     runner.train()
     del runner
     gc.collect()  # the next stage's loaders and models should not meet this one's in memory
@@ -119,7 +119,7 @@ def score(config: Path, checkpoint: Path, folder: Path, options: dict[str, Any])
     cfg = load_config(config, options)
     cfg.load_from = str(checkpoint)
     cfg.test_evaluator.jsonfile_prefix = str(folder)
-    runner = build_runner(cfg, work_dir=folder / 'test')
+    runner = build_runner(cfg, work_dir=folder / 'test', brief=True)
     metrics = runner.test()
     del runner
     gc.collect()

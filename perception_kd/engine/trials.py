@@ -51,7 +51,7 @@ def overfit(config: str | Path, work_dir: str | Path, frames: int = 8, steps: in
             step.pop('resize_lim', None)
             step.pop('flip_prob', None)
         step.update(QUIET.get(step.type, {}))
-    runner = build_runner(cfg, work_dir=work_dir)
+    runner = build_runner(cfg, work_dir=work_dir, brief=True)
     runner.train()
     runner.test()
     metric = runner.test_evaluator.metrics[0]

@@ -13,7 +13,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from perception_kd.engine.runner import DistillRunner
+from perception_kd.engine.runner import BriefRunner
 
 
 class TinyModel(BaseModel):
@@ -56,13 +56,6 @@ class RandomMetric(BaseMetric):
         return {'score': len(results) + random.random()}
 
 
-class QuickRunner(DistillRunner):
-    """Without the report on the environment, which asks compilers for their versions."""
-
-    def _log_env(self, env_cfg: dict) -> None:
-        pass
-
-
 def loader(batch_size: int, sampler: str, workers: int, shuffle: bool = True) -> dict[str, Any]:
     return dict(
         batch_size=batch_size,
@@ -99,7 +92,7 @@ def build(
             val_evaluator=dict(type=RandomMetric, prefix='m'),
         )
     build.count += 1
-    return QuickRunner(
+    return BriefRunner(
         model=TinyModel(),
         work_dir=str(work_dir),
         train_dataloader=loader(4, sampler, workers),

@@ -8,8 +8,8 @@ from torch.utils.data import Dataset
 from perception_kd.distill import Distiller
 from perception_kd.distill.accounting import NonFiniteLoss
 from perception_kd.engine.hooks import KDLogHook, NaNGuardHook
+from perception_kd.engine.runner import BriefRunner
 from tests.distill.toys import ToyStudent, feature_pair, response_pair, toy_sample, toy_teacher
-from tests.engine.tiny_run import QuickRunner
 
 
 class ToyData(Dataset):
@@ -37,7 +37,7 @@ def run(folder, *, epochs: int, model=None, hooks: list | None = None, resume: b
         def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
             seen.append(dict(getattr(runner.model, 'weights', {})))
     hooks = [dict(type='DistillProgressHook'), dict(type='KDLogHook', interval=1)] if hooks is None else hooks
-    runner = QuickRunner(
+    runner = BriefRunner(
         model=model or distiller(), work_dir=str(folder), experiment_name=f'hooks-{folder.name}-{epochs}',
         train_dataloader=dict(batch_size=2, num_workers=0, dataset=ToyData(broken),
                               sampler=dict(type='DefaultSampler', shuffle=False),
