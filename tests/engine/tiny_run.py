@@ -78,7 +78,7 @@ def build(
     hook: dict[str, Any] | None = None,
     scheduler: dict[str, Any] | None = None,
     **settings: Any,
-) -> DistillRunner:
+) -> BriefRunner:
     """A Runner over NoisyData (3 batches an epoch), not yet trained."""
     if epochs is not None:
         train_cfg = dict(by_epoch=True, max_epochs=epochs)
@@ -113,7 +113,7 @@ def build(
 build.count = 0
 
 
-def final_state(runner: DistillRunner) -> dict[str, Tensor]:
+def final_state(runner: BriefRunner) -> dict[str, Tensor]:
     """Weights, averaged weights and optimiser state after training."""
     ema = next(hook for hook in runner.hooks if type(hook).__name__ == 'EMAHook').ema_model
     state = {f'model.{name}': value for name, value in runner.model.state_dict().items()}
@@ -123,7 +123,7 @@ def final_state(runner: DistillRunner) -> dict[str, Tensor]:
     return state
 
 
-def assert_same(first: DistillRunner, second: DistillRunner) -> None:
+def assert_same(first: BriefRunner, second: BriefRunner) -> None:
     """Bit for bit."""
     one, two = final_state(first), final_state(second)
     assert one.keys() == two.keys()
