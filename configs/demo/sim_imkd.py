@@ -8,12 +8,7 @@ _base_ = ['../_base_/rigs/sim_tiny.py', '../_base_/datasets/nuscenes_camera_rada
           '../_base_/models/camera_radar_tiny.py', '../_base_/models/centerpoint_pillar_tiny.py',
           '../_base_/distill/imkd.py', '../_base_/runtime/default.py']
 
-model = dict(
-    type='Distiller',
-    student='${student}',
-    teachers=dict(lidar=dict(
-        type='FrozenTeacher', model='${teacher}', adapter=dict(type='CenterPointAdapter'), checkpoint=None)),
-    pairs='${imkd_pairs}')
+model = '${distiller}'
 max_epochs = 10
 learning_rate = 4e-3
 train_cfg = dict(val_begin=1000)  # scored after training, not during it

@@ -7,10 +7,4 @@ The teacher's checkpoint is given on the command line:
 _base_ = ['./student_r18_256x704.py', '../_base_/models/centerpoint_pillar.py', '../_base_/distill/imkd.py']
 
 imkd_warmup = 1758  # about one epoch of 28,130 samples in batches of 16
-model = dict(
-    _delete_=True,
-    type='Distiller',
-    student='${student}',
-    teachers=dict(lidar=dict(
-        type='FrozenTeacher', model='${teacher}', adapter=dict(type='CenterPointAdapter'), checkpoint=None)),
-    pairs='${imkd_pairs}')
+model = '${distiller}'

@@ -4,6 +4,8 @@ Training samples carry LiDAR too: for the teachers and for the depth targets. Te
 only.
 """
 
+_base_ = ['./loaders.py']
+
 modality = dict(use_camera=True, use_lidar=False, use_radar=True, use_map=False, use_external=False)
 
 load_sensors = [
@@ -29,40 +31,3 @@ test_pipeline = [
     filter_points,
     dict(type='PackInputs', keys=student_inputs),
 ]
-
-train_dataloader = dict(
-    batch_size='${batch_size}',
-    num_workers='${num_workers}',
-    persistent_workers='${persistent_workers}',
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type='NuScenesRadarDataset',
-        data_root='${data_root}',
-        ann_file='${info_root}/nuscenes_infos_${train_split}.pkl',
-        classes='${tasks}',
-        cameras='${cameras}',
-        radars='${radars}',
-        pipeline='${train_pipeline}'))
-val_dataloader = dict(
-    batch_size='${batch_size}',
-    num_workers='${num_workers}',
-    persistent_workers='${persistent_workers}',
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='NuScenesRadarDataset',
-        data_root='${data_root}',
-        ann_file='${info_root}/nuscenes_infos_${val_split}.pkl',
-        classes='${tasks}',
-        cameras='${cameras}',
-        radars='${radars}',
-        pipeline='${test_pipeline}',
-        test_mode=True))
-test_dataloader = {**val_dataloader, 'dataset': {
-    **val_dataloader['dataset'], 'ann_file': '${info_root}/nuscenes_infos_${test_split}.pkl'}}
-
-val_evaluator = dict(
-    type='NuScenesDetMetric',
-    data_root='${data_root}',
-    ann_file='${info_root}/nuscenes_infos_${val_split}.pkl',
-    modality='${modality}')
-test_evaluator = {**val_evaluator, 'ann_file': '${info_root}/nuscenes_infos_${test_split}.pkl'}

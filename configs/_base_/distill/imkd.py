@@ -1,5 +1,7 @@
 """IMKD's LiDAR terms as pairs: LiDAR to radar, LiDAR to fused, response (re-implemented from public material).
 
+Needs a ``student`` and a ``teacher`` (``../models``); use it with ``model = '${distiller}'``.
+
 The teacher's 0.8 m map teaches the radar map after the LiDAR return intensity has scaled it, and the fused map
 where that intensity says; its head teaches the student's. Features are divided by their RMS and averaged over
 channels, so that the weights mean the same for every teacher.
@@ -26,4 +28,10 @@ imkd_pairs = dict(
         loss=dict(type='CenterHeadResponse'),
         weight=dict(type='LinearWarmup', value=1.0, end='${imkd_warmup}')))
 
+distiller = dict(
+    type='Distiller',
+    student='${student}',
+    teachers=dict(lidar=dict(
+        type='FrozenTeacher', model='${teacher}', adapter=dict(type='CenterPointAdapter'), checkpoint=None)),
+    pairs='${imkd_pairs}')
 custom_hooks = [dict(type='KDLogHook')]
