@@ -107,8 +107,8 @@ def _make(job: InfoJob, scenes: dict[str, list[str]], *, explicit: bool, workers
         echo(f'split {name}: skipped, none of its {len(scenes[name])} scenes is in {tables.folder}')
         del chosen[name]
     due = dict.fromkeys(scene for found in chosen.values() for scene in found)
-    todo = [scene for scene in due if not _part(job, scene).is_file()]
-    for _ in track(_run(job, tables, todo, workers), 'scenes', len(todo), console=Console(stderr=True)):
+    missing = [scene for scene in due if not _part(job, scene).is_file()]
+    for _ in track(_run(job, tables, missing, workers), 'scenes', len(missing), console=Console(stderr=True)):
         pass
     for name, found in chosen.items():
         infos = _assemble(job, found)
