@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from perception_kd.engine.references import resolve_references
 from perception_kd.engine.runner import BriefRunner, DistillRunner
-
-__all__ = ['DictAction', 'apply_amp', 'apply_resume', 'build_runner', 'load_config']
 
 
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:

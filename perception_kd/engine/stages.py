@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmengine.runner import find_latest_checkpoint
-
 from perception_kd.engine.build import build_runner, load_config
 from perception_kd.engine.recipe import Stage
+from perception_kd.engine.safe_checkpoint import find_newest_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 METRIC_PREFIX = 'nusc/'
@@ -102,12 +101,12 @@ def train(config: Path, folder: Path, options: dict[str, Any]) -> str:
     runner.train()
     del runner
     gc.collect()  # the next stage's loaders and models should not meet this one's in memory
-    checkpoint = find_latest_checkpoint(str(folder))
+    checkpoint = find_newest_checkpoint(folder)
     if checkpoint is None:
         raise FileNotFoundError(f'training {config} left no checkpoint in {folder}')
     (folder / LAST).unlink(missing_ok=True)
-    (folder / LAST).symlink_to(Path(checkpoint).name)
-    return Path(checkpoint).name
+    (folder / LAST).symlink_to(checkpoint.name)
+    return checkpoint.name
 
 
 def score(config: Path, checkpoint: Path, folder: Path, options: dict[str, Any]) -> dict[str, float | None]:
