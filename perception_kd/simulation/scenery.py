@@ -113,6 +113,11 @@ def lamps(places: np.ndarray, towards: np.ndarray) -> Mesh:
     return merge(parts)
 
 
+def lamp_heads(places: np.ndarray, towards: np.ndarray) -> np.ndarray:
+    """Where the lamps of ``lamps`` shine from, (N, 3)."""
+    return places + 1.95 * towards + [0, 0, 7.1]
+
+
 def signs(places: np.ndarray, facing: np.ndarray) -> Mesh:
     """A round traffic sign at each (N, 3) place, facing along the (N, 3) unit vector."""
     parts = []

@@ -27,6 +27,7 @@ class World:
         actors: What is annotated.
         light: Daylight.
         scenery: Mesh of the rest.
+        lamps: (M, 3) heads of the street lamps in m.
         owner: (T,) actor index of each triangle of all meshes in order, ``SCENERY`` first.
         everything, surfaces: All meshes as one, and what its triangles are made of.
     """
@@ -35,6 +36,7 @@ class World:
     actors: list[Actor]
     light: Light
     scenery: Mesh
+    lamps: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
     owner: np.ndarray = field(init=False)
     everything: Mesh = field(init=False)
     surfaces: Surfaces = field(init=False)
@@ -84,7 +86,9 @@ def build_world(preset: WorldPreset, seed: int, scene: int, attempt: int = 0) ->
     meshes = [scenery.ground(plan.road, set(plan.lots)), scenery.houses(plan.road, set(plan.lots), rng),
               scenery.trees(tree_places, rng), scenery.lamps(lamp_places, lamp_arms),
               scenery.signs(sign_places, sign_fronts)]  # fmt: skip
-    return World(plan, actors, daylight(rng), merge(meshes))
+    heads = scenery.lamp_heads(lamp_places, lamp_arms)
+    light = daylight(np.random.default_rng([seed, scene, 5]))
+    return World(plan, actors, light, merge(meshes), heads)
 
 
 def _roadside(plan: Plan, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
