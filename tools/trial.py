@@ -1,13 +1,16 @@
 #!/usr/bin/env python
-"""Can it learn at all? Overfit a few frames, or make the loss of one pair fall. Minutes, not hours.
+"""Can it learn at all? Overfit a few frames, make the loss of one pair fall, or train one detector for each set of
+sensors on simulated worlds (``sensors``: 10 minutes a world; interrupt and run again: it goes on).
 
 examples:
   python tools/trial.py overfit configs/demo/sim_teacher.py --frames 8 --steps 400 --reach 24
   python tools/trial.py pair configs/demo/sim_imkd.py --pair lidar_to_radar --steps 50 \\
       --cfg-options model.teachers.lidar.checkpoint=work_dirs/demo/teacher_lidar/last.pth
+  python tools/trial.py sensors --out work_dirs/sensors --seeds 0 1 2
 """
 
 import argparse
+import os
 from pathlib import Path
 
 from perception_kd.cli import run_tool
@@ -30,6 +33,13 @@ def parse_args() -> argparse.Namespace:
     pair.add_argument('--steps', type=int, default=50)
     for trial in (overfit, pair):
         trial.add_argument('config', help='config file')
+    sensors = trials.add_parser('sensors', help='radar, camera, camera-radar, LiDAR: which sees how much')
+    sensors.add_argument('--out', type=Path, default=Path('work_dirs/sensors'))
+    sensors.add_argument('--seeds', type=int, nargs='+', default=[0], help='one world and one training for each')
+    sensors.add_argument('--scenes', type=int, default=12)
+    sensors.add_argument('--epochs', type=int, default=12, help='of every model')
+    sensors.add_argument('--workers', type=int, default=min(os.cpu_count() or 1, 8), help='processes for data')
+    for trial in (overfit, pair, sensors):
         trial.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
         trial.add_argument('--json', type=Path, help='write the result there')
     return parser.parse_args()
@@ -40,7 +50,9 @@ def main() -> int:
     from perception_kd.engine import trials
     from perception_kd.files import write_json
 
-    if args.trial == 'overfit':
+    if args.trial == 'sensors':
+        result = run_sensors(args)
+    elif args.trial == 'overfit':
         result = trials.overfit(args.config, args.work_dir, args.frames, args.steps, args.reach,
                                 args.cfg_options)
         print(f'car AP on the {args.frames} frames it was trained on: {result["mean_dist_aps"]["car"]:.3f}, '
@@ -50,8 +62,21 @@ def main() -> int:
         print(f'{args.pair}: {result["first"]:.4f} -> {result["last"]:.4f} in {args.steps} steps, '
               f'a fall of {result["fall"]:.0%}')
     if args.json:
-        write_json(args.json, dict(trial=args.trial, config=args.config, steps=args.steps, result=result))
+        asked = {key: value for key, value in vars(args).items() if isinstance(value, str | int | float | list)}
+        write_json(args.json, {**asked, 'result': result})
     return 0
+
+
+def run_sensors(args: argparse.Namespace) -> dict:
+    """Metrics by seed and set of sensors; prints the table."""
+    from perception_kd.engine import sensor_sets
+
+    recipes = {seed: sensor_sets.build_trial(args.out / f'seed{seed}', args.scenes, seed, args.epochs, args.workers,
+                                             args.cfg_options) for seed in args.seeds}
+    worlds = {seed: sensor_sets.collect(recipe.run()) for seed, recipe in recipes.items()}
+    print(f'\nSimulated worlds of {args.scenes} scenes, {sensor_sets.SPLIT}, {args.epochs} epochs each, scored by '
+          f'nuscenes-devkit:\n\n{sensor_sets.report(list(worlds.values()))}')
+    return worlds
 
 
 if __name__ == '__main__':
