@@ -29,6 +29,8 @@ def parse_args() -> argparse.Namespace:
                           help='earlier LiDAR sweeps listed per key frame (default: 9)')
     nuscenes.add_argument('--radar-sweeps', type=int, default=6, metavar='N',
                           help='earlier sweeps listed per radar and key frame (default: 6)')
+    nuscenes.add_argument('--strict', action='store_true',
+                          help='stop at missing radar files (default: leave them out and say so)')
     nuscenes.add_argument('--force', action='store_true', help='make everything again')
     return parser.parse_args()
 
@@ -41,7 +43,8 @@ def main() -> int:
         raise ValueError('--lidar-sweeps, --radar-sweeps and --workers must not be negative')
     job = InfoJob(root=args.root, version=args.version, out=args.out or args.root,
                   lidar_sweeps=args.lidar_sweeps, radar_sweeps=args.radar_sweeps)
-    create_infos(job, splits=args.splits, workers=args.workers, force=args.force)
+    create_infos(job, splits=args.splits, workers=args.workers, force=args.force,
+                 strict=args.strict)
     return 0
 
 

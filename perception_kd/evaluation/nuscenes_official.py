@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perception_kd.datasets.nuscenes.tables import simulated_world
 from perception_kd.evaluation.devkit_tables import load_devkit, split_tokens, version_tokens
 from perception_kd.evaluation.report import format_summary
 from perception_kd.evaluation.submission import read_results
@@ -47,8 +48,8 @@ def evaluate_devkit(results_json: str | Path, data_root: str | Path, version: st
         box_filter: Called with the evaluation after the devkit's own filters; see ``subsets``.
 
     Returns:
-        The devkit's summary with ``mean_ap_present``, ``classes_present``, ``num_gt``, ``num_pred`` and
-        ``num_samples``.
+        The devkit's summary; ``meta`` names version, split and ``world`` (empty for real recordings) too. Beside:
+        ``mean_ap_present``, ``classes_present``, ``num_gt``, ``num_pred`` and ``num_samples``.
 
     Raises:
         FileNotFoundError, ValueError: bad paths, another set of samples, bad numbers, a split without truth.
@@ -67,7 +68,7 @@ def evaluate_devkit(results_json: str | Path, data_root: str | Path, version: st
         box_filter(evaluation)
     metrics, details = evaluation.evaluate()
     summary = metrics.serialize()
-    summary['meta'] = dict(content['meta'], version=version, split=split)
+    summary['meta'] = dict(content['meta'], version=version, split=split, world=simulated_world(data_root, version))
     add_present_class_metrics(summary, evaluation)
     if out_dir is not None:
         write_json(Path(out_dir) / SUMMARY_FILE, summary)

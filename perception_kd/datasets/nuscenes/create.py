@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.progress import track
 
 from perception_kd.datasets.nuscenes.infos import sample_info
+from perception_kd.datasets.nuscenes.missing_radar import RadarGaps
 from perception_kd.datasets.nuscenes.stamp import load_infos, load_plain_pickle, make_stamp, save_infos
-from perception_kd.datasets.nuscenes.tables import NuScenesTables, split_scenes, table_folder
+from perception_kd.datasets.nuscenes.tables import NuScenesTables, simulated_world, split_scenes, table_folder
 from perception_kd.files import atomic_path
 
 _FINGERPRINT_BYTES = 1 << 20
@@ -34,10 +35,11 @@ class InfoJob:
     lidar_sweeps: int = 9
     radar_sweeps: int = 6
 
-    def stamp(self, split: str) -> dict[str, Any]:
-        """Stamp of one split's file; equal stamps mean that the file need not be made again."""
+    def stamp(self, split: str, missing_radar: int = 0) -> dict[str, Any]:
+        """Stamp of one split's file; a file with the stamp of a whole data set need not be made again."""
         return make_stamp(version=self.version, split=split, lidar_sweeps=self.lidar_sweeps,
-                          radar_sweeps=self.radar_sweeps, tables=self.fingerprint)
+                          radar_sweeps=self.radar_sweeps, tables=self.fingerprint,
+                          world=simulated_world(self.root, self.version), missing_radar=missing_radar)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -64,24 +66,26 @@ class InfoJob:
 
 
 def create_infos(job: InfoJob, *, splits: list[str] | None = None, workers: int = 0, force: bool = False,
-                 echo: Callable[[str], None] = print) -> dict[str, Path]:
+                 strict: bool = False, echo: Callable[[str], None] = print) -> dict[str, Path]:
     """Write ``nuscenes_infos_<split>.pkl`` for the splits of a version.
 
     Files that are up to date are kept. An interrupted run leaves its finished scenes, and the next one
-    goes on from them.
+    goes on from them. Radar files that are not there are left out and told; infos with such gaps are made
+    again by the next run, which may find more.
 
     Args:
         job: What to make and where.
         splits: Names; default all splits of the version that have scenes in the tables.
         workers: Processes; 0 or 1 works in this one.
         force: Make files and parts again.
+        strict: A missing radar file is an error.
         echo: Where report lines go.
 
     Returns:
         Split -> its file.
 
     Raises:
-        FileNotFoundError: root, version, a table or ``splits.json`` is missing.
+        FileNotFoundError: root, version or a table is missing; with ``strict``, a radar file.
         ValueError: an unknown split, or one without a scene in the tables.
     """
     scenes = _wanted(split_scenes(job.root, job.version), splits, job)
@@ -92,11 +96,11 @@ def create_infos(job: InfoJob, *, splits: list[str] | None = None, workers: int 
         echo(f'{job.info_file(name)}: up to date')
     if due:
         chosen = {name: scenes[name] for name in due}
-        _make(job, chosen, explicit=splits is not None, workers=workers, echo=echo)
+        _make(job, chosen, explicit=splits is not None, workers=workers, strict=strict, echo=echo)
     return {name: job.info_file(name) for name in scenes if job.info_file(name).is_file()}
 
 
-def _make(job: InfoJob, scenes: dict[str, list[str]], *, explicit: bool, workers: int,
+def _make(job: InfoJob, scenes: dict[str, list[str]], *, explicit: bool, workers: int, strict: bool,
           echo: Callable[[str], None]) -> None:
     tables = NuScenesTables(job.root, job.version)
     known = set(tables.scene_names)
@@ -111,17 +115,23 @@ def _make(job: InfoJob, scenes: dict[str, list[str]], *, explicit: bool, workers
     for _ in track(_run(job, tables, missing, workers), 'scenes', len(missing), console=Console(stderr=True)):
         pass
     for name, found in chosen.items():
-        infos = _assemble(job, found)
-        save_infos(job.info_file(name), job.stamp(name), infos)
+        gaps = RadarGaps(job.root, tables.radar_channels)
+        infos = _assemble(job, found, gaps)
+        if strict and gaps.count:
+            raise FileNotFoundError(f'split {name}: {gaps}; fetch them, or run without --strict to leave them out')
+        save_infos(job.info_file(name), job.stamp(name, gaps.count), infos)
         boxes = sum(len(info['instances']) for info in infos)
         echo(f'{job.info_file(name)}: {len(found)} scenes, {len(infos)} key frames, {boxes} boxes')
+        if gaps.count:
+            echo(f'left out: {gaps}')
     shutil.rmtree(job.parts, ignore_errors=True)
 
 
-def _assemble(job: InfoJob, scenes: list[str]) -> list[dict[str, Any]]:
+def _assemble(job: InfoJob, scenes: list[str], gaps: RadarGaps) -> list[dict[str, Any]]:
     infos = [info for scene in scenes for info in load_plain_pickle(_part(job, scene))]
     for index, info in enumerate(infos):
         info['sample_idx'] = index
+        gaps.close(info)
     return infos
 
 

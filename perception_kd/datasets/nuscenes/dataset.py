@@ -32,7 +32,7 @@ class NuScenesRadarDataset(BaseDataset):
         classes: Names to detect, in label order, or the lists of names of a head's tasks, whose order
             together is then the label order. Boxes of other classes are left out. Default: all ten.
         cameras: Channels to use, in this order; default: all that the infos have.
-        radars: The same for radars.
+        radars: The same for radars; a key frame may lack some of them.
         **kwargs: Of mmengine's ``BaseDataset`` (``indices``, ``test_mode``, ``lazy_init``, ...).
 
     Raises:
@@ -70,7 +70,7 @@ class NuScenesRadarDataset(BaseDataset):
             self._metainfo[key] = stamp[key]
         if infos:
             self._pick(infos[0]['images'], self.cameras, 'camera')
-            self._pick(infos[0]['radar_points'], self.radars, 'radar')
+            self._pick({channel: 0 for info in infos for channel in info['radar_points']}, self.radars, 'radar')
         return infos
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
@@ -79,7 +79,9 @@ class NuScenesRadarDataset(BaseDataset):
         info['sample_idx'] = info['token']
         info['ego2global'] = np.asarray(info['ego2global'])
         info['images'] = self._pick(info['images'], self.cameras, 'camera')
-        info['radar_points'] = self._pick(info['radar_points'], self.radars, 'radar')
+        if self.radars is not None:
+            info['radar_points'] = {name: info['radar_points'][name] for name in self.radars
+                                    if name in info['radar_points']}
         for channel, image in info['images'].items():
             image['img_path'] = self._file(channel, image['img_path'])
             _arrays(image, 'cam2img', 'cam2ego', 'lidar2cam')

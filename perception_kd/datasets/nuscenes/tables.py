@@ -12,6 +12,9 @@ from typing import Any
 
 Row = dict[str, Any]
 
+SIMULATED_VEHICLE = 'simulated'
+"""``vehicle`` in the log of a simulated data set, whose ``logfile`` is the stamp of its world."""
+
 # Only these columns are kept in memory: the full data set has millions of rows.
 _COLUMNS: dict[str, tuple[str, ...]] = {
     'scene': ('token', 'name', 'first_sample_token'),
@@ -68,6 +71,11 @@ class NuScenesTables:
     def scene_names(self) -> list[str]:
         """Names of all scenes, in the order of the table."""
         return [row['name'] for row in self._rows['scene'].values()]
+
+    @property
+    def radar_channels(self) -> list[str]:
+        """Channels of all radars of the rig, in the order of the table."""
+        return [row['channel'] for row in self._rows['sensor'].values() if row['modality'] == 'radar']
 
     def samples_of_scene(self, name: str) -> list[Row]:
         """Key frames of a scene in time order."""
@@ -158,6 +166,12 @@ def split_scenes(root: str | Path, version: str) -> dict[str, list[str]]:
     from nuscenes.utils.splits import create_splits_scenes
     scenes = create_splits_scenes()
     return {name: scenes[name] for name in _OFFICIAL_SPLITS[version]}
+
+
+def simulated_world(root: str | Path, version: str) -> str:
+    """Stamp of the world that a data set was simulated in (``simulation.stamp``); empty for real recordings."""
+    logs = read_json(table_folder(root, version) / 'log.json')
+    return ', '.join(sorted({log['logfile'] for log in logs if log.get('vehicle') == SIMULATED_VEHICLE}))
 
 
 _OFFICIAL_SPLITS = {

@@ -8,6 +8,7 @@ import numpy as np
 
 from perception_kd.datasets.nuscenes.formats import write_lidar_bin, write_radar_pcd
 from perception_kd.datasets.nuscenes.rows import SceneRows
+from perception_kd.datasets.nuscenes.tables import SIMULATED_VEHICLE
 from perception_kd.simulation.poses import quaternion
 from perception_kd.simulation.presets import WorldPreset
 from perception_kd.simulation.recording import Instant, Recording, record
@@ -67,7 +68,7 @@ class _SceneWriter:
         self.job, self.rig, self.recording, self.lot = job, rig, recording, lot
         self.rows = SceneRows(salt=f'simulated-{job.preset.name}-{job.seed}')
         log = self.rows.add_log(
-            logfile=job.stamp, vehicle='simulated', date_captured='2020-09-13', location='simulated-town'
+            logfile=job.stamp, vehicle=SIMULATED_VEHICLE, date_captured='2020-09-13', location='simulated-town'
         )
         self.scene = self.rows.add_scene(
             name=job.name,
