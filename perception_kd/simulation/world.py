@@ -6,7 +6,7 @@ import numpy as np
 
 from perception_kd.simulation import scenery
 from perception_kd.simulation.actors.actor import Actor
-from perception_kd.simulation.light import Light, daylight
+from perception_kd.simulation.light import Light, draw_light
 from perception_kd.simulation.mesh import Mesh, Surfaces, merge
 from perception_kd.simulation.population import draw_plan, populate
 from perception_kd.simulation.poses import rigid, yaw_matrix
@@ -25,7 +25,7 @@ class World:
     Args:
         plan: Road, ego track, lane speeds, lots, works.
         actors: What is annotated.
-        light: Daylight.
+        light: Time of day and weather.
         scenery: Mesh of the rest.
         lamps: (M, 3) heads of the street lamps in m.
         owner: (T,) actor index of each triangle of all meshes in order, ``SCENERY`` first.
@@ -87,7 +87,7 @@ def build_world(preset: WorldPreset, seed: int, scene: int, attempt: int = 0) ->
               scenery.trees(tree_places, rng), scenery.lamps(lamp_places, lamp_arms),
               scenery.signs(sign_places, sign_fronts)]  # fmt: skip
     heads = scenery.lamp_heads(lamp_places, lamp_arms)
-    light = daylight(np.random.default_rng([seed, scene, 5]))
+    light = draw_light(np.random.default_rng([seed, scene, 5]), scene)
     return World(plan, actors, light, merge(meshes), heads)
 
 

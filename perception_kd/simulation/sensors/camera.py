@@ -68,7 +68,7 @@ def sky(directions: np.ndarray, light: Light) -> np.ndarray:
 def _clouds(directions: np.ndarray, light: Light) -> np.ndarray:
     """Cover (N, 1) of a cloud layer, thinning out towards the horizon."""
     up = np.maximum(directions[:, 2], 0.02)
-    place = directions[:, :2] * (np.float32(9) / up)[:, None] + np.float32(light.cloud_drift)
+    place = directions[:, :2] * (np.float32(9) / up)[:, None] + np.float32(light.drift)
     value = smooth_noise(place[:, 0], place[:, 1])
     return (np.clip(0.45 * value - 0.1, 0, 0.7) * np.clip((up - 0.05) * 7, 0, 1))[:, None]
 
