@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perception_kd.datasets.nuscenes.poses import inverse, move, pose_matrix, yaw_of
+from perception_kd.datasets.nuscenes.poses import inverse, move, pose_matrix, upright_yaw, yaw_of
 from perception_kd.visualization.geometry import box_corners
 
 
@@ -24,6 +24,7 @@ class Boxes:
         names: Class of each box.
         scores: (N,) in 0..1; 1 for truth.
         measured: (N,) whether a truth box holds a LiDAR or radar point; the devkit ignores those without.
+        lidar2world: (3, 3) rotation into the world, in which boxes stand upright; the LiDAR may be tilted.
     """
 
     centres: NDArray[np.float64]
@@ -32,6 +33,7 @@ class Boxes:
     names: tuple[str, ...]
     scores: NDArray[np.float64] = field(default=None)
     measured: NDArray[np.bool_] = field(default=None)
+    lidar2world: NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
 
     def __post_init__(self) -> None:
         count = len(self.names)
@@ -61,7 +63,8 @@ class Boxes:
     @property
     def corners(self) -> NDArray[np.float64]:
         """(N, 8, 3), see ``geometry.box_corners``."""
-        return box_corners(self.centres, self.sizes, self.yaws)
+        yaws = upright_yaw(self.yaws, self.lidar2world)
+        return box_corners(self.centres @ self.lidar2world.T, self.sizes, yaws) @ self.lidar2world
 
     def take(self, which: NDArray[Any] | Sequence[int]) -> Boxes:
         """The boxes of a mask or of indices, in that order."""
@@ -73,6 +76,7 @@ class Boxes:
             tuple(self.names[i] for i in index),
             self.scores[index],
             self.measured[index],
+            self.lidar2world,
         )
 
     def of_classes(self, classes: Sequence[str]) -> Boxes:
@@ -85,7 +89,9 @@ class Boxes:
         return self.take(order[self.scores[order] >= score])
 
 
-def boxes_of_instances(instances: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> Boxes:
+def boxes_of_instances(
+    instances: Sequence[Mapping[str, Any]], classes: Sequence[str], lidar2global: NDArray[np.float64]
+) -> Boxes:
     """Truth of one info (``bbox_3d`` with centres of gravity); objects of no detection class are left out."""
     known = [item for item in instances if 0 <= item['bbox_label_3d'] < len(classes)]
     rows = np.array([item['bbox_3d'][:7] for item in known], np.float64).reshape(-1, 7)
@@ -96,6 +102,7 @@ def boxes_of_instances(instances: Sequence[Mapping[str, Any]], classes: Sequence
         rows[:, 6],
         tuple(classes[item['bbox_label_3d']] for item in known),
         measured=np.array(points, int) > 0,
+        lidar2world=lidar2global[:3, :3],
     )
 
 
@@ -110,6 +117,7 @@ def boxes_of_results(rows: Sequence[Mapping[str, Any]], lidar2global: NDArray[np
         yaws=np.array([yaw_of(pose[:3, :3]) for pose in poses], np.float64),
         names=tuple(row['detection_name'] for row in rows),
         scores=np.array([row['detection_score'] for row in rows], np.float64),
+        lidar2world=lidar2global[:3, :3],
     )
 
 

@@ -137,6 +137,7 @@ def read_frame(
     """
     points = info['lidar_points']
     lidar2ego = np.array(points['lidar2ego'], np.float64)
+    ego2global = np.array(info['ego2global'], np.float64)
     cloud = np.zeros((0, 5), np.float32)
     if lidar and points.get('lidar_path'):
         cloud = read_lidar_bin(resolve_path(root, LIDAR_CHANNEL, points['lidar_path']))
@@ -145,11 +146,11 @@ def read_frame(
         scene=scene,
         timestamp=float(info['timestamp']),
         lidar2ego=lidar2ego,
-        ego2global=np.array(info['ego2global'], np.float64),
+        ego2global=ego2global,
         cameras=_cameras(info.get('images', {}), root),
         lidar=cloud,
         radar=_radar(info.get('radar_points') or {}, root),
-        truth=boxes_of_instances(info.get('instances', ()), classes),
+        truth=boxes_of_instances(info.get('instances', ()), classes, ego2global @ lidar2ego),
     )
 
 

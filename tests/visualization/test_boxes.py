@@ -10,12 +10,15 @@ from perception_kd.visualization.boxes import Boxes, boxes_of_instances, boxes_o
 from tests.visualization.conftest import make_boxes
 
 
-def test_results_return_to_the_lidar_frame_as_the_devkit_moves_them():
-    rotation, shift = Quaternion(axis=[0, 0, 1], angle=2.1), np.array([600.0, 1500, 1])
-    box = Box([4, 9, -1], [1.9, 4.5, 1.6], Quaternion(axis=[0, 0, 1], angle=0.7))
-    lidar_corners = box.corners().T
-    box.rotate(rotation)
-    box.translate(shift)
+@pytest.mark.parametrize('tilt', [0.0, 0.05])
+def test_results_return_to_the_lidar_frame_as_the_devkit_moves_them(tilt):
+    """Upright in the world, also where the LiDAR is tilted."""
+    rotation = Quaternion(axis=[0.6, 0.8, 0], angle=tilt) * Quaternion(axis=[0, 0, 1], angle=2.1)
+    shift = np.array([600.0, 1500, 1])
+    box = Box([604.0, 1509, 0], [1.9, 4.5, 1.6], Quaternion(axis=[0, 0, 1], angle=0.7))
+    seen = box.copy()
+    seen.translate(-shift)
+    seen.rotate(rotation.inverse)
     row = {
         'translation': box.center.tolist(),
         'size': box.wlh.tolist(),
@@ -26,7 +29,7 @@ def test_results_return_to_the_lidar_frame_as_the_devkit_moves_them():
     motion = np.eye(4)
     motion[:3, :3], motion[:3, 3] = rotation.rotation_matrix, shift
     ours = boxes_of_results([row], motion)
-    np.testing.assert_allclose(ours.corners[0], lidar_corners, atol=1e-9)
+    np.testing.assert_allclose(ours.corners[0], seen.corners().T, atol=1e-9)
     assert ours.names == ('car',) and ours.scores.tolist() == [0.6]
 
 
@@ -38,7 +41,7 @@ def test_instances_keep_known_classes_and_know_who_is_measured():
         'num_radar_pts': 0,
     }
     rows = [row, {**row, 'bbox_label_3d': -1}, {**row, 'num_radar_pts': 2, 'bbox_label_3d': 9}]
-    boxes = boxes_of_instances(rows, NUSCENES_CLASSES)
+    boxes = boxes_of_instances(rows, NUSCENES_CLASSES, np.eye(4))
     assert boxes.names == ('car', 'barrier') and boxes.measured.tolist() == [False, True]
     np.testing.assert_allclose(boxes.sizes[0], [4, 2, 1.5])
 

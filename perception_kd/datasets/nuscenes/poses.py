@@ -37,6 +37,21 @@ def yaw_of(rotation: Matrix) -> float:
     return math.atan2(rotation[1, 0], rotation[0, 0])
 
 
+def upright_yaw(yaw: np.ndarray, frame2world: Matrix) -> np.ndarray:
+    """Headings in the world of boxes that stand upright there, from their ``yaw_of`` in a tilted frame.
+
+    Annotators' boxes stand upright in the world; infos, as mmdet3d's, keep their x axis's angle in the ground plane
+    of the LiDAR frame, which a sloping road tilts by some degrees. The x axis is (cos, sin, 0) in the world, so its
+    first two coordinates in the frame are a linear map of (cos, sin), and this is the inverse of it.
+
+    Args:
+        yaw: (N,) in the frame, counter-clockwise from +x, rad.
+        frame2world: (3, 3) or (4, 4), tilted by less than 90 degrees.
+    """
+    heading = np.linalg.inv(frame2world[:2, :2].T) @ [np.cos(yaw), np.sin(yaw)]
+    return np.arctan2(heading[1], heading[0])
+
+
 def move(motion: Matrix, points: np.ndarray) -> np.ndarray:
     """Apply a motion to the rows of (N, 3+) points; columns after the third are dropped. Keeps the dtype."""
     rotation = motion[:3, :3].astype(points.dtype)
