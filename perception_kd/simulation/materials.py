@@ -7,7 +7,7 @@ import numpy as np
 from perception_kd.simulation.mesh import Surface
 
 # Texture numbers; textures.py paints them.
-PLAIN, ROAD, SLABS, GRASS, FACADE, FOLIAGE, ROUGH = range(7)
+PLAIN, ROAD, SLABS, GRASS, FACADE, FOLIAGE, ROUGH, SIDE_ROAD = range(8)
 
 TYRE = Surface((0.02, 0.02, 0.022), 0.06, 0.05)
 RIM = Surface((0.42, 0.43, 0.45), 0.45, 0.7, 0.25)
@@ -31,6 +31,7 @@ WOOD = Surface((0.10, 0.065, 0.04), 0.28, 0.12, 0, ROUGH)
 FOLIAGE_GREEN = Surface((0.05, 0.12, 0.025), 0.42, 0.05, 0, FOLIAGE)
 ASPHALT = Surface((0.085, 0.085, 0.088), 0.14, 0.0, 0, ROUGH)
 ROADWAY = Surface((0.085, 0.085, 0.088), 0.14, 0.0, 0, ROAD)
+SIDE_ROADWAY = Surface((0.085, 0.085, 0.088), 0.14, 0.0, 0, SIDE_ROAD)
 KERB = Surface((0.33, 0.32, 0.30), 0.35, 0.0, 0, ROUGH)
 SIDEWALK = Surface((0.27, 0.26, 0.245), 0.32, 0.0, 0, SLABS)
 LAWN = Surface((0.07, 0.13, 0.028), 0.4, 0.0, 0, GRASS)

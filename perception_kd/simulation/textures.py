@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from perception_kd.simulation import materials as m
+from perception_kd.simulation.markings import road_markings, side_markings
 from perception_kd.simulation.patterns import cell_hash, comb, noise, stripe
-from perception_kd.simulation.road import KERB, LANE_WIDTH, Road
+from perception_kd.simulation.road import LANE_WIDTH, SIDE_KERB, Road
 from perception_kd.simulation.snapshot import Hits, Snapshot
 
 Painted = tuple[np.ndarray, np.ndarray]
@@ -32,31 +33,17 @@ _SHOP, _FLOOR = 3.9, 3.1
 """Height of the ground floor and of those above in m."""
 
 
-def road_markings(
-    s: np.ndarray, d: np.ndarray, footprint: np.ndarray, road: Road
-) -> tuple[np.ndarray, np.ndarray]:
-    """Coverage (N,) of white and of yellow paint."""
-    half = 2 * LANE_WIDTH
-    dashes = comb(s, 9.0, 3.0, footprint)
-    along = (s - road.crossing + 0.9) * (road.crossing + 4.4 - s) > 0
-    white = np.zeros_like(s)
-    for side in (-1, 1):
-        white = np.maximum(white, stripe(d, side * LANE_WIDTH, 0.14, footprint) * dashes)
-        white = np.maximum(white, stripe(d, side * half, 0.14, footprint))
-    bays = comb(s, 6.4, 0.12, footprint) * ((np.abs(d) > half) & (np.abs(d) < KERB))
-    yellow = np.maximum(stripe(d, 0.14, 0.11, footprint), stripe(d, -0.14, 0.11, footprint)) * ~along
-    zebra = stripe(s, road.crossing + 1.75, 3.5, footprint) * comb(d, 1.1, 0.55, footprint)
-    stop = (
-        stripe(s, road.crossing - 1.6, 0.35, footprint) * (d < 0)
-        + stripe(s, road.crossing + 5.1, 0.35, footprint) * (d > 0)
-    ) * (np.abs(d) < half)
-    white = np.maximum.reduce([np.maximum(white, bays) * ~along, zebra * (np.abs(d) < half), stop])
-    return white, yellow
-
-
 def _roadway(spot: Spot) -> Painted:
+    return _worn(spot, *road_markings(*spot.uv.T, spot.footprint, spot.road))
+
+
+def _side_roadway(spot: Spot) -> Painted:
+    return _worn(spot, *side_markings(*spot.uv.T, spot.footprint, SIDE_KERB))
+
+
+def _worn(spot: Spot, white: np.ndarray, yellow: np.ndarray) -> Painted:
+    """Asphalt with paint, both used."""
     s, d, footprint = spot.uv[:, 0], spot.uv[:, 1], spot.footprint
-    white, yellow = road_markings(s, d, footprint, spot.road)
     grain = 1 + 0.10 * noise(s, d, 0.04, footprint) + 0.10 * noise(s, d, 0.9, footprint)
     # Tyres polish two tracks in each lane; oil darkens the middle.
     lane = (np.abs(d) % LANE_WIDTH) - LANE_WIDTH / 2
@@ -143,6 +130,7 @@ def _glass(chance: np.ndarray, up: np.ndarray) -> np.ndarray:
 
 TEXTURES: dict[int, Callable[[Spot], Painted]] = {
     m.ROAD: _roadway,
+    m.SIDE_ROAD: _side_roadway,
     m.SLABS: _slabs,
     m.GRASS: _grass,
     m.FACADE: _facade,

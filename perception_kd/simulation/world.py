@@ -59,8 +59,7 @@ class World:
 
     def ego_velocity(self, time: float) -> tuple[np.ndarray, float]:
         """Velocity (3,) in m/s, world frame, and yaw rate in rad/s."""
-        ego = self.plan.ego
-        return ego.velocity(time), ego.speed * ego.road.curvature
+        return self.plan.ego.velocity(time), self.plan.ego.yaw_rate(time)
 
     def description(self) -> str:
         """What is to be seen, in the manner of nuScenes' scene descriptions."""
