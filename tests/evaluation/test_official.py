@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -51,6 +52,21 @@ def test_perfect_predictions_and_classes_present(tiny_root, perfect, tmp_path):
     assert math.isnan(flat['bus_AP']) and math.isnan(flat['bus_AOE'])
     text = format_summary(summary)
     assert 'over the 4 classes present' in text and 'pedestrian' in text
+
+
+def test_the_simulated_world_is_named(tiny_root, perfect, tmp_path):
+    path = save(tmp_path / 'r.json', perfect)
+    real = evaluate_devkit(path, tiny_root, VERSION, 'tiny_val')
+    assert real['meta']['world'] == '' and 'world' not in format_summary(real)
+    root = tmp_path / 'root'
+    shutil.copytree(tiny_root, root, ignore=shutil.ignore_patterns('samples', 'sweeps'))
+    table = root / VERSION / 'log.json'
+    table.write_text(json.dumps([{**log, 'vehicle': 'simulated', 'logfile': 'tiny-seed3-0123456789ab'}
+                                 for log in json.loads(table.read_text())]))
+    simulated = evaluate_devkit(path, root, VERSION, 'tiny_val', tmp_path / 'out')
+    assert simulated['meta']['world'] == 'tiny-seed3-0123456789ab'
+    assert json.loads((tmp_path / 'out' / 'metrics_summary.json').read_text())['meta'] == simulated['meta']
+    assert format_summary(simulated).endswith('simulated world tiny-seed3-0123456789ab')
 
 
 def test_part_of_a_split(tiny_root, perfect, tmp_path):

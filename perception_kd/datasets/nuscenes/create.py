@@ -91,7 +91,7 @@ def create_infos(job: InfoJob, *, splits: list[str] | None = None, workers: int 
     scenes = _wanted(split_scenes(job.root, job.version), splits, job)
     if force:
         shutil.rmtree(job.parts, ignore_errors=True)
-    due = [name for name in scenes if force or not _up_to_date(job, name)]
+    due = [name for name in scenes if not _up_to_date(job, name) or force]
     for name in set(scenes) - set(due):
         echo(f'{job.info_file(name)}: up to date')
     if due:
@@ -143,11 +143,12 @@ def _wanted(available: dict[str, list[str]], splits: list[str] | None, job: Info
 
 
 def _up_to_date(job: InfoJob, split: str) -> bool:
+    stamp = job.stamp(split)  # reads a table: a root without it is refused before any work
     try:
         metainfo, _ = load_infos(job.info_file(split))
     except (FileNotFoundError, ValueError):
         return False
-    return metainfo == job.stamp(split)
+    return metainfo == stamp
 
 
 def _part(job: InfoJob, scene: str) -> Path:
