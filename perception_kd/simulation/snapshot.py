@@ -1,6 +1,7 @@
 """The world frozen at one instant, ready to be hit by rays. The only module that imports Open3D."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import open3d as o3d
@@ -50,6 +51,11 @@ class Snapshot:
     def surfaces(self) -> Surfaces:
         """What each triangle is made of."""
         return self.world.surfaces
+
+    @cached_property
+    def velocities(self) -> np.ndarray:
+        """(A + 1, 3) in m/s, world frame: of the scenery, then of each actor."""
+        return np.array([[0.0, 0, 0], *(actor.track.velocity(self.time) for actor in self.world.actors)])
 
     def cast(self, origins: np.ndarray, directions: np.ndarray) -> Hits:
         """First hits of rays from ``origins`` (3,) or (N, 3) along unit ``directions`` (N, 3)."""
