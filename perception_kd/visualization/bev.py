@@ -67,10 +67,14 @@ class BEVPanel:
         self.axes.add_patch(Polygon(nose, closed=True, zorder=7, gid='vehicle', **style))
         self.labels.avoid(nose)
 
-    def ring_labels(self, size: float = 8) -> None:
-        """Radii on the rings, all in the direction where they are most free of boxes; call it after those."""
+    def ring_labels(self, size: float = 8, *, fixed: bool = False) -> None:
+        """Radii on the rings, all in the direction where they are most free of boxes; call it after those.
+
+        ``fixed`` writes them where every picture of the same view has them.
+        """
         texts = [f'{radius:g} m' for radius in self.radii]
-        rays = [self.radii[:, None] * (np.cos(angle), np.sin(angle)) for angle in np.deg2rad(_LABEL_ANGLES)]
+        angles = np.deg2rad(_LABEL_ANGLES[:1] if fixed else _LABEL_ANGLES)
+        rays = [self.radii[:, None] * (np.cos(angle), np.sin(angle)) for angle in angles]
         self.labels.place_row(rays, texts, size=size, colour=FAINT_INK)
 
     def lidar(

@@ -109,13 +109,21 @@ class ComparePlan:
         self.height = top + 14 + 2 * 24 + 12
 
 
-def write_title(sheet: Sheet, frame: Frame, remark: str) -> None:
-    """Scene, sample and time on the left, what is shown on the right."""
+def write_title(sheet: Sheet, frame: Frame, remark: str, note: str | None = None) -> None:
+    """Scene and ``note`` (sample and time) on the left, what is shown on the right.
+
+    A note that would run into the remark is cut.
+    """
     start = MARGIN
     if frame.scene:
         start += sheet.width_of(sheet.text(MARGIN, 29, frame.scene, size=15, weight='bold')) + 18
-    sheet.text(start, 31, f'sample {frame.token}   ·   {frame.time_text}', size=10, colour=FAINT_INK)
-    sheet.text(sheet.width - MARGIN, 31, remark, size=10, colour=FAINT_INK, align='right')
+    if note is None:
+        note = f'sample {frame.token}   ·   {frame.time_text}'
+    style = {'size': 10, 'colour': FAINT_INK}
+    end = sheet.width - MARGIN - sheet.width_of(sheet.text(sheet.width - MARGIN, 31, remark, align='right', **style))
+    left = sheet.text(start, 31, note, **style)
+    while start + sheet.width_of(left) > end - MARGIN and len(left.get_text()) > 1:
+        left.set_text(left.get_text().removesuffix('…')[:-1].rstrip() + '…')
 
 
 def camera_text(name: str) -> str:

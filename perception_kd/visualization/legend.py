@@ -131,12 +131,12 @@ def sensor_key(
     top = heading(sheet, overlay, left, top, width, 'Sensors')
     if options.lidar != 'none':
         what = 'height above ground' if options.lidar == 'height' else 'return intensity'
-        sheet.text(left, top + LINE / 2, f'LiDAR: {len(frame.lidar):,} points by {what}', size=9)
+        sheet.text(left, top + LINE / 2, f'LiDAR points by {what}: {len(frame.lidar):,}', size=9)
         top = _lidar_bar(sheet, left, top + LINE + 2, width, options)
     if options.radar != 'none':
         speed = 'radial velocity' if frame.radar.compensated else 'raw radial velocity'
         what = 'distance' if options.radar == 'depth' else speed
-        sheet.text(left, top + LINE / 2, f'Radar: {len(frame.radar):,} returns by {what}', size=9)
+        sheet.text(left, top + LINE / 2, f'Radar returns by {what}: {len(frame.radar):,}', size=9)
         top = _radar_bar(sheet, left, top + LINE + 2, width, options, reach)
         if frame.radar.compensated:
             top = key(sheet, overlay, left, top, [(arrow_mark, 'way of a radar return within one second')])

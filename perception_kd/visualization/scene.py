@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ from perception_kd.visualization.options import PictureOptions
 from perception_kd.visualization.outcome import counted
 from perception_kd.visualization.palette import INK, Colour
 from perception_kd.visualization.sheet import Sheet
-from perception_kd.visualization.view import View, fit_view
+from perception_kd.visualization.view import View, fit_view, widest
 
 WHITE: Colour = (1.0, 1.0, 1.0)
 
@@ -44,7 +45,12 @@ class _Layer:
 
 
 def draw_scene(
-    frame: Frame, predictions: Boxes | None = None, options: PictureOptions | None = None
+    frame: Frame,
+    predictions: Boxes | None = None,
+    options: PictureOptions | None = None,
+    *,
+    note: str | None = None,
+    steady: bool = False,
 ) -> Sheet:
     """Draw one sample.
 
@@ -52,6 +58,9 @@ def draw_scene(
         frame: The sample.
         predictions: Boxes of a detector, or None to draw the truth alone.
         options: Choices; the defaults if None.
+        note: What the title says after the scene's name; sample and time if None.
+        steady: Write texts in the ground view only where every frame of a video has them: radii in one
+            direction, no scores. (The video also needs one ``options.view`` for all frames.)
 
     Returns:
         The picture, to be saved with ``Sheet.save``.
@@ -63,23 +72,28 @@ def draw_scene(
     truth = options.truth(frame.truth)
     if predictions is not None:
         predictions = options.predictions(predictions)
-    view = options.view or _view(frame, truth, options)
+    view = options.view or common_view([frame], options)
     images = [camera.read() for camera in frame.cameras]
     plan = ScenePlan(options.width, [image.shape[:2] for image in images], view)
     sheet = Sheet(width=options.width, height=plan.height)
     bound = f'predictions with a score of {options.score:g} or more, over the truth'
-    write_title(sheet, frame, 'truth' if predictions is None else bound)
+    write_title(sheet, frame, 'truth' if predictions is None else bound, note)
     scale = _RadarScale(frame, options, max(view.front, view.side))
     layers = _layers(truth, predictions, options)
     for camera, image, place in zip(frame.cameras, images, plan.cameras):
         _draw_camera(sheet.axes(*place), camera, image, frame, layers, scale)
-    _draw_ground(sheet.axes(*plan.ground), view, frame, layers, scale, options)
+    _draw_ground(sheet.axes(*plan.ground), view, frame, layers, scale, options, steady)
     _write_keys(sheet, plan, frame, truth, predictions, options, scale.reach)
     return sheet
 
 
-def _view(frame: Frame, truth: Boxes, options: PictureOptions) -> View:
-    view = fit_view(frame, truth.take(counted(truth, frame)))
+def common_view(frames: Iterable[Frame], options: PictureOptions) -> View:
+    """A view that fits the boxes that count in each of some frames of one rig."""
+    views = []
+    for frame in frames:
+        truth = options.truth(frame.truth)
+        views.append(fit_view(frame, truth.take(counted(truth, frame))))
+    view = widest(views)
     return view if len(frame.cameras) == 1 else fill_width(view, options.width)
 
 
@@ -131,7 +145,13 @@ def _draw_camera(
 
 
 def _draw_ground(
-    axes: Axes, view: View, frame: Frame, layers: list[_Layer], scale: _RadarScale, options: PictureOptions
+    axes: Axes,
+    view: View,
+    frame: Frame,
+    layers: list[_Layer],
+    scale: _RadarScale,
+    options: PictureOptions,
+    steady: bool,
 ) -> None:
     panel = BEVPanel(axes=axes, view=view, lidar2ego=frame.lidar2ego)
     panel.rings()
@@ -144,8 +164,8 @@ def _draw_ground(
         places = panel.boxes(
             layer.boxes, layer.ground, width=layer.width, fill=layer.fill, zorder=5 + order, name=layer.name
         )
-    panel.ring_labels()
-    if layers[-1].scored:
+    panel.ring_labels(fixed=steady)
+    if layers[-1].scored and not steady:
         panel.scores(layers[-1].boxes, places, [INK] * len(places))
 
 

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from numpy.typing import NDArray
 
 from perception_kd.files import atomic_path
 from perception_kd.visualization.palette import FAINT_INK, INK, PAPER, RULE, Colour
@@ -105,6 +106,25 @@ class Sheet:
             align = 'left' if index == 0 else 'right' if index == len(ticks) - 1 else 'center'
             self.text(place, top + 20, label, size=8, colour=FAINT_INK, align=align)
 
+    def pixels(self, *, dpi: float = DPI, max_width: int | None = None) -> NDArray[np.uint8]:
+        """The picture as an array (H, W, 3), RGB; ``dpi`` and errors as ``save``."""
+        self.figure.dpi = self.resolution(dpi, max_width)
+        try:
+            self.canvas.draw()
+            return np.array(self.canvas.buffer_rgba())[..., :3]
+        finally:
+            self.figure.dpi = DPI
+
+    def resolution(self, dpi: float, max_width: int | None) -> float:
+        """``dpi``, or less where the picture were wider than ``max_width`` pixels.
+
+        Raises:
+            ValueError: one of them is not positive.
+        """
+        if dpi <= 0 or (max_width is not None and max_width < 1):
+            raise ValueError(f'dpi and max_width must be positive, got {dpi:g} and {max_width}')
+        return min(dpi, max_width * DPI / self.width) if max_width else dpi
+
     def save(self, path: str | Path, *, dpi: float = DPI, max_width: int | None = None) -> tuple[int, int]:
         """Write a PNG atomically; ``max_width`` (pixels) lowers the resolution where the picture were wider.
 
@@ -115,10 +135,7 @@ class Sheet:
             ValueError: the name does not end in .png, or a resolution that is not positive.
         """
         path = check_png(path)
-        if dpi <= 0 or (max_width is not None and max_width < 1):
-            raise ValueError(f'{path}: dpi and max_width must be positive, got {dpi:g} and {max_width}')
-        if max_width:
-            dpi = min(dpi, max_width * DPI / self.width)
+        dpi = self.resolution(dpi, max_width)
         with atomic_path(path) as temporary:
             self.figure.savefig(temporary, dpi=dpi, format='png', facecolor=PAPER)
         return int(self.width * dpi / DPI), int(self.height * dpi / DPI)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,22 @@ from numpy.typing import NDArray
 from perception_kd.datasets.nuscenes.stamp import load_infos
 from perception_kd.visualization.boxes import Boxes, boxes_of_results
 from perception_kd.visualization.frame import Frame, read_frame
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One scene of an info file.
+
+    Args:
+        token: Of the scene.
+        name, description: From the tables; '' without them.
+        samples: Positions of its key frames in the info file, in the order of time.
+    """
+
+    token: str
+    name: str
+    description: str
+    samples: tuple[int, ...]
 
 
 class InfoFile:
@@ -55,13 +73,51 @@ class InfoFile:
         classes = tuple(self.metainfo['categories'])
         return read_frame(info, self.root, classes=classes, scene=self._scene_name(info), lidar=lidar)
 
+    def scene(self, which: str | int) -> Scene:
+        """A scene by name, token or position among the file's scenes (negative from the end).
+
+        Raises:
+            ValueError: no such scene; the message names those that there are.
+        """
+        scenes, text = self.scenes(), str(which)
+        if not scenes:
+            raise ValueError(f'{self.path}: no key frames, so there is no scene to show')
+        for scene in scenes:
+            if text in (scene.name, scene.token):
+                return scene
+        if text.lstrip('-').isdecimal() and -len(scenes) <= int(text) < len(scenes):
+            return scenes[int(text)]
+        names = [scene.name or scene.token for scene in scenes]
+        known = ', '.join(names if len(names) <= 20 else [*names[:20], f'and {len(names) - 20} more'])
+        raise ValueError(f'{self.path}: no scene {text!r}; there are {known} (or 0 to {len(names) - 1})')
+
+    def scenes(self) -> list[Scene]:
+        """All scenes, in the order of the file."""
+        samples: dict[str, list[int]] = {}
+        for index, info in enumerate(self.data_list):
+            samples.setdefault(str(info.get('scene_token', '')), []).append(index)
+        times = [float(info['timestamp']) for info in self.data_list]
+        return [
+            Scene(
+                token,
+                self._scene_rows.get(token, {}).get('name', ''),
+                self._scene_rows.get(token, {}).get('description', ''),
+                tuple(sorted(indices, key=times.__getitem__)),
+            )
+            for token, indices in samples.items()
+        ]
+
     def _scene_name(self, info: Mapping[str, Any]) -> str:
-        """Name from the tables beside the data; '' without them, since a title is no reason to stop."""
+        return self._scene_rows.get(info.get('scene_token'), {}).get('name', '')
+
+    @cached_property
+    def _scene_rows(self) -> dict[str, Mapping[str, Any]]:
+        """Scenes of the tables beside the data; none without them, since a title is no reason to stop."""
         try:
             rows = json.loads((self.root / self.metainfo['version'] / 'scene.json').read_text())
-            return next(row['name'] for row in rows if row['token'] == info.get('scene_token'))
-        except (OSError, ValueError, KeyError, StopIteration):
-            return ''
+            return {row['token']: row for row in rows}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
 
 
 class ResultFile:

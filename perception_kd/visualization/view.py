@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,11 @@ class View:
 def to_view(ego: NDArray[np.float64]) -> NDArray[np.float64]:
     """(..., 2+) of the vehicle's frame (x forward, y left) -> (..., 2) of the picture (right, up)."""
     return np.stack([-ego[..., 1], ego[..., 0]], axis=-1)
+
+
+def widest(views: Sequence[View]) -> View:
+    """The smallest view that holds all of ``views``."""
+    return View(*(max(getattr(view, name) for view in views) for name in ('front', 'back', 'side')))
 
 
 def fit_view(frame: Frame, boxes: Boxes) -> View:
