@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -12,13 +13,14 @@ from collections.abc import Callable
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 TRACEBACK_VARIABLE = 'PKD_TRACEBACK'
-USER_ERRORS = (ValueError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError,
-               PermissionError, KeyError, ImportError, NotImplementedError)
+USER_ERRORS = (ValueError, OSError, KeyError, ImportError, NotImplementedError)
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error on one line; a KeyError's quotes are taken off."""
+    """The message of an error on one line; a KeyError's quotes are taken off, a file comes before its trouble."""
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        text = f'{error.filename}: {error.strerror}'
     if text.startswith('Caught ') and 'Traceback' in text:  # torch: the whole traceback of a loader worker
         text = re.split(r'^(?:[\w.]+\.)?\w+(?:Error|Exception): ', text, flags=re.MULTILINE)[-1]
     return ' '.join(text.split()) or type(error).__name__
@@ -30,6 +32,7 @@ def run_tool(main: Callable[[], int | None]) -> None:
     Set ``PKD_TRACEBACK=1`` to see the whole traceback.
     """
     try:
+        logging.raiseExceptions = False  # a log file that takes no more is no reason for pages of tracebacks
         sys.exit(main() or 0)
     except USER_ERRORS as error:
         if os.environ.get(TRACEBACK_VARIABLE):

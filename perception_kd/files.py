@@ -1,7 +1,8 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, and a full disk is told in one line."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -9,24 +10,68 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class DiskFullError(OSError):
+    """The file system, or a limit of the user, takes no more bytes."""
+
+
+@contextmanager
+def naming_full_disk(path: str | Path) -> Iterator[None]:
+    """Turn the system's bare "No space left on device" into a line that names the file and what to do.
+
+    Raises:
+        DiskFullError: instead of an ``OSError`` of a full disk, a used-up quota or a file-size limit.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        cause = _full_disk_behind(error)
+        if cause is None or isinstance(error, DiskFullError):
+            raise
+        raise DiskFullError(f'no space left writing {path} ({cause.strerror}); free some or write elsewhere, '
+                            'then run the same command again') from error
+
+
+def _full_disk_behind(error: BaseException | None) -> OSError | None:
+    """The system's error; torch's writer raises a ``RuntimeError`` of its own while that one is handled."""
+    while error is not None and getattr(error, 'errno', None) not in _FULL:
+        error = error.__context__
+    return error
+
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; move it to ``path`` on success, remove it on failure.
 
-    The temporary name keeps the suffix, since many writers choose their format by it.
+    The temporary name keeps the suffix, since many writers choose their format by it. Errors of a full disk
+    come as :class:`DiskFullError`.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.stem}.{os.getpid()}.partial{path.suffix}')
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with naming_full_disk(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def remove_left_overs(path: str | Path) -> None:
+    """Remove what a process that was killed inside :func:`atomic_path` left beside ``path``."""
+    path = Path(path)
+    for left_over in path.parent.glob(f'.{path.stem}.*.partial{path.suffix}'):
+        left_over.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write a file atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_json(path: str | Path, content: Any, indent: int | None = 1) -> None:
     """Write JSON atomically. NaN is written as ``NaN``, as nuscenes-devkit does."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=indent) + '\n')
+    write_bytes(path, (json.dumps(content, indent=indent) + '\n').encode())

@@ -1,65 +1,50 @@
-"""Write a simulated data set in a public format."""
+#!/usr/bin/env python
+"""Write a simulated data set in a public format.
+
+examples:
+  python tools/simulate.py nuscenes --out data/sim                         12 short scenes, a minute or two
+  python tools/simulate.py nuscenes --out data/sim --scenes 30 --seed 7 --force
+
+Run it again after an interruption, with the same arguments: finished scenes are kept.
+"""
 
 import argparse
-import sys
+from pathlib import Path
 
-_EXAMPLES = """examples:
-  python tools/simulate.py nuscenes --out data/sim                         12 short scenes, about a minute
-  python tools/simulate.py nuscenes --out data/sim --scenes 30 --seed 7 --force
-"""
+from perception_kd.cli import run_tool
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line; only ``nuscenes`` so far."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(dest='format', required=True)
-    nuscenes = commands.add_parser(
-        'nuscenes',
-        help='cameras, LiDAR and radars on streets, nuScenes format',
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    nuscenes.add_argument('--out', required=True, metavar='DIR', help='data root to write')
-    nuscenes.add_argument('--scenes', type=int, default=12, help='number of scenes (default: %(default)s)')
-    nuscenes.add_argument(
-        '--seed', type=int, default=0, help='equal seeds give equal files (default: %(default)s)'
-    )
+    shape = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=shape)
+    formats = parser.add_subparsers(dest='format', required=True)
+    nuscenes = formats.add_parser('nuscenes', help='cameras, LiDAR and radars on streets, nuScenes format')
+    nuscenes.add_argument('--out', type=Path, required=True, metavar='DIR', help='data root to write')
+    nuscenes.add_argument('--scenes', type=int, default=12, metavar='N', help='number of scenes (default: %(default)s)')
+    nuscenes.add_argument('--seed', type=int, default=0, metavar='N',
+                          help='equal seeds give equal files (default: %(default)s)')
     nuscenes.add_argument('--preset', default='tiny', help='size of the world (default: %(default)s)')
-    nuscenes.add_argument(
-        '--workers', type=int, metavar='N', help='processes (default: one for each processor)'
-    )
+    nuscenes.add_argument('--workers', type=int, metavar='N', help='processes (default: one for each processor)')
     nuscenes.add_argument('--force', action='store_true', help='replace a simulated data set that is there')
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 done, else one line on stderr."""
+    """Exit status; raises what ``run_tool`` says in one line."""
     args = parse_args(arguments)
     try:
         from perception_kd.simulation.writers.nuscenes import VERSION, simulate_nuscenes
-
-        root = simulate_nuscenes(
-            args.out,
-            scenes=args.scenes,
-            seed=args.seed,
-            preset=args.preset,
-            workers=args.workers,
-            force=args.force,
-        )
-    except KeyboardInterrupt:
-        print('simulate: interrupted; nothing was written', file=sys.stderr)
-        return 130
     except ImportError as error:
-        print(f'simulate: {error}; install the extra "sim", and see tools/doctor.py', file=sys.stderr)
-        return 1
-    except (ValueError, OSError, RuntimeError) as error:
-        print(f'simulate: {error}', file=sys.stderr)
-        return 1
+        raise ImportError(f'{error}; install the extra "sim", and see tools/doctor.py') from error
+    try:
+        root = simulate_nuscenes(args.out, scenes=args.scenes, seed=args.seed, preset=args.preset,
+                                 workers=args.workers, force=args.force)
+    except RuntimeError as error:  # no street of this preset and seed shows what it should
+        raise ValueError(f'{error}; try another --seed') from error
     print(f'{root}: {args.scenes} scenes, version {VERSION}')
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_tool(main)

@@ -18,7 +18,7 @@ from mmengine.logging import HistoryBuffer
 from torch import Tensor
 
 from perception_kd.engine.foreign_checkpoint import read_without_code
-from perception_kd.files import atomic_path
+from perception_kd.files import atomic_path, remove_left_overs
 
 FORMAT = 'perception_kd-1'
 _MARK = '__perception_kd__'
@@ -100,8 +100,7 @@ def write_checkpoint(path: str | Path, checkpoint: dict[str, Any]) -> None:
     """
     path = Path(path)
     content = {'format': FORMAT, **to_plain(checkpoint)}
-    for left_over in path.parent.glob(f'.{path.stem}.*.partial{path.suffix}'):
-        left_over.unlink(missing_ok=True)  # of a process that was killed while it wrote this checkpoint
+    remove_left_overs(path)
     with atomic_path(path) as temporary, temporary.open('wb') as file:
         torch.save(content, file)
         file.flush()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from perception_kd.files import atomic_path
+from perception_kd.files import write_bytes
 
 _RADAR_LAYOUT: tuple[tuple[str, str], ...] = (
     ('x', '<f4'), ('y', '<f4'), ('z', '<f4'), ('dyn_prop', '<i1'), ('id', '<i2'), ('rcs', '<f4'),
@@ -49,7 +49,8 @@ def write_radar_pcd(path: str | Path, fields: np.ndarray | Mapping[str, np.ndarr
     body = points if len(points) else _empty_sweep()
     header = _radar_header(len(body)).encode()
     padding = max(_RADAR_EXTRA_BYTES - len(header), 1)
-    return _write_bytes(path, header + body.tobytes() + bytes(padding))
+    write_bytes(path, header + body.tobytes() + bytes(padding))
+    return path
 
 
 def read_radar_pcd(path: str | Path) -> np.ndarray:
@@ -90,7 +91,8 @@ def write_lidar_bin(path: str | Path, points: np.ndarray) -> Path:
         raise ValueError(f'{path}: LiDAR points must be (N, 5), got {points.shape}')
     if not np.isfinite(points).all():
         raise ValueError(f'{path}: LiDAR points hold NaN or infinity')
-    return _write_bytes(path, np.ascontiguousarray(points, '<f4').tobytes())
+    write_bytes(path, np.ascontiguousarray(points, '<f4').tobytes())
+    return Path(path)
 
 
 def read_lidar_bin(path: str | Path) -> np.ndarray:
@@ -105,12 +107,6 @@ def read_lidar_bin(path: str | Path) -> np.ndarray:
         raise ValueError(f'{path}: truncated: {len(content)} bytes are no whole number of 5-value points; '
                          'fetch the file again')
     return np.frombuffer(content, '<f4').reshape(-1, len(LIDAR_FIELDS)).astype(np.float32)
-
-
-def _write_bytes(path: str | Path, content: bytes) -> Path:
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
-    return Path(path)
 
 
 def _read_bytes(path: str | Path, what: str) -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 
 from perception_kd.datasets.nuscenes.rows import SceneRows, make_token
 from perception_kd.datasets.nuscenes.vocabulary import ATTRIBUTES, CATEGORIES, VISIBILITY_LEVELS
-from perception_kd.files import atomic_path
+from perception_kd.files import write_bytes
 
 # The devkit measures every distance from the pose of this channel.
 REFERENCE_CHANNEL = 'LIDAR_TOP'
@@ -153,21 +153,22 @@ class NuScenesWriter(SceneRows):
         row = {'token': token, 'category': 'semantic_prior', 'filename': f'maps/{token}.png',
                'log_tokens': list(self.tables['log'])}
         self.tables['map'] = {token: row}
-        with atomic_path(self.root / row['filename']) as temporary:
-            temporary.write_bytes(cv2.imencode('.png', self.map_mask)[1].tobytes())
+        write_bytes(self.root / row['filename'], cv2.imencode('.png', self.map_mask)[1].tobytes())
 
     def _write_tables(self) -> None:
         """All files into a folder beside, which then takes the place of the old one."""
         fresh = self.root / f'.{self.version}.tmp'
         shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(parents=True)
-        for table, rows in self.tables.items():
-            lines = ',\n'.join(json.dumps(row) for row in rows.values())
-            (fresh / f'{table}.json').write_text(f'[\n{lines}\n]\n')
-        (fresh / 'splits.json').write_text(json.dumps(self.splits, indent=1) + '\n')
-        if self.table_root.exists():
-            shutil.rmtree(self.table_root)
-        fresh.rename(self.table_root)
+        try:
+            for table, rows in self.tables.items():
+                lines = ',\n'.join(json.dumps(row) for row in rows.values())
+                write_bytes(fresh / f'{table}.json', f'[\n{lines}\n]\n'.encode())
+            write_bytes(fresh / 'splits.json', (json.dumps(self.splits, indent=1) + '\n').encode())
+            if self.table_root.exists():
+                shutil.rmtree(self.table_root)
+            fresh.rename(self.table_root)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _link(rows: list[dict]) -> None:

@@ -1,24 +1,27 @@
 """A whole simulated data set in the nuScenes format: scenes in parallel, tables, splits, map."""
 
-import multiprocessing
 import os
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
 from perception_kd.datasets.nuscenes.writer import NuScenesWriter
+from perception_kd.processes import run_unordered
 from perception_kd.simulation.presets import WorldPreset, get_preset
 from perception_kd.simulation.stamp import world_stamp
 from perception_kd.simulation.town import map_mask
+from perception_kd.simulation.writers.journal import Journal
 from perception_kd.simulation.writers.nuscenes_scene import SceneJob, SceneResult, simulate_scene
 
 VERSION = 'v1.0-sim'
 SPLITS = ('sim_train', 'sim_val', 'sim_test')
 _THREAD_LIMITS = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')
+_RESUMABLE = (KeyboardInterrupt, OSError)
+"""What may be over when the command is given again."""
 
 
 def simulate_nuscenes(
@@ -29,8 +32,12 @@ def simulate_nuscenes(
     preset: str | WorldPreset = 'tiny',
     workers: int | None = None,
     force: bool = False,
+    echo: Callable[[str], None] = print,
 ) -> Path:
-    """Write a simulated data set; all or nothing.
+    """Write a simulated data set; ``out`` gets all of it or nothing.
+
+    Until it is finished, scenes are kept beside ``out``; an interrupted run goes on with them when it is called
+    again with the same arguments.
 
     Args:
         out: Data root to be; a ``v1.0-sim`` folder with the tables, ``samples``, ``sweeps`` and ``maps``.
@@ -39,6 +46,7 @@ def simulate_nuscenes(
         preset: Its name, or a preset of one's own.
         workers: Processes; by default one for each processor. 1 stays in this process.
         force: Replace a simulated data set that is there.
+        echo: Where it is said that an earlier run is continued, or not.
 
     Returns:
         ``out``.
@@ -46,24 +54,27 @@ def simulate_nuscenes(
     Raises:
         FileExistsError: ``out`` holds files and ``force`` is not given, or is no simulated data set.
         ValueError: unknown preset, or a number below its minimum.
+        OSError: a full disk, or a worker that was killed; finished scenes stay for the next run.
     """
     out = Path(out).absolute()
     preset = get_preset(preset) if isinstance(preset, str) else preset
     workers = workers if workers is not None else min(scenes, os.cpu_count() or 1)
     _check_numbers(scenes, seed, workers)
     _check_target(out, force)
-    fresh = out.with_name(f'.{out.name}.partial')
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
+    stamp = world_stamp(preset, seed)
+    journal = Journal(out.with_name(f'.{out.name}.partial'))
+    journal.begin({'version': VERSION, 'stamp': stamp, 'scenes': scenes}, echo)
+    jobs = [
+        SceneJob(journal.data, preset, seed, scene, split_of(scene, scenes), stamp) for scene in range(scenes)
+    ]
     try:
-        stamp = world_stamp(preset, seed)
-        jobs = [
-            SceneJob(fresh, preset, seed, scene, split_of(scene, scenes), stamp) for scene in range(scenes)
-        ]
-        _write_tables(fresh, jobs, _run(jobs, workers))
-        _replace(out, fresh)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        _write_tables(journal.data, _run(jobs, workers, journal))
+        _replace(out, journal.data)
+    except BaseException as error:
+        if not (isinstance(error, _RESUMABLE) and journal.count()):
+            journal.discard()
+        raise
+    journal.discard()
     return out
 
 
@@ -95,30 +106,18 @@ def _check_target(out: Path, force: bool) -> None:
         )
 
 
-def _run(jobs: list[SceneJob], workers: int) -> list[SceneResult]:
+def _run(jobs: list[SceneJob], workers: int, journal: Journal) -> list[SceneResult]:
     """Results in the order of the jobs, with a progress bar on stderr."""
-    results = {}
-    with tqdm(total=len(jobs), desc='simulate', unit='scene') as bar:
-        for scene, result in _finished(jobs, workers):
-            results[scene] = result
+    due = [job for job in jobs if journal.find(job.name) is None]
+    workers = min(workers, len(due))
+    with _single_threaded(), tqdm(total=len(jobs), initial=len(jobs) - len(due), desc='simulate', unit='scene') as bar:
+        for _ in run_unordered(partial(_simulate, journal), due, workers=workers):
             bar.update()
-    return [results[job.scene] for job in jobs]
+    return [journal.find(job.name) for job in jobs]
 
 
-def _finished(jobs: list[SceneJob], workers: int) -> Iterator[tuple[int, SceneResult]]:
-    """Scene numbers and results as they come."""
-    if workers == 1:
-        for job in jobs:
-            yield job.scene, simulate_scene(job)
-        return
-    with _single_threaded(), ProcessPoolExecutor(workers, multiprocessing.get_context('spawn')) as pool:
-        futures = {pool.submit(simulate_scene, job): job.scene for job in jobs}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # Else the other scenes would be simulated for nothing.
-            raise
+def _simulate(journal: Journal, job: SceneJob) -> None:
+    journal.add(job.name, simulate_scene(job))
 
 
 @contextmanager
@@ -136,8 +135,8 @@ def _single_threaded() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _write_tables(root: Path, jobs: list[SceneJob], results: list[SceneResult]) -> None:
-    writer = NuScenesWriter(root, VERSION, salt=results[0].rows.salt)
+def _write_tables(root: Path, results: list[SceneResult]) -> None:
+    writer = NuScenesWriter(root, VERSION, force=True, salt=results[0].rows.salt)
     for split in SPLITS:
         writer.splits.setdefault(split, [])
     for result in results:

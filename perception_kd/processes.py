@@ -1,0 +1,57 @@
+"""Work shared out to processes that end with their parent and leave Ctrl-C to it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+
+def run_unordered(work: Callable[[Any], Any], items: Iterable[Any], *, workers: int,
+                  method: str = 'spawn') -> Iterator[Any]:
+    """Results of ``work(item)`` as they come.
+
+    Args:
+        work: A function of a module, which the processes can import.
+        items: Its arguments.
+        workers: Processes; with 1 the work is done in this one.
+        method: ``spawn`` or ``fork`` (where the processes need the memory of this one).
+
+    Raises:
+        ChildProcessError: a process was killed from outside.
+        Exception: whatever ``work`` raises; what has not begun is then left undone.
+    """
+    if workers <= 1:
+        yield from map(work, items)
+        return
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(workers, context, initializer=_begin_worker) as pool:
+        try:
+            for future in as_completed([pool.submit(work, item) for item in items]):
+                yield future.result()
+        except BrokenProcessPool:
+            raise ChildProcessError('a worker process was killed from outside (did the memory run out?); '
+                                    'fewer --workers need less') from None
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _begin_worker() -> None:
+    # Ctrl-C reaches the whole group: a worker just ends, without a traceback of its own.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    """A parent that was killed cannot end its workers, and they would wait for work for ever."""
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
