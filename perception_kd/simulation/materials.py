@@ -13,24 +13,27 @@ LAMP, HEAD, TAIL, BOARD, CABIN = range(16, 21)
 
 TYRE = Surface((0.02, 0.02, 0.022), 0.06, 0.05)
 RIM = Surface((0.42, 0.43, 0.45), 0.45, 0.7, 0.25)
-GLASS = Surface((0.015, 0.02, 0.025), 0.06, 0.15, 0.55)
+GLASS = Surface((0.015, 0.02, 0.025), 0.06, 0.15, 0.55, clear=0.7)
 TRIM = Surface((0.03, 0.03, 0.033), 0.1, 0.3)
 STEEL = Surface((0.30, 0.31, 0.33), 0.4, 0.8, 0.1)
 HEADLIGHT = Surface((0.75, 0.76, 0.72), 0.7, 0.3, 0.3, HEAD)
 TAILLIGHT = Surface((0.45, 0.015, 0.012), 0.75, 0.3, 0.2, TAIL)
 LUMINAIRE = Surface((0.55, 0.55, 0.52), 0.3, 0.3, 0.1, LAMP)
 BUS_BOARD = Surface((0.05, 0.03, 0.01), 0.1, 0.2, 0.3, BOARD)
-BUS_GLASS = Surface((0.015, 0.02, 0.025), 0.06, 0.15, 0.55, CABIN)
-INDICATOR = Surface((0.75, 0.25, 0.02), 0.7, 0.3, 0.2)
+BUS_GLASS = Surface((0.015, 0.02, 0.025), 0.06, 0.15, 0.55, CABIN, clear=0.7)
+SIGNAL_RED = Surface((0.35, 0.02, 0.015), 0.3, 0.1, 0.2)
+SIGNAL_AMBER = Surface((0.30, 0.16, 0.01), 0.3, 0.1, 0.2)
+SIGNAL_GREEN = Surface((0.02, 0.40, 0.16), 0.3, 0.1, 0.2)
+SHELTER_GLASS = Surface((0.10, 0.13, 0.13), 0.08, 0.15, 0.5)
 PLATE = Surface((0.65, 0.65, 0.60), 1.0, 0.5)
 RETRO_WHITE = Surface((0.75, 0.75, 0.75), 0.95, 0.1)
 RETRO_RED = Surface((0.55, 0.02, 0.02), 0.85, 0.1)
 CONE_ORANGE = Surface((0.80, 0.14, 0.015), 0.5, 0.05, 0, ROUGH)
 CONCRETE = Surface((0.36, 0.35, 0.33), 0.38, 0.15, 0, ROUGH)
-SKIN = Surface((0.45, 0.27, 0.19), 0.4, 0.4)
+SKIN = Surface((0.45, 0.27, 0.19), 0.4, 0.25)
 HAIR = Surface((0.04, 0.028, 0.02), 0.12, 0.1)
 SHOE = Surface((0.05, 0.045, 0.04), 0.15, 0.1)
-VEST = Surface((0.75, 0.85, 0.03), 0.9, 0.4)
+VEST = Surface((0.75, 0.85, 0.03), 0.9, 0.25)
 HELMET = Surface((0.70, 0.65, 0.10), 0.5, 0.15, 0.1)
 WOOD = Surface((0.10, 0.065, 0.04), 0.28, 0.25, 0, ROUGH)
 FOLIAGE_GREEN = Surface((0.05, 0.12, 0.025), 0.42, 0.12, 0, FOLIAGE)
@@ -39,7 +42,7 @@ ROADWAY = Surface((0.085, 0.085, 0.088), 0.14, 0.0, 0, ROAD)
 SIDE_ROADWAY = Surface((0.085, 0.085, 0.088), 0.14, 0.0, 0, SIDE_ROAD)
 KERB = Surface((0.33, 0.32, 0.30), 0.35, 0.15, 0, ROUGH)
 SIDEWALK = Surface((0.27, 0.26, 0.245), 0.32, 0.0, 0, SLABS)
-LAWN = Surface((0.07, 0.13, 0.028), 0.4, 0.06, 0, GRASS)
+LAWN = Surface((0.07, 0.13, 0.028), 0.4, 0.1, 0, GRASS)
 
 _CAR_PAINTS = [
     (0.75, 0.75, 0.75), (0.70, 0.71, 0.72), (0.03, 0.03, 0.033), (0.012, 0.012, 0.014), (0.17, 0.18, 0.19),
@@ -87,12 +90,12 @@ def machine_paint(rng: np.random.Generator) -> Surface:
 
 def cloth(rng: np.random.Generator) -> Surface:
     """Clothes."""
-    return Surface(_pick(rng, _CLOTHES), rng.uniform(0.1, 0.8), 0.4, 0, ROUGH)
+    return Surface(_pick(rng, _CLOTHES), rng.uniform(0.1, 0.8), 0.25, 0, ROUGH)
 
 
 def facade(rng: np.random.Generator) -> Surface:
     """A wall with windows; the seed chooses their pattern."""
-    return Surface(_pick(rng, _FACADES), rng.uniform(0.2, 0.5), 0.5, 0, FACADE, int(rng.integers(1 << 16)))
+    return Surface(_pick(rng, _FACADES), rng.uniform(0.2, 0.5), 0.3, 0, FACADE, int(rng.integers(1 << 16)))
 
 
 def tinted(surface: Surface, factor: float) -> Surface:

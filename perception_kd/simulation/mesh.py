@@ -7,9 +7,10 @@ import numpy as np
 
 SURFACE_DTYPE = np.dtype([
     ('colour', '<f4', 3), ('reflectivity', '<f4'), ('radar', '<f4'), ('gloss', '<f4'),
-    ('texture', 'u1'), ('seed', '<u4'),
+    ('texture', 'u1'), ('seed', '<u4'), ('clear', '<f4'),
 ])  # fmt: skip
-"""Per triangle: linear RGB 0..1, LiDAR reflectivity 0..1, radar strength 0..1, gloss 0..1, texture number."""
+"""Per triangle: linear RGB 0..1, LiDAR reflectivity 0..1, radar strength 0..1, gloss 0..1, texture number, seed,
+share of LiDAR light that goes through."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Surface:
         gloss: Mirror share, 0 (matt) .. 1.
         texture: A number of ``textures.TEXTURES``; 0 is plain.
         seed: Varies a texture between buildings and the like.
+        clear: Share of LiDAR light that goes through, 0 (opaque) .. 1.
     """
 
     colour: tuple[float, float, float]
@@ -31,11 +33,12 @@ class Surface:
     gloss: float = 0.0
     texture: int = 0
     seed: int = 0
+    clear: float = 0.0
 
     def rows(self, count: int) -> np.ndarray:
         """(count,) of ``SURFACE_DTYPE``, all equal."""
         row = np.zeros(1, SURFACE_DTYPE)
-        row[0] = (self.colour, self.reflectivity, self.radar, self.gloss, self.texture, self.seed)
+        row[0] = tuple(getattr(self, name) for name in SURFACE_DTYPE.names)
         return np.repeat(row, count)
 
 
@@ -43,7 +46,7 @@ class Surfaces:
     """A (T,) table of ``SURFACE_DTYPE`` as one contiguous array for each field, which gathers much faster."""
 
     def __init__(self, table: np.ndarray) -> None:
-        self.colour, self.reflectivity, self.radar, self.gloss, self.texture, self.seed = (
+        self.colour, self.reflectivity, self.radar, self.gloss, self.texture, self.seed, self.clear = (
             np.ascontiguousarray(table[name]) for name in SURFACE_DTYPE.names
         )
 

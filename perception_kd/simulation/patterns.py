@@ -1,10 +1,28 @@
 """Patterns that textures are made of: noise, lines that soften with distance, random tones of tiles."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
+from perception_kd.simulation.road import Road
+
 _TILE = 256
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Places to be painted: uv (N, 2) in m, footprint (N,) in m, seed (N,), plain colour (N, 3), the road."""
+
+    uv: np.ndarray
+    footprint: np.ndarray
+    seed: np.ndarray
+    colour: np.ndarray
+    road: Road
+
+
+Painted = tuple[np.ndarray, np.ndarray]
+"""Factors of colour (N, 3) and of LiDAR reflectivity (N,)."""
 
 
 @lru_cache(maxsize=1)
@@ -57,3 +75,12 @@ def cell_hash(a: np.ndarray, b: np.ndarray, seed: np.ndarray) -> np.ndarray:
     )
     mixed = (mixed ^ (mixed >> 13)) * 1274126177
     return ((mixed ^ (mixed >> 16)) & 0xFFFF).astype(np.float32) / 65535
+
+
+def pane(
+    across: np.ndarray, up: np.ndarray, half_width: np.ndarray, half_height: np.ndarray, blur: np.ndarray
+) -> np.ndarray:
+    """Coverage (N,) of a rectangle around the middle by pixels of ``blur`` m."""
+    return np.clip((half_width - np.abs(across)) / blur + 0.5, 0, 1) * np.clip(
+        (half_height - np.abs(up)) / blur + 0.5, 0, 1
+    )

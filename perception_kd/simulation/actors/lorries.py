@@ -153,7 +153,7 @@ def build_bus(rng: np.random.Generator, size: Size, _kind: str) -> Mesh:
                 box(
                     (1.36, 0.03, 0.38 * height),
                     (x + 0.68, side * 0.487 * width, sill + 0.21 * height),
-                    m.GLASS,
+                    m.BUS_GLASS,
                 )
             )
         parts.append(
@@ -162,9 +162,9 @@ def build_bus(rng: np.random.Generator, size: Size, _kind: str) -> Mesh:
         parts.append(box((0.05, 0.3, 0.18), (half, side * 0.34 * width, 0.85), m.HEADLIGHT))
     for x in (half - 1.2, -0.05 * length):
         parts.append(
-            box((1.1, 0.04, 0.72 * height), (x, -0.49 * width, 0.12 * height + 0.36 * height), m.GLASS)
+            box((1.1, 0.04, 0.72 * height), (x, -0.49 * width, 0.12 * height + 0.36 * height), m.BUS_GLASS)
         )
     parts.append(box((0.06, 0.84 * width, 0.45 * height), (half - 0.01, 0, 0.58 * height), m.GLASS))
-    parts.append(box((0.06, 0.62 * width, 0.1 * height), (half - 0.02, 0, 0.88 * height), m.INDICATOR))
-    parts.append(box((0.06, 0.7 * width, 0.25 * height), (-half, 0, 0.72 * height), m.GLASS))
+    parts.append(box((0.06, 0.62 * width, 0.1 * height), (half - 0.02, 0, 0.88 * height), m.BUS_BOARD))
+    parts.append(box((0.06, 0.7 * width, 0.25 * height), (-half, 0, 0.72 * height), m.BUS_GLASS))
     return merge(parts + _rear_lamps(-half, width) + wheels(size, 0.48, (-0.28, 0.3), 0.3))

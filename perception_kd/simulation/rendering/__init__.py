@@ -1,0 +1,1 @@
+"""From what rays hit to a picture: sky, lamps, surfaces, wet ground, lens and sensor."""

@@ -1,0 +1,173 @@
+"""Street lamps, headlights and tail lights as point sources: what they throw on surfaces, dry and wet.
+
+Intensities are in units of irradiance times m2; one unit is about 20 lux, see ``light``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from perception_kd.simulation.actors.actor import Actor
+from perception_kd.simulation.snapshot import Snapshot
+from perception_kd.simulation.world import World
+
+COLOURS = {'lamp': (1.0, 0.70, 0.40), 'head': (1.0, 0.95, 0.86), 'tail': (1.0, 0.06, 0.03)}
+_INTENSITY = {'lamp': 44.0, 'head': 500.0, 'tail': 1.2}
+_REACH = {'lamp': 36.0, 'head': 55.0, 'tail': 7.0}
+"""Where a source fades out for good, in m."""
+BRAKES = 2.5
+"""How much brighter brake lights are than tail lights."""
+_MOTOR = ('car', 'truck', 'bus', 'motorcycle', 'construction_vehicle')
+_EGO_FRONT = np.array([3.75, 0.0, 0.66])
+_ROUGHNESS = 0.012
+"""Square of the width of slopes on a wet road (Beckmann's m2)."""
+_BLOCK = 16384
+"""Points at a time, so that all of it stays in the processor's cache."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A point that shines.
+
+    Args:
+        kind: ``lamp``, ``head`` or ``tail``; it has the colour of its kind.
+        place: (3,) in m.
+        heading: (3,) unit vector of the beam.
+        intensity: At its brightest.
+    """
+
+    kind: str
+    place: np.ndarray
+    heading: np.ndarray
+    intensity: float
+
+
+def drives(actor: Actor) -> bool:
+    """Whether a vehicle is in use, so that its lights are on by night."""
+    return actor.blueprint.name in (*_MOTOR, 'trailer') and (actor.in_traffic or actor.track.moves)
+
+
+def brakes(actor: Actor, time: float) -> bool:
+    """Whether it waits in traffic with its foot on the brake."""
+    return drives(actor) and float(np.hypot(*actor.track.velocity(time)[:2])) < 0.3
+
+
+@lru_cache(maxsize=16)
+def sources(snapshot: Snapshot) -> tuple[Source, ...]:
+    """All sources that are lit: none by day."""
+    world = snapshot.world
+    if not world.light.lamps_on:
+        return ()
+    down = np.array([0.0, 0.0, -1.0])
+    found = [Source('lamp', place, down, _INTENSITY['lamp']) for place in world.lamps]
+    found.append(_ego_headlights(world, snapshot.time))
+    for actor in filter(drives, world.actors):
+        found += _vehicle_lights(actor, snapshot.time)
+    return tuple(found)
+
+
+def _ego_headlights(world: World, time: float) -> Source:
+    pose = world.ego_pose(time)
+    return Source('head', pose[:3, :3] @ _EGO_FRONT + pose[:3, 3], pose[:3, 0], _INTENSITY['head'])
+
+
+def _vehicle_lights(actor: Actor, time: float) -> list[Source]:
+    """One source in front for both headlights, one behind for both tail lights."""
+    centre, (length, _, height), yaw = actor.box(time)
+    ahead = np.array([np.cos(yaw), np.sin(yaw), 0.0])
+    middle = centre + [0.0, 0.0, 0.75 - height / 2]
+    reach = (length / 2 + 0.15) * ahead
+    tail = _INTENSITY['tail'] * (BRAKES if brakes(actor, time) else 1.0)
+    lights = [Source('tail', middle - reach, -ahead, tail)]
+    if actor.blueprint.name in _MOTOR:
+        lights.append(Source('head', middle + reach, ahead, _INTENSITY['head']))
+    return lights
+
+
+def beam(source: Source, towards: np.ndarray) -> np.ndarray:
+    """Share (N,) of the intensity that leaves along unit vectors ``towards`` (3, N).
+
+    Street lamps shine down in a wide cone. Dipped headlights are brightest just below the horizontal, cut off
+    above it, and fade to both sides. Tail lights fill the half space behind.
+    """
+    if source.kind == 'lamp':
+        return np.clip(np.float32(-2.2) * towards[2], 0, 1)
+    x, y = source.heading[:2].astype(np.float32)
+    along = x * towards[0] + y * towards[1]
+    if source.kind == 'tail':
+        return np.maximum(along, 0)
+    side, up = y * towards[0] - x * towards[1], towards[2] + np.float32(0.012)
+    wide = 1 / (1 + (side * np.float32(1 / 0.32)) ** 2) ** 2
+    tall = np.maximum(1 / (1 + np.maximum(up * np.float32(1 / 0.03), up * np.float32(-1 / 0.09))) ** 2, 0.012)
+    return (along > 0) * wide * tall
+
+
+def illuminate(snapshot: Snapshot, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """Irradiance (N, 3) float32 of all sources on ``points`` with ``normals`` (N, 3): Lambert's cosine over the
+    square of the distance. Nothing casts a shadow but what stands on the ground, see ``contact``."""
+
+    def lambert(source: Source, way: np.ndarray, normal: np.ndarray) -> np.ndarray:
+        return np.maximum(np.einsum('ij,ij->j', way, normal), 0) * beam(source, -way)
+
+    return _gather(snapshot, points, normals, lambert)
+
+
+def mirrored(snapshot: Snapshot, points: np.ndarray, rays: np.ndarray) -> np.ndarray:
+    """Radiance (N, 3) of the sources' mirror images in level wet ground, drawn out by its roughness.
+
+    Cook and Torrance's model with Beckmann's slopes and Schlick's Fresnel term, times pi, since a radiance of 1
+    is that of a white wall under an irradiance of 1.
+    """
+
+    def glint(source: Source, way: np.ndarray, ray: np.ndarray) -> np.ndarray:
+        half = way - ray
+        steep = np.einsum('ij,ij->j', half, half) / np.maximum(half[2] ** 2, np.float32(1e-3)) - 1
+        slopes = np.exp(steep * np.float32(-1 / _ROUGHNESS)) * np.float32(1 / _ROUGHNESS)
+        down = np.maximum(-ray[2], np.float32(0.03))
+        return slopes * (0.02 + 0.98 * (1 - down) ** 5) / (4 * down) * _scattered(source, -way)
+
+    return _gather(snapshot, points, rays, glint)
+
+
+def _scattered(source: Source, towards: np.ndarray) -> np.ndarray:
+    """As ``beam``, but for headlights the light beside the beam, which is what a mirror image shows."""
+    if source.kind != 'head':
+        return beam(source, towards)
+    x, y = source.heading[:2].astype(np.float32)
+    return np.float32(0.03) * np.maximum(x * towards[0] + y * towards[1], 0) ** 2
+
+
+def _gather(
+    snapshot: Snapshot,
+    points: np.ndarray,
+    vectors: np.ndarray,
+    share: Callable[[Source, np.ndarray, np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Sum (N, 3) over all sources of ``share(source, unit vectors (3, M) to it, vectors (3, M))`` times their
+    intensity over the square of the distance, block by block."""
+    gathered = np.empty((len(points), 3), np.float32)
+    for start in range(0, len(points), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        where, other = np.ascontiguousarray(points[block].T), np.ascontiguousarray(vectors[block].T)
+        low, high = where.min(1), where.max(1)
+        sums = {kind: np.zeros(where.shape[1], np.float32) for kind in COLOURS}
+        for source in sources(snapshot):
+            if _concerns(source, low, high):
+                way = source.place.astype(np.float32)[:, None] - where
+                square = np.maximum(np.einsum('ij,ij->j', way, way), np.float32(0.25))
+                way *= 1 / np.sqrt(square)
+                fade = np.maximum(1 - (square * np.float32(1 / _REACH[source.kind] ** 2)) ** 2, 0)
+                sums[source.kind] += share(source, way, other) * fade * np.float32(source.intensity) / square
+        gathered[block] = sum(np.outer(value, np.float32(COLOURS[kind])) for kind, value in sums.items())
+    return gathered
+
+
+def _concerns(source: Source, low: np.ndarray, high: np.ndarray) -> bool:
+    """Whether a source may light anything between two corners of a box."""
+    gap = np.maximum(np.maximum(low - source.place, source.place - high), 0)
+    if gap @ gap > _REACH[source.kind] ** 2:
+        return False
+    ahead = np.where(source.heading > 0, high, low) - source.place
+    return bool(ahead @ source.heading > 0)
