@@ -15,7 +15,8 @@ from perception_kd.registry import TRANSFORMS
 class LidarDepthTarget(BaseTransform):
     """``depth_target`` (N, H / stride, W / stride) float32: the smallest LiDAR depth per block, 0 where none.
 
-    Depth is the camera's z in metres, not scaled by the BEV augmentation. Works before and after ``BEVAug``.
+    Blocks of the black that augmentation puts beside a picture have none. Depth is the camera's z in metres, not
+    scaled by the BEV augmentation. Works before and after ``BEVAug``.
 
     Args:
         stride: Side of a block in pixels of the augmented picture.
@@ -29,25 +30,34 @@ class LidarDepthTarget(BaseTransform):
         self.nearest, self.farthest = depth_range[:2]
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Reads ``points`` (P, 5), ``img`` and all matrices; writes ``depth_target``."""
+        """Reads ``points`` (P, 5), ``images``, ``img`` and all matrices; writes ``depth_target``."""
         points = results['points']
         if self.key_only:
             points = points[points[:, 4] == 0]
         undo = np.linalg.inv(results.get('lidar_aug_matrix', np.eye(4)))
-        intrinsics = results['img_aug_matrix'] @ results['cam2img']
-        projections = (intrinsics @ results['lidar2cam'][:, :3] @ undo).astype(np.float32)
+        projections = (results['cam2img'] @ results['lidar2cam'][:, :3] @ undo).astype(np.float32)
         pixels = points[:, :3] @ projections[:, :, :3].transpose(0, 2, 1) + projections[:, None, :, 3]
         results['depth_target'] = np.stack([
-            self._smallest(pixel, image.shape[:2]) for pixel, image in zip(pixels, results['img'])])
+            self._smallest(*self._visible(pixel, camera), matrix.astype(np.float32), image.shape[:2])
+            for pixel, camera, matrix, image in zip(pixels, results['images'].values(), results['img_aug_matrix'],
+                                                    results['img'])])
         return results
 
-    def _smallest(self, pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """Smallest depth per block from (P, 3) of (u * depth, v * depth, depth)."""
-        rows, columns = size[0] // self.stride, size[1] // self.stride
+    def _visible(self, pixels: np.ndarray, camera: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """(P, 3) of (u * depth, v * depth, depth) -> pixels (V, 2) of the picture as stored, and depths (V)."""
         depth = pixels[:, 2]
         pixels = pixels[(depth > self.nearest) & (depth < self.farthest)]
         depth = pixels[:, 2]
-        column, row = np.floor((pixels[:, :2] / depth[:, None] + 0.5) / self.stride).T
+        place = pixels[:, :2] / depth[:, None] + 0.5
+        # Augmentation may put black beside the picture; a depth there would be about nothing that is seen.
+        shown = ((place >= 0) & (place < (camera['width'], camera['height']))).all(axis=1)
+        return place[shown] - 0.5, depth[shown]
+
+    def _smallest(self, pixels: np.ndarray, depth: np.ndarray, matrix: np.ndarray,
+                  size: tuple[int, int]) -> np.ndarray:
+        """Smallest depth per block of the picture that ``matrix`` (3, 3) makes."""
+        rows, columns = size[0] // self.stride, size[1] // self.stride
+        column, row = np.floor((pixels @ matrix[:2, :2].T + matrix[:2, 2] + 0.5) / self.stride).T
         inside = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
         # From far to near: the nearest point of a block is written last and stays.
         order = np.flatnonzero(inside)[np.argsort(-depth[inside], kind='stable')]

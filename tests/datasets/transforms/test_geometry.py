@@ -19,7 +19,7 @@ from perception_kd.datasets.transforms import (
 )
 from perception_kd.datasets.transforms.bev_aug import bev_matrix, move_boxes, move_world
 from perception_kd.structures.classes import NUSCENES_CLASSES
-from tests.tiny_world import BOXES, INTRINSIC, LIDAR_POINTS_PER_BOX, SENSORS, boxes_at, sensor2global
+from tests.tiny_world import BOXES, HEIGHT, INTRINSIC, LIDAR_POINTS_PER_BOX, SENSORS, WIDTH, boxes_at, sensor2global
 
 SCENE, SECONDS = 1, 0.5
 # The place in BOXES of each class that the tiny world has.
@@ -137,7 +137,10 @@ def test_depth_target_is_the_nearest_point_of_each_block(augmented):
             x, y, depth = (sample['lidar2cam'][index] @ undo @ [*point[:3], 1])[:3]
             if not 1 < depth < 40:
                 continue
-            u, v, _ = sample['img_aug_matrix'][index] @ sample['cam2img'][index] @ [x / depth, y / depth, 1]
+            stored = sample['cam2img'][index] @ [x / depth, y / depth, 1]
+            if not (-0.5 <= stored[0] < WIDTH - 0.5 and -0.5 <= stored[1] < HEIGHT - 0.5):
+                continue  # would be in the black beside the picture
+            u, v, _ = sample['img_aug_matrix'][index] @ stored
             row, column = int(np.floor((v + 0.5) / stride)), int(np.floor((u + 0.5) / stride))
             if 0 <= row < 8 and 0 <= column < 24 and not 0 < wanted[row, column] < depth:
                 wanted[row, column] = depth
