@@ -11,10 +11,10 @@ PLAIN, ROAD, SLABS, GRASS, FACADE, FOLIAGE, ROUGH, SIDE_ROAD = range(8)
 # These are plain, and shine when they are switched on; rendering/glow.py tells how.
 LAMP, HEAD, TAIL, BOARD, CABIN = range(16, 21)
 
-TYRE = Surface((0.02, 0.02, 0.022), 0.06, 0.05)
+TYRE = Surface((0.02, 0.02, 0.022), 0.06, 0.15)
 RIM = Surface((0.42, 0.43, 0.45), 0.45, 0.7, 0.25)
 GLASS = Surface((0.015, 0.02, 0.025), 0.06, 0.15, 0.55, clear=0.7)
-TRIM = Surface((0.03, 0.03, 0.033), 0.1, 0.3)
+TRIM = Surface((0.03, 0.03, 0.033), 0.1, 0.6)
 STEEL = Surface((0.30, 0.31, 0.33), 0.4, 0.8, 0.1)
 HEADLIGHT = Surface((0.75, 0.76, 0.72), 0.7, 0.3, 0.3, HEAD)
 TAILLIGHT = Surface((0.45, 0.015, 0.012), 0.75, 0.3, 0.2, TAIL)
@@ -30,10 +30,10 @@ RETRO_WHITE = Surface((0.75, 0.75, 0.75), 0.95, 0.1)
 RETRO_RED = Surface((0.55, 0.02, 0.02), 0.85, 0.1)
 CONE_ORANGE = Surface((0.80, 0.14, 0.015), 0.5, 0.05, 0, ROUGH)
 CONCRETE = Surface((0.36, 0.35, 0.33), 0.38, 0.15, 0, ROUGH)
-SKIN = Surface((0.45, 0.27, 0.19), 0.4, 0.25)
+SKIN = Surface((0.45, 0.27, 0.19), 0.4, 0.16)
 HAIR = Surface((0.04, 0.028, 0.02), 0.12, 0.1)
 SHOE = Surface((0.05, 0.045, 0.04), 0.15, 0.1)
-VEST = Surface((0.75, 0.85, 0.03), 0.9, 0.25)
+VEST = Surface((0.75, 0.85, 0.03), 0.9, 0.16)
 HELMET = Surface((0.70, 0.65, 0.10), 0.5, 0.15, 0.1)
 WOOD = Surface((0.10, 0.065, 0.04), 0.28, 0.25, 0, ROUGH)
 FOLIAGE_GREEN = Surface((0.05, 0.12, 0.025), 0.42, 0.12, 0, FOLIAGE)
@@ -90,7 +90,7 @@ def machine_paint(rng: np.random.Generator) -> Surface:
 
 def cloth(rng: np.random.Generator) -> Surface:
     """Clothes."""
-    return Surface(_pick(rng, _CLOTHES), rng.uniform(0.1, 0.8), 0.25, 0, ROUGH)
+    return Surface(_pick(rng, _CLOTHES), rng.uniform(0.1, 0.8), 0.16, 0, ROUGH)
 
 
 def facade(rng: np.random.Generator) -> Surface:

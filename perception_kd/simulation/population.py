@@ -8,15 +8,17 @@ from perception_kd.simulation import zones
 from perception_kd.simulation.actors.actor import Actor
 from perception_kd.simulation.actors.catalogue import Blueprint, draw
 from perception_kd.simulation.footprints import touches
+from perception_kd.simulation.plan import Plan
 from perception_kd.simulation.presets import WorldPreset
-from perception_kd.simulation.road import KERB, LANES, Road, Track
-from perception_kd.simulation.zones import Plan
+from perception_kd.simulation.road import CORNER, KERB, PARKING, SIDE_KERB, SIDE_REACH, SIDEWALK_END, ZEBRA, Track
 
 _GAP = 0.35
 """Least distance between two footprints in m (half of it on each side)."""
 _EGO_HALF = np.array([4.0, 1.25])
 _EGO_AHEAD = 1.4
 _TRIES = 400
+_STEP = 0.2
+"""Seconds between the instants at which footprints are compared."""
 _SMALL_FIRST = (
     'traffic_cone',
     'barrier',
@@ -33,25 +35,30 @@ _SMALL_FIRST = (
 
 
 class Street:
-    """Collects actors; ``place`` refuses what would touch something at any instant of the scene."""
+    """Collects actors; ``place`` refuses what would touch something at any instant of the scene.
+
+    Args:
+        plan: The street.
+        obstacles: (N, 5) x, y, yaw, half length, half width of what stands there already.
+    """
 
     def __init__(self, *, plan: Plan, obstacles: np.ndarray) -> None:
         self.plan, self.actors = plan, []
-        self.times = np.arange(-0.6, plan.duration + 0.2, 0.2)
+        self.times = np.arange(-0.6, plan.duration + _STEP, _STEP)
         ego = plan.ego.pose(self.times)[:, [0, 1, 3]]
         ego[:, :2] += _EGO_AHEAD * np.stack([np.cos(ego[:, 2]), np.sin(ego[:, 2])], 1)
-        fixed = np.zeros((len(obstacles), len(self.times), 3))
-        fixed[..., :2] = obstacles[:, None, :2]
+        fixed = np.repeat(obstacles[:, None, :3], len(self.times), 1)
         self._poses = np.concatenate([ego[None], fixed])
-        self._halves = np.concatenate([_EGO_HALF[None], np.full((len(obstacles), 2), 0.3)])
+        self._halves = np.concatenate([_EGO_HALF[None], obstacles[:, 3:]])
+        self._kept_free = _kept_free(plan)
 
     def place(self, blueprint: Blueprint, track: Track, in_traffic: bool = False) -> bool:
-        """Add an actor if it touches nothing; says whether it did."""
+        """Add an actor if it touches nothing and stands in nobody's way; says whether it did."""
         pose = track.pose(self.times)[:, [0, 1, 3]]
         half = np.array(blueprint.size[:2]) / 2 + _GAP / 2
-        if track.speed and not track.drift and abs(track.d) < KERB:
+        if track.speed and not track.drift and abs(track.d) < track.road.half:
             half[0] += 0.8  # Traffic keeps its distance.
-        if touches(pose, half, self._poses, self._halves):
+        if touches(pose, half, self._poses, self._halves) or self._blocks(pose, half, track):
             return False
         self._poses = np.concatenate([self._poses, pose[None]])
         self._halves = np.concatenate([self._halves, half[None]])
@@ -59,37 +66,35 @@ class Street:
         self.actors.append(Actor(key, blueprint, track, in_traffic))
         return True
 
-
-def draw_plan(preset: WorldPreset, rng: np.random.Generator) -> Plan:
-    """Road shape, lane speeds, open lots and road works of a street."""
-    curvature = float(rng.choice([0.0, 1.0, -1.0], p=[0.4, 0.3, 0.3])) / rng.uniform(90, 220)
-    speed = rng.uniform(*preset.ego_speed)
-    travel = speed * preset.duration
-    road = Road(curvature, -110.0, travel + 130.0, crossing=rng.uniform(0.4 * travel, travel + 12))
-    lots = _draw_lots(rng)
-    lane_closed = bool(rng.random() < 0.4)
-    side = -1 if lane_closed else int(rng.choice(sorted(lots)))
-    speeds = {
-        LANES[0]: speed,
-        LANES[1]: speed * rng.uniform(0.6, 1.4),
-        LANES[2]: -rng.uniform(4, 9),
-        LANES[3]: -rng.uniform(3, 7),
-    }
-    waiting = rng.choice([None, LANES[1], LANES[3]], p=[0.5, 0.2, 0.3])
-    if waiting is not None:
-        speeds[waiting] = 0.0
-    if lane_closed:
-        del speeds[LANES[1]]
-    ego = Track(road, 0.0, LANES[0], speed)
-    return Plan(road, ego, preset.duration, speeds, lots, (rng.uniform(-4, 0.6 * travel), side), lane_closed)
+    def _blocks(self, pose: np.ndarray, half: np.ndarray, track: Track) -> bool:
+        """Whether it stands, at any time, where nothing may."""
+        free = self._kept_free['main' if track.road is self.plan.road else 'side']
+        standing = pose[~np.array([track.moving(time) for time in self.times])]
+        if not len(standing) or not len(free):
+            return False
+        return touches(standing[:1], half, free[:, None, :3], free[:, 3:]) or touches(
+            standing[-1:], half, free[:, None, :3], free[:, 3:]
+        )
 
 
-def _draw_lots(rng: np.random.Generator) -> frozenset[int]:
-    return frozenset([(-1,), (1,), (-1, 1)][rng.integers(3)])
+def _kept_free(plan: Plan) -> dict[str, np.ndarray]:
+    """Rectangles (N, 5) where nothing of the main road, or of the side street, may stand."""
+    road, main = plan.road, []
+    for start in road.crossings:
+        x, y, heading = road.to_world(start + ZEBRA / 2, 0)
+        main.append([x, y, heading, ZEBRA / 2 + 0.4, KERB])
+    if road.mouth is None:
+        return {'main': np.array(main, float), 'side': np.zeros((0, 5))}
+    x, y, heading = road.to_world(road.mouth[0], 0)
+    main.append([x, y, heading, SIDE_KERB + 0.3, SIDE_REACH])
+    for side in (-1, 1):
+        way, off = side * np.array([-np.sin(heading), np.cos(heading)]), SIDEWALK_END + SIDE_REACH / 2
+        main.append([x + off * way[0], y + off * way[1], heading, SIDE_KERB + CORNER + 0.3, SIDE_REACH / 2])
+    return {'main': np.array(main, float), 'side': np.array([[x, y, heading, SIDE_KERB, KERB + 5.0]], float)}
 
 
 def populate(plan: Plan, preset: WorldPreset, obstacles: np.ndarray, rng: np.random.Generator) -> list[Actor]:
-    """Actors of a street: the road works, one of each class close to the ego vehicle, then all others.
+    """Actors of a street: road works, one of each class close to the ego vehicle, parked rows, all others.
 
     Raises:
         ValueError: the preset counts a class that is none.
@@ -106,9 +111,13 @@ def populate(plan: Plan, preset: WorldPreset, obstacles: np.ndarray, rng: np.ran
         if missing[name]:
             _place_somewhere(street, replace(plan, close=True), name, rng)
             missing[name] -= 1
+    _park_rows(street, missing, rng)
     for name in reversed(_SMALL_FIRST):
-        for _ in range(missing[name]):
+        while missing[name] > 0:
             _place_somewhere(street, plan, name, rng)
+            missing[name] -= 1
+            if name == 'pedestrian' and rng.random() < 0.3:
+                missing[name] -= _accompany(street, missing[name], rng)
     return street.actors
 
 
@@ -124,7 +133,7 @@ def _set_up_works(street: Street, missing: dict[str, int], rng: np.random.Genera
         if missing[name] and any(street.place(blueprint, zone(plan, rng)) for _ in range(_TRIES)):
             missing[name] -= 1
     for index in range(int(rng.integers(4, 7))):
-        track = zones.works_row(plan, index, rng, step=3.1, offset=0.35, facing=np.pi / 2)
+        track = zones.works_row(plan, index, rng, step=3.4, offset=0.35, facing=np.pi / 2)
         missing['barrier'] -= missing['barrier'] > 0 and street.place(draw('barrier', rng), track)
     for index in range(-3, int(rng.integers(2, 5))):
         slant = 0.0 if index >= 0 else -0.5 * index * (1 if plan.lane_closed else 0)
@@ -142,31 +151,58 @@ def _couple_trailer(street: Street, missing: dict[str, int], rng: np.random.Gene
     for _ in range(_TRIES):
         front = zones.lane(street.plan, rng)
         way = 1 if front.d < 0 else -1
-        behind = way * ((tractor.size[0] + trailer.size[0]) / 2 + 1.3)
-        rear = Track(front.road, front.s - behind, front.d, front.speed, facing=front.facing)
+        rear = replace(front, s=front.s - way * ((tractor.size[0] + trailer.size[0]) / 2 + 2.0))
         if street.place(tractor, front, in_traffic=True):
             missing['truck'] -= 1
-            if street.place(trailer, rear, in_traffic=True):
-                missing['trailer'] -= 1
+            missing['trailer'] -= street.place(trailer, rear, in_traffic=True)
             return
 
 
+def _park_rows(street: Street, missing: dict[str, int], rng: np.random.Generator) -> None:
+    """Cars close together along the kerbs, now and then a truck among them, until half of them are placed."""
+    plan, rest = street.plan, missing['car'] // 2
+    for _ in range(_TRIES):
+        side = int(rng.integers(2)) * 2 - 1
+        s, length = plan.meet(rng), int(rng.integers(3, 7))
+        while length and missing['car'] > rest:
+            name = 'truck' if missing['truck'] > 1 and rng.random() < 0.06 else 'car'
+            blueprint = draw(name, rng)
+            facing = (0.0 if side < 0 else np.pi) + rng.normal(0, 0.015)
+            s += blueprint.size[0] / 2
+            track = Track(plan.road, s, side * (PARKING + rng.normal(0, 0.06)), facing=facing)
+            missing[name] -= street.place(blueprint, track)
+            s += blueprint.size[0] / 2 + rng.uniform(0.6, 1.5)
+            length -= 1
+        if missing['car'] <= rest:
+            return
+
+
+def _accompany(street: Street, most: int, rng: np.random.Generator) -> int:
+    """One or two who go with the pedestrian placed last; says how many."""
+    first, placed = street.actors[-1], 0
+    for _ in range(min(most, int(rng.integers(1, 3)))):
+        variant = 'worker' if first.blueprint.category.endswith('worker') else ''
+        track = replace(first.track, s=first.track.s + rng.uniform(-1.2, 1.2), d=first.track.d + rng.uniform(-1.2, 1.2))
+        placed += street.place(draw('pedestrian', rng, variant=variant), track)
+    return placed
+
+
 def _place_somewhere(street: Street, plan: Plan, name: str, rng: np.random.Generator) -> None:
-    habitats, odds = zip(*zones.HABITATS[name])
+    habitats = [(zone, odds) for zone, odds in zones.HABITATS[name] if not (plan.close and zone in zones.DISTANT)]
+    odds = np.array([share for _, share in habitats])
     blueprints: dict[str, Blueprint] = {}
     for _ in range(_TRIES):
-        zone = habitats[rng.choice(len(habitats), p=odds)]
+        zone = habitats[rng.choice(len(habitats), p=odds / odds.sum())][0]
         track = zone(plan, rng)
         variant = _variant(name, zone)
         if variant not in blueprints:
             blueprints[variant] = draw(name, rng, variant=variant)
-        blueprint = blueprints[variant]
-        if street.place(blueprint, track, in_traffic=zone is zones.lane):
+        if street.place(blueprints[variant], track, in_traffic=zone in zones.TRAFFIC):
             return
     raise RuntimeError(f'no room for another {name} on this street; lower its count in the preset')
 
 
 def _variant(name: str, zone: zones.Zone) -> str:
     if name in ('bicycle', 'motorcycle'):
-        return 'ridden' if zone in (zones.lane, zones.cycle_lane) else 'parked'
+        return 'ridden' if zone in zones.RIDING else 'parked'
     return 'worker' if name == 'pedestrian' and zone is zones.works_anywhere else ''

@@ -35,28 +35,39 @@ class Recording:
 
     Args:
         world: The street.
-        sweeps: (instant, mount, points): LiDAR (N, 5), radar (18, N).
-        snapshots: One for each key frame, for the cameras.
+        sweeps: (instant, mount, points): LiDAR (N, 5), radar (18, N); those of key frames first.
         truths: Boxes of each key frame.
     """
 
     world: World
     sweeps: list[tuple[Instant, Mount, np.ndarray]]
-    snapshots: list[Snapshot]
     truths: list[list[Truth]]
 
 
 def schedule(preset: WorldPreset) -> list[Instant]:
-    """All instants of a scene in time order; sweeps lead up to the key frame they belong to."""
-    instants = []
+    """All instants of a scene in time order.
+
+    Each sensor measures at the key frames and, evenly spaced between two of them, as often as its rate asks on
+    average. Sweeps belong to the key frame that they lead up to; those of the first one come before time 0.
+    """
+    modalities: dict[tuple[int, float], set[str]] = {}
+    rates = {'camera': preset.camera_rate, 'lidar': preset.lidar_rate, 'radar': preset.radar_rate}
     for key in range(preset.key_frames):
-        time = key * preset.key_interval
-        instants.append(Instant(time, key, True, frozenset({'camera', 'lidar', 'radar'})))
-        for modality, count in (('lidar', preset.lidar_sweeps), ('radar', preset.radar_sweeps)):
-            for back in range(1, count + 1):
-                early = time - preset.key_interval * back / (count + 1)
-                instants.append(Instant(early, key, False, frozenset({modality})))
-    return sorted(instants, key=lambda instant: (instant.time, sorted(instant.modalities)))
+        for modality, rate in rates.items():
+            steps = max(1, _measured(key, preset, rate) - _measured(key - 1, preset, rate))
+            for back in range(steps):
+                time = round((key - back / steps) * preset.key_interval, 6)
+                modalities.setdefault((key, time), set()).add(modality)
+    instants = [
+        Instant(time, key, time == round(key * preset.key_interval, 6), frozenset(names))
+        for (key, time), names in modalities.items()
+    ]
+    return sorted(instants, key=lambda instant: instant.time)
+
+
+def _measured(key: int, preset: WorldPreset, rate: float) -> int:
+    """Measurements from time 0 up to a key frame."""
+    return int(np.floor(key * preset.key_interval * rate + 0.5))
 
 
 def record(preset: WorldPreset, rig: list[Mount], seed: int, scene: int) -> Recording:
@@ -72,30 +83,44 @@ def record(preset: WorldPreset, rig: list[Mount], seed: int, scene: int) -> Reco
         except RuntimeError as error:
             missing = [str(error)]
             continue
-        recording = _measure(world, preset, rig, [seed, scene])
+        recording = _measure_key_frames(world, preset, rig, [seed, scene])
         missing = _missing_classes(recording, preset)
         if not missing:
+            _measure_between(recording, preset, rig, [seed, scene])
             return recording
     raise RuntimeError(f'scene {scene} of seed {seed}: no street shows every class: {", ".join(missing)}')
 
 
-def _measure(world: World, preset: WorldPreset, rig: list[Mount], seed: list[int]) -> Recording:
-    recording = Recording(world, [], [], [])
+def _measure_key_frames(world: World, preset: WorldPreset, rig: list[Mount], seed: list[int]) -> Recording:
+    recording = Recording(world, [], [])
     for number, instant in enumerate(schedule(preset)):
-        snapshot = Snapshot(world=world, time=instant.time)
-        taken = []
-        for place, mount in enumerate(rig):
-            rng = np.random.default_rng([*seed, 2, number, place])
-            if mount.modality == 'lidar' and 'lidar' in instant.modalities:
-                taken.append((instant, mount, lidar.scan(snapshot, mount, preset, rng)))
-            elif mount.modality == 'radar' and 'radar' in instant.modalities:
-                taken.append((instant, mount, radar.sweep(snapshot, mount, preset, rng)))
-        recording.sweeps += taken
         if instant.is_key:
-            recording.snapshots.append(snapshot)
+            snapshot = Snapshot(world=world, time=instant.time)
+            taken = _measure(snapshot, preset, rig, [*seed, 2, number], instant)
             points = in_world(taken, snapshot, 'lidar'), in_world(taken, snapshot, 'radar')[:, :2]
             recording.truths.append(annotate(snapshot, rig, *points, preset.annotation_radius))
+            recording.sweeps += taken
     return recording
+
+
+def _measure_between(recording: Recording, preset: WorldPreset, rig: list[Mount], seed: list[int]) -> None:
+    for number, instant in enumerate(schedule(preset)):
+        if not instant.is_key and instant.modalities != {'camera'}:
+            snapshot = Snapshot(world=recording.world, time=instant.time)
+            recording.sweeps += _measure(snapshot, preset, rig, [*seed, 2, number], instant)
+
+
+def _measure(
+    snapshot: Snapshot, preset: WorldPreset, rig: list[Mount], seed: list[int], instant: Instant
+) -> list[tuple[Instant, Mount, np.ndarray]]:
+    taken = []
+    for place, mount in enumerate(rig):
+        rng = np.random.default_rng([*seed, place])
+        if mount.modality == 'lidar' and 'lidar' in instant.modalities:
+            taken.append((instant, mount, lidar.scan(snapshot, mount, preset, rng)))
+        elif mount.modality == 'radar' and 'radar' in instant.modalities:
+            taken.append((instant, mount, radar.sweep(snapshot, mount, preset, rng)))
+    return taken
 
 
 def in_world(taken: list[tuple[Instant, Mount, np.ndarray]], snapshot: Snapshot, modality: str) -> np.ndarray:

@@ -1,129 +1,136 @@
-"""What does not move and is not annotated: roadway, pavement, ground, houses, trees, lamp posts."""
+"""The ground of a street: roadways, kerbs, pavements with rounded corners, and what lies behind them."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from perception_kd.simulation import materials as m
 from perception_kd.simulation.mesh import Mesh, Surface, merge
-from perception_kd.simulation.poses import yaw_matrix
-from perception_kd.simulation.primitives import ball, beam, box, cylinder, strip
-from perception_kd.simulation.road import KERB, KERB_HEIGHT, SIDEWALK_END, Road
+from perception_kd.simulation.primitives import box, strip
+from perception_kd.simulation.road import CORNER, KERB, KERB_HEIGHT, SIDE_KERB, SIDE_REACH, SIDEWALK_END, Road
 
-STREET_SETBACK, LOT_SETBACK = 14.6, 32.0
-"""Offset of the house fronts beside the pavement, and behind an open lot."""
+_STONE = 0.25
+"""Width of the kerb stones."""
+_STEP, _DEPTH = 4.0, 100.0
+_UNDER = 0.008
+"""The side street passes under the main roadway, this much lower; so no seam between them can gape."""
+_ARC = np.linspace(0, np.pi / 2, 7)
+
+
+class _Stretch(NamedTuple):
+    """A part of the road before (-1) or behind (+1) the crossroads, or all of it (0)."""
+
+    road: Road
+    part: int
+
+    def s(self, d: float) -> np.ndarray:
+        """Samples (N,) of s along offset ``d``; the line of the corner is straight in the world."""
+        road, gap = self.road, SIDE_KERB + CORNER
+        low = road.cut(d, gap) if self.part > 0 else road.start
+        high = road.cut(d, -gap) if self.part < 0 else road.end
+        return np.linspace(low, high, max(2, round(abs(high - low) / _STEP)))
 
 
 def ground(road: Road, lots: set[int]) -> Mesh:
-    """Roadway, kerbs, pavements, and what lies behind them (a paved lot or a lawn) to 60 m."""
-    s = np.arange(road.start, road.end + 1e-6, 4.0)
-    parts = [_ribbon(road, s, KERB, -KERB, 0.0, m.ROADWAY)]
-    for side in (-1, 1):
-        behind = m.ASPHALT if side in lots else m.LAWN
-        parts.append(_ribbon(road, s, *_ordered(side * KERB, side * (KERB + 0.25)), KERB_HEIGHT, m.KERB))
-        parts.append(
-            _ribbon(road, s, *_ordered(side * (KERB + 0.25), side * SIDEWALK_END), KERB_HEIGHT, m.SIDEWALK)
-        )
-        parts.append(_ribbon(road, s, *_ordered(side * SIDEWALK_END, side * 60), KERB_HEIGHT, behind))
-        parts.append(_kerb_face(road, s, side))
-    parts.append(box((900, 900, 0.2), (0, 0, -0.16), m.LAWN))
-    return merge(parts)
-
-
-def _ordered(a: float, b: float) -> tuple[float, float]:
-    return (a, b) if a > b else (b, a)
-
-
-def _ribbon(road: Road, s: np.ndarray, left: float, right: float, z: float, surface: Surface) -> Mesh:
-    """Flat ribbon between two offsets; its uv is (s, d)."""
-    return strip(
-        road.line(s, left, z),
-        road.line(s, right, z),
-        np.stack([s, 0 * s + left], 1),
-        np.stack([s, 0 * s + right], 1),
-        surface,
-    )
-
-
-def _kerb_face(road: Road, s: np.ndarray, side: int) -> Mesh:
-    low, high = road.line(s, side * KERB, 0.0), road.line(s, side * KERB, KERB_HEIGHT)
-    left, right = (high, low) if side > 0 else (low, high)
-    return strip(left, right, np.stack([s, 0 * s + 0.15], 1), np.stack([s, 0 * s], 1), m.KERB)
-
-
-def houses(road: Road, lots: set[int], rng: np.random.Generator) -> Mesh:
-    """Rows of houses along both sides, and a far ring that closes the view."""
-    parts = []
-    for side in (-1, 1):
-        setback = LOT_SETBACK if side in lots else STREET_SETBACK
-        s = road.start + 10
-        while s < road.end - 10:
-            width = rng.uniform(10, 20)
-            parts.append(_house(road, s + width / 2, side, setback + rng.uniform(0, 1.0), width, rng))
-            s += width + (rng.uniform(2, 7) if rng.random() < 0.35 else 0.05)
-    middle = road.to_world((road.start + road.end) / 2, 0)
-    for angle in np.arange(0, 2 * np.pi, 2 * np.pi / 26):
-        centre = np.array([*middle[:2], 0]) + 190 * np.array([np.cos(angle), np.sin(angle), 0])
-        parts.append(
-            _block((24, rng.uniform(36, 48), rng.uniform(9, 30)), rng).moved(yaw_matrix(angle), centre)
-        )
-    return merge(parts)
-
-
-def _house(road: Road, s: float, side: int, setback: float, width: float, rng: np.random.Generator) -> Mesh:
-    depth = rng.uniform(9, 13)
-    x, y, heading = road.to_world(s, side * (setback + depth / 2))
-    # On the inside of a bend the back of a row is shorter than its front; a narrower house leaves no overlap.
-    squeeze = min(1.0, 1 - road.curvature * side * setback)
-    block = _block((width * squeeze, depth, float(rng.uniform(6.5, 19))), rng)
-    return block.moved(yaw_matrix(float(heading)), (float(x), float(y), 0.0))
-
-
-def _block(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
-    """Walls with windows, a roof slab that juts out, a plinth."""
-    wall = m.facade(rng)
-    length, width, height = size
+    """Roadways, kerbs, pavements, what lies behind them (a paved lot or a lawn), and a lawn all around."""
+    s = np.arange(road.start, road.end + 1e-6, _STEP)
     parts = [
-        box((length, width, height), (0, 0, height / 2), wall, top=m.ASPHALT),
-        box((length + 0.3, width + 0.5, 0.35), (0, 0, height), m.tinted(m.CONCRETE, rng.uniform(0.6, 1.3))),
-        box((length + 0.04, width + 0.08, 1.1), (0, 0, 0.55), m.tinted(m.CONCRETE, rng.uniform(0.5, 1.0))),
+        box((1400, 1400, 0.2), (0, 0, -0.16), m.LAWN),
+        _strip(_Edge(road, s, KERB + 0.1, 0.0), _Edge(road, s, -KERB - 0.1, 0.0), m.ROADWAY),
     ]
+    for part in (0,) if road.mouth is None else (-1, 1):
+        for side in (-1, 1):
+            parts += _pavement(_Stretch(road, part), side, m.ASPHALT if side in lots else m.LAWN)
+    if road.mouth is not None:
+        parts += _side_street(road)
     return merge(parts)
 
 
-def trees(places: np.ndarray, rng: np.random.Generator) -> Mesh:
-    """A tree at each (N, 3) place: trunk and a crown of three balls."""
-    parts = []
-    for place in places:
-        height = rng.uniform(4.5, 7.5)
-        green = m.tinted(m.FOLIAGE_GREEN, rng.uniform(0.7, 1.4))
-        parts.append(cylinder(place, place + [0, 0, 0.55 * height], (0.16, 0.11), m.WOOD, 7))
-        for _ in range(3):
-            offset = rng.uniform(-0.6, 0.6, 3) + [0, 0, 0.68 * height]
-            parts.append(ball(place + offset, rng.uniform(0.9, 1.5, 3), green, 5, 8))
-    return merge(parts)
+class _Edge(NamedTuple):
+    """A line at offset ``d`` and height ``z``; textures are laid out along the road."""
+
+    road: Road
+    s: np.ndarray
+    d: float
+    z: float
+
+    @property
+    def points(self) -> np.ndarray:
+        return self.road.line(self.s, self.d, self.z)
+
+    @property
+    def uv(self) -> np.ndarray:
+        return np.stack([self.s, 0 * self.s + self.d], 1)
 
 
-def lamps(places: np.ndarray, towards: np.ndarray) -> Mesh:
-    """A lamp post at each (N, 3) place with an arm of 1.8 m along the (N, 3) unit vector ``towards``."""
-    parts = []
-    for place, arm in zip(places, towards):
-        top = place + [0, 0, 7.0]
-        parts.append(cylinder(place, top, (0.11, 0.06), m.STEEL, 8))
-        parts.append(cylinder(top, top + 1.8 * arm + [0, 0, 0.25], 0.04, m.STEEL, 6))
-        parts.append(beam(top + 1.6 * arm + [0, 0, 0.22], top + 2.3 * arm + [0, 0, 0.25], 0.26, 0.12, m.TRIM))
-    return merge(parts)
+def _strip(a: _Edge, b: _Edge, surface: Surface) -> Mesh:
+    """Flat ribbon between two edges, facing up whichever of them is the left one."""
+    left, right = (a, b) if a.d > b.d else (b, a)
+    return strip(left.points, right.points, left.uv, right.uv, surface)
 
 
-def lamp_heads(places: np.ndarray, towards: np.ndarray) -> np.ndarray:
-    """Where the lamps of ``lamps`` shine from, (N, 3)."""
-    return places + 1.95 * towards + [0, 0, 7.1]
+def _pavement(stretch: _Stretch, side: int, behind: Surface) -> Iterator[Mesh]:
+    """Kerb face, kerb stones, pavement and the ground behind, on one side of a stretch."""
+    road = stretch.road
+    inside = road.curvature * side > 0
+    depth = min(_DEPTH, 1 / abs(road.curvature) - 25) if inside else _DEPTH
+    offsets = KERB, KERB + _STONE, SIDEWALK_END, depth
+    edges = [_Edge(road, stretch.s(side * d), side * d, KERB_HEIGHT) for d in offsets]
+    yield _face(edges[0], side)
+    for near, far, surface in zip(edges[:-1], edges[1:], (m.KERB, m.SIDEWALK, behind)):
+        count = max(len(near.s), len(far.s))
+        near, far = (edge._replace(s=np.linspace(edge.s[0], edge.s[-1], count)) for edge in (near, far))
+        yield _strip(near, far, surface)
 
 
-def signs(places: np.ndarray, facing: np.ndarray) -> Mesh:
-    """A round traffic sign at each (N, 3) place, facing along the (N, 3) unit vector."""
-    parts = []
-    for place, front in zip(places, facing):
-        top = place + [0, 0, 2.4]
-        parts.append(cylinder(place, top + [0, 0, 0.3], 0.035, m.STEEL, 6))
-        parts.append(cylinder(top + 0.04 * front, top + 0.06 * front, 0.32, m.RETRO_RED, 14))
-        parts.append(cylinder(top + 0.06 * front, top + 0.07 * front, 0.23, m.RETRO_WHITE, 14))
-    return merge(parts)
+def _face(edge: _Edge, side: int) -> Mesh:
+    """The upright side of kerb stones, seen from the roadway."""
+    return _wall(edge.points, -side)
+
+
+def _wall(top: np.ndarray, side: int) -> Mesh:
+    """From a line (N, 3) down to the roadway, seen from its left (+1) or right (-1) side."""
+    low = top - [0, 0, KERB_HEIGHT + 2 * _UNDER]
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(top, axis=0), axis=1))])
+    left, right = (low, top) if side > 0 else (top, low)
+    return strip(left, right, np.stack([along, 0 * along], 1), np.stack([along, 0 * along + 0.15], 1), m.KERB)
+
+
+def _side_street(road: Road) -> Iterator[Mesh]:
+    """Its roadway below the main one, its pavements, and the four corners."""
+    street = road.side_street()
+    s = np.linspace(-SIDE_REACH, SIDE_REACH, 48)
+    half = SIDE_KERB + 0.1
+    yield _strip(_Edge(street, s, half, -_UNDER), _Edge(street, s, -half, -_UNDER), m.SIDE_ROADWAY)
+    x, y, heading = street.origin
+    reach = np.array([-KERB - 5.0, KERB + 5.0])
+    wide = SIDE_KERB + CORNER + 0.1
+    yield _strip(_Edge(street, reach, wide, -2 * _UNDER), _Edge(street, reach, -wide, -2 * _UNDER), m.ASPHALT)
+    for side in (-1, 1):
+        for ahead in (-1, 1):
+            corner = road.line(np.array([road.cut(side * KERB, ahead * (SIDE_KERB + CORNER))]), side * KERB, 0.0)[0]
+            begin = (corner[0] - x) * np.cos(heading) + (corner[1] - y) * np.sin(heading) + side * CORNER
+            yield from _corner(street, begin, side, ahead)
+            yield from _side_pavement(street, begin, side, ahead)
+
+
+def _side_pavement(street: Road, begin: float, side: int, ahead: int) -> Iterator[Mesh]:
+    s = np.linspace(*sorted((begin, side * SIDE_REACH)), 24)
+    edges = [_Edge(street, s, -ahead * d, KERB_HEIGHT) for d in (SIDE_KERB, SIDE_KERB + _STONE, SIDE_KERB + CORNER)]
+    yield _face(edges[0], -ahead)
+    yield _strip(edges[0], edges[1], m.KERB)
+    yield _strip(edges[1], edges[2], m.SIDEWALK)
+
+
+def _corner(street: Road, begin: float, side: int, ahead: int) -> Iterator[Mesh]:
+    """A quarter of a disc of pavement whose kerb leads around the corner."""
+    centre = np.array([begin, -ahead * (SIDE_KERB + CORNER)])
+    arc = np.stack([-side * np.cos(_ARC), ahead * np.sin(_ARC)], 1)
+    if side == ahead:
+        arc = arc[::-1]
+    rings = [centre + radius * arc for radius in (CORNER, CORNER - _STONE, 0.0)]
+    lines = [street.line(ring[:, 0], ring[:, 1], KERB_HEIGHT) for ring in rings]
+    yield _wall(lines[0], -1)
+    yield strip(lines[1], lines[0], rings[1], rings[0], m.KERB)
+    yield strip(lines[2], lines[1], rings[2], rings[1], m.SIDEWALK)

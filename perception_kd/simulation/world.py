@@ -4,15 +4,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from perception_kd.simulation import scenery
 from perception_kd.simulation.actors.actor import Actor
+from perception_kd.simulation.houses import houses
 from perception_kd.simulation.light import Light, draw_light
 from perception_kd.simulation.mesh import Mesh, Surfaces, merge
-from perception_kd.simulation.population import draw_plan, populate
+from perception_kd.simulation.plan import Plan, draw_plan
+from perception_kd.simulation.population import populate
 from perception_kd.simulation.poses import rigid, yaw_matrix
 from perception_kd.simulation.presets import WorldPreset
-from perception_kd.simulation.road import KERB, KERB_HEIGHT, SIDEWALK_END
-from perception_kd.simulation.zones import Plan
+from perception_kd.simulation.roadside import furnish
+from perception_kd.simulation.scenery import ground
 
 SCENERY = -1
 """Owner of a triangle that belongs to no actor."""
@@ -66,8 +67,11 @@ class World:
         bend = self.plan.road.curvature
         shape = 'straight road' if bend == 0 else f'road bending {"left" if bend > 0 else "right"}'
         works = 'works in the right lane' if self.plan.lane_closed else 'works beside the road'
-        ego = f'{len(self.actors)} objects, ego {self.plan.ego.speed:.1f} m/s'
-        return f'{self.light.name}, {shape}, {works}, {ego}'
+        place = 'crossroads' if self.plan.road.mouth else 'pedestrian crossing'
+        ego = self.plan.ego
+        shares = [float(ego.pace.share(time)) for time in np.linspace(0, self.plan.duration, 9)]
+        drive = f'ego {ego.speed * min(shares):.1f} to {ego.speed * max(shares):.1f} m/s'
+        return f'{self.light.name}, {shape}, {place}, {works}, {len(self.actors)} objects, {drive}'
 
 
 def build_world(preset: WorldPreset, seed: int, scene: int, attempt: int = 0) -> World:
@@ -78,46 +82,8 @@ def build_world(preset: WorldPreset, seed: int, scene: int, attempt: int = 0) ->
     """
     rng = np.random.default_rng([seed, scene, 1, attempt])
     plan = draw_plan(preset, rng)
-    tree_places, lamp_places, lamp_arms = _roadside(plan, rng)
-    sign_places, sign_fronts = _sign_places(plan)
-    obstacles = np.concatenate([tree_places, lamp_places, sign_places])
-    actors = populate(plan, preset, obstacles, rng)
-    meshes = [scenery.ground(plan.road, set(plan.lots)), scenery.houses(plan.road, set(plan.lots), rng),
-              scenery.trees(tree_places, rng), scenery.lamps(lamp_places, lamp_arms),
-              scenery.signs(sign_places, sign_fronts)]  # fmt: skip
-    heads = scenery.lamp_heads(lamp_places, lamp_arms)
+    beside = furnish(plan, rng)
+    actors = populate(plan, preset, beside.obstacles, rng)
+    meshes = [ground(plan.road, set(plan.lots)), houses(plan.road, set(plan.lots), rng), *beside.meshes]
     light = draw_light(np.random.default_rng([seed, scene, 5]), scene)
-    return World(plan, actors, light, merge(meshes), heads)
-
-
-def _roadside(plan: Plan, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Places of trees (N, 3) and lamps (M, 3), and the way (M, 3) that lamp arms point."""
-    road, trees, lamps, arms = plan.road, [], [], []
-    for side in (-1, 1):
-        for s in np.arange(road.start + 12, road.end - 12, 26.0):
-            lamps.append(_place(plan, s + 3 * side, side * (KERB + 0.45)))
-            heading = float(road.to_world(s, 0)[2])
-            arms.append(-side * np.array([-np.sin(heading), np.cos(heading), 0]))
-            for offset in (8.0, 17.0):
-                if rng.random() < 0.75:
-                    place = _place(plan, s + offset + rng.uniform(-1, 1), side * (KERB + 1.1))
-                    trees.append(place)
-            if side in plan.lots and rng.random() < 0.5:
-                trees.append(_place(plan, s + rng.uniform(0, 20), side * rng.uniform(SIDEWALK_END + 4, 29)))
-    return np.array(trees).reshape(-1, 3), np.array(lamps), np.array(arms)
-
-
-def _sign_places(plan: Plan) -> tuple[np.ndarray, np.ndarray]:
-    """Signs at the crossing, each facing its traffic."""
-    places, fronts = [], []
-    for side in (-1, 1):
-        s = plan.road.crossing + (-1.5 if side < 0 else 5.0)
-        places.append(_place(plan, s, side * (KERB + 0.5)))
-        heading = float(plan.road.to_world(s, 0)[2])
-        fronts.append(side * np.array([np.cos(heading), np.sin(heading), 0]))
-    return np.array(places), np.array(fronts)
-
-
-def _place(plan: Plan, s: float, d: float) -> np.ndarray:
-    x, y, _ = plan.road.to_world(s, d)
-    return np.array([float(x), float(y), KERB_HEIGHT])
+    return World(plan, actors, light, merge(meshes), beside.lamps)

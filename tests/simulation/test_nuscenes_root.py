@@ -40,7 +40,7 @@ def test_all_tables_files_and_splits(nusc, sim_root, preset):
     assert json.loads((sim_root / VERSION / 'splits.json').read_text()) == {
         split: [f'scene-{index:04d}'] for index, split in enumerate(SPLITS)
     }
-    per_key = 12 + preset.lidar_sweeps + 5 * preset.radar_sweeps
+    per_key = 12 + 1 + 5 * 2
     assert len(nusc.sample) == 3 * preset.key_frames and len(nusc.sample_data) == per_key * len(nusc.sample)
     files = {str(path.relative_to(sim_root)) for path in sim_root.rglob('s*/*/*') if path.is_file()}
     assert files == {row['filename'] for row in nusc.sample_data}
@@ -141,7 +141,7 @@ def test_annotations_follow_the_world(nusc, rig, preset):
             yaw = actor.box(time)[2]
             np.testing.assert_allclose(front, to_global[:3, :3] @ [np.cos(yaw), np.sin(yaw), 0], atol=1e-6)
             names = [nusc.get('attribute', token)['name'] for token in row['attribute_tokens']]
-            assert names == [name for name in [actor.attribute()] if name]
+            assert names == [name for name in [actor.attribute(time)] if name]
             velocity = nusc.box_velocity(row['token'])
             if not np.isnan(velocity).any():
                 truth = to_global[:3, :3] @ actor.track.velocity(time)

@@ -28,10 +28,10 @@ def test_counts_categories_and_attributes(world, preset):
     assert Counter(actor.blueprint.name for actor in world.actors) == Counter(preset.counts)
     assert len({actor.key for actor in world.actors}) == len(world.actors)
     assert {actor.blueprint.category for actor in world.actors} <= set(CATEGORIES)
-    attributes = {actor.attribute() for actor in world.actors}
+    attributes = {actor.attribute(0.0) for actor in world.actors}
     assert attributes - {''} <= set(ATTRIBUTES) and 'vehicle.moving' in attributes
     for actor in world.actors:
-        if actor.attribute() in ('vehicle.parked', 'vehicle.stopped', 'pedestrian.standing'):
+        if actor.attribute(0.0) in ('vehicle.parked', 'vehicle.stopped', 'pedestrian.standing'):
             assert not actor.track.velocity(0.0).any()
 
 
@@ -81,7 +81,7 @@ def test_visibility_levels(snapshot, rig):
 def test_schedule_leads_up_to_key_frames(preset):
     instants = schedule(preset)
     assert sum(instant.is_key for instant in instants) == preset.key_frames
-    assert len(instants) == preset.key_frames * (1 + preset.lidar_sweeps + preset.radar_sweeps)
+    assert len(instants) == preset.key_frames * (1 + 1 + 2)
     for instant in instants:
         wait = instant.key_frame * preset.key_interval - instant.time
         assert (wait == 0) == instant.is_key and 0 <= wait < preset.key_interval
@@ -96,8 +96,6 @@ def test_a_street_that_is_too_small_says_so(rig, preset, monkeypatch):
         preset,
         key_frames=1,
         counts={**dict.fromkeys(preset.counts, 0), 'car': 1},
-        lidar_sweeps=0,
-        radar_sweeps=0,
     )
     with pytest.raises(RuntimeError, match='scene 0 of seed 0: no street shows every class: car'):
         record(unseen, list(rig.values()), 0, 0)

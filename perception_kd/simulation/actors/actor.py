@@ -54,16 +54,16 @@ class Actor:
         p, q, r = (mesh.vertices[mesh.triangles[chosen, i]] for i in range(3))
         return p + a * (q - p) + b * (r - p)
 
-    def attribute(self) -> str:
-        """The nuScenes attribute, empty for cones and barriers."""
-        name = self.blueprint.name
+    def attribute(self, time: float) -> str:
+        """The nuScenes attribute at ``time``, empty for cones and barriers."""
+        name, moving = self.blueprint.name, self.track.moving(time)
         if name in ('bicycle', 'motorcycle'):
             return 'cycle.with_rider' if self.blueprint.ridden else 'cycle.without_rider'
         if name == 'pedestrian':
-            return 'pedestrian.moving' if self.track.moves else 'pedestrian.standing'
+            return 'pedestrian.moving' if moving else 'pedestrian.standing'
         if name in ('traffic_cone', 'barrier'):
             return ''
-        if self.track.moves:
+        if moving:
             return 'vehicle.moving'
         return 'vehicle.stopped' if self.in_traffic else 'vehicle.parked'
 

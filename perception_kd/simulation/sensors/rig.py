@@ -52,18 +52,19 @@ _RADARS = {
 }
 
 _LIDAR_PLACE, _LIDAR_HEADING = (0.94, 0.0, 1.84), -90.0
-_HORIZON = 0.36
-"""Height of the horizon in the image, 0 top to 1 bottom: cropped like BEVDet's input, with some sky left."""
+_ASPECT, _HORIZON, _CUT_ABOVE = 9 / 16, 0.546, 0.886
+"""Of a whole image: height over width, and height of the horizon (0 top to 1 bottom). Flatter images are cropped
+ones, like BEVDet's input: this share of what they lack was cut off above."""
 
 
 def build_rig(image_size: tuple[int, int]) -> list[Mount]:
     """All twelve sensors for cameras of ``image_size`` (width, height)."""
     width, height = image_size
+    whole = _ASPECT * width
+    horizon = _HORIZON * whole - _CUT_ABOVE * max(0.0, whole - height)
     mounts = []
     for channel, (place, heading, focal) in _CAMERAS.items():
-        intrinsic = np.array(
-            [[focal * width, 0, width / 2], [0, focal * width, _HORIZON * height], [0, 0, 1]]
-        )
+        intrinsic = np.array([[focal * width, 0, width / 2], [0, focal * width, horizon], [0, 0, 1]])
         rotation = yaw_matrix(np.deg2rad(heading)) @ _CAMERA_AXES
         mounts.append(Mount(channel, 'camera', rigid(rotation, np.array(place)), intrinsic, (width, height)))
     mounts.append(_plain('LIDAR_TOP', 'lidar', _LIDAR_PLACE, _LIDAR_HEADING))

@@ -9,12 +9,14 @@ import numpy as np
 from perception_kd.datasets.nuscenes.formats import write_lidar_bin, write_radar_pcd
 from perception_kd.datasets.nuscenes.rows import SceneRows
 from perception_kd.datasets.nuscenes.tables import SIMULATED_VEHICLE
+from perception_kd.files import write_bytes
 from perception_kd.simulation.poses import quaternion
 from perception_kd.simulation.presets import WorldPreset
-from perception_kd.simulation.recording import Instant, Recording, record
+from perception_kd.simulation.recording import Instant, Recording, record, schedule
 from perception_kd.simulation.sensors.camera import render
 from perception_kd.simulation.sensors.rig import Mount, build_rig
-from perception_kd.simulation.town import Lot, allot, outline
+from perception_kd.simulation.snapshot import Snapshot
+from perception_kd.simulation.town import Lot, allot, block_side, outline
 
 _EPOCH_US = 1_600_000_000_000_000
 _SCENE_US = 60_000_000
@@ -54,7 +56,7 @@ def simulate_scene(job: SceneJob) -> SceneResult:
     try:
         rig = build_rig(job.preset.image_size)
         recording = record(job.preset, rig, job.seed, job.scene)
-        lot = allot(job.seed, job.scene)
+        lot = allot(job.seed, job.scene, block_side(job.preset))
         rows = _SceneWriter(job, rig, recording, lot).write()
     finally:
         cv2.setNumThreads(threads)
@@ -88,24 +90,26 @@ class _SceneWriter:
         for instant, mount, points in self.recording.sweeps:
             writer = write_lidar_bin if mount.modality == 'lidar' else write_radar_pcd
             writer(self._register(instant, mount), points)
-        for key, snapshot in enumerate(self.recording.snapshots):
-            instant = Instant(snapshot.time, key, True, frozenset({'camera'}))
-            self._render(instant, snapshot)
-            self._annotate(key)
+        for number, instant in enumerate(schedule(self.job.preset)):
+            if 'camera' in instant.modalities:
+                self._render(number, instant)
+            if instant.is_key:
+                self._annotate(instant)
         return self.rows
 
-    def _render(self, instant: Instant, snapshot: object) -> None:
+    def _render(self, number: int, instant: Instant) -> None:
+        snapshot = Snapshot(world=self.recording.world, time=instant.time)
         for place, mount in enumerate(self.rig):
             if mount.modality == 'camera':
-                rng = np.random.default_rng([self.job.seed, self.job.scene, 4, instant.key_frame, place])
+                rng = np.random.default_rng([self.job.seed, self.job.scene, 4, number, place])
                 image = render(snapshot, mount, rng)
                 done, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
                 if not done:
                     raise RuntimeError(f'OpenCV could not encode an image of {mount.channel}')
-                self._register(instant, mount).write_bytes(data.tobytes())
+                write_bytes(self._register(instant, mount), data.tobytes())
 
-    def _annotate(self, key: int) -> None:
-        for truth in self.recording.truths[key]:
+    def _annotate(self, instant: Instant) -> None:
+        for truth in self.recording.truths[instant.key_frame]:
             actor = self.recording.world.actors[truth.actor]
             instance = self.rows.add_instance(
                 category_name=actor.blueprint.category, key=f'{self.job.name}/{actor.key}'
@@ -113,10 +117,10 @@ class _SceneWriter:
             length, width, height = truth.size
             half = (truth.yaw + self.lot.heading) / 2
             self.rows.add_annotation(
-                sample=self.samples[key], instance=instance,
+                sample=self.samples[instant.key_frame], instance=instance,
                 translation=_moved(self.lot.to_global, truth.centre),
                 size=(width, length, height), rotation=(np.cos(half), 0, 0, np.sin(half)),
-                attribute_names=[name for name in [actor.attribute()] if name],
+                attribute_names=[name for name in [actor.attribute(instant.time)] if name],
                 visibility_level=truth.visibility, num_lidar_pts=truth.lidar_points,
                 num_radar_pts=truth.radar_points,
             )  # fmt: skip
@@ -135,9 +139,7 @@ class _SceneWriter:
             sample=self.samples[instant.key_frame], channel=mount.channel, ego_pose=ego, timestamp_us=stamp,
             calibrated_sensor=self.calibrations[mount.channel], filename=filename,
             is_key_frame=instant.is_key, width=mount.size[0], height=mount.size[1])  # fmt: skip
-        path = self.job.root / filename
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+        return self.job.root / filename
 
     def _calibrate(self, mount: Mount) -> str:
         self.rows.add_sensor(channel=mount.channel, modality=mount.modality)
