@@ -15,9 +15,9 @@ from perception_kd.simulation.world import SCENERY
 HALF_FIELD = np.deg2rad(60.0)
 _AZIMUTHS, _ROWS, _LOWEST, _ROW_STEP = 361, 8, np.deg2rad(-6.0), np.deg2rad(2.0)
 _BEAM_HEIGHT = np.deg2rad(7.0)
-_LOBE, _LOBE_GAIN, _DIFFUSE = np.deg2rad(8.0), 160.0, 7.0
+_LOBE, _LOBE_GAIN, _DIFFUSE = np.deg2rad(8.0), 500.0, 25.0
 _GRAIN, _GRAIN_CONTRAST = 0.7, 7.5
-"""Size in m and standard deviation in dB of the bright and dim places of the scenery."""
+"""Size in m and standard deviation in dB of the bright and dim places of a surface."""
 _MIRROR_LENGTH = 5.0
 """Vehicles at least this long are mirrors to a radar; walls and rails always are."""
 _MIRROR_SHARE = 0.5
@@ -84,7 +84,7 @@ def direct(view: View) -> Echoes:
     slant = np.abs(dot(view.snapshot.normals[hits.triangle], view.directions[index]))
     owner = view.snapshot.owner(hits)
     power = _cross_section(strength[index], slant, hits.distance, rays[:, 2])
-    power *= _grain(view.origin + view.directions[index] * hits.distance[:, None], owner == SCENERY)
+    power *= _grain(view, hits, owner)
     azimuth = np.arctan2(rays[:, 1], rays[:, 0])
     heading = view.heading(azimuth)
     velocity = view.snapshot.velocities[owner - SCENERY]
@@ -104,19 +104,22 @@ def _strength(view: View, hits: Hits) -> np.ndarray:
 def _cross_section(
     strength: np.ndarray, slant: np.ndarray, distance: np.ndarray, sine: np.ndarray
 ) -> np.ndarray:
-    """Cross-section (N,) in m2 of the patch that a ray stands for: its area across the ray, times a diffuse
-    part and a narrow lobe where the surface faces the radar; ``sine`` is that of the ray's elevation."""
+    """Cross-section (N,) in m2 of the patch that a ray stands for.
+
+    Its area across the ray times the power that it throws back (``strength`` is an amplitude): a diffuse part,
+    and a narrow lobe where the surface faces the radar. ``sine`` is that of the ray's elevation.
+    """
     area = (distance * 2 * HALF_FIELD / _AZIMUTHS) * (distance * _ROW_STEP)
     # 2 (1 - cos x) = x^2 for small angles x of incidence.
     lobe = _LOBE_GAIN * np.exp(-2 * (1 - np.minimum(slant, 1)) / _LOBE**2)
-    return strength * area * (_DIFFUSE * slant + lobe) * np.exp(-((sine / _BEAM_HEIGHT) ** 2))
+    return strength**2 * area * (_DIFFUSE * slant + lobe) * np.exp(-((sine / _BEAM_HEIGHT) ** 2))
 
 
-def _grain(places: np.ndarray, still: np.ndarray) -> np.ndarray:
-    """Factor (N,): to a radar a wall or a hedge is a few bright corners and much that is dim. These belong to
-    places (N, 3) of the world, so that they stay while the radar moves on."""
-    value = smooth_noise(places[:, 0] / _GRAIN, places[:, 1] / _GRAIN)
-    return np.where(still, 10 ** (0.1 * _GRAIN_CONTRAST * value), 1.0)
+def _grain(view: View, hits: Hits, owner: np.ndarray) -> np.ndarray:
+    """Factor (N,): to a radar a wall, a hedge or a lorry is a few bright corners and much that is dim. These
+    belong to places of the surface, so that they stay while the radar moves on."""
+    uv = view.snapshot.uv(hits) / _GRAIN
+    return 10 ** (0.1 * _GRAIN_CONTRAST * smooth_noise(uv[:, 0] + 17.0 * owner, uv[:, 1] + 5.0 * owner))
 
 
 def mirrored(view: View) -> Echoes:
