@@ -35,17 +35,17 @@ def main() -> int:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if not Path(args.checkpoint).is_file():
         raise FileNotFoundError(f'checkpoint {args.checkpoint} does not exist')
-    from perception_kd.engine.build import build_runner, load_config
+    from perception_kd.engine.build import build_runner, load_config, require
     from perception_kd.export import without_teachers
 
-    cfg = without_teachers(load_config(args.config, args.cfg_options))
-    if cfg.get('test_evaluator') is None:
-        raise ValueError(f'{args.config} has no test_evaluator, so there is nothing to test')
+    cfg = load_config(args.config, args.cfg_options)
+    require(cfg, 'model', 'test_dataloader', 'test_cfg', 'test_evaluator')
+    cfg = without_teachers(cfg)
     folder = Path(args.work_dir or Path('work_dirs') / Path(args.config).stem / 'test')
     cfg.load_from = args.checkpoint
     cfg.test_evaluator.jsonfile_prefix = str(folder)
     cfg.test_evaluator.format_only = args.format_only
-    build_runner(cfg, work_dir=folder, launcher=args.launcher).test()
+    build_runner(cfg, work_dir=folder, launcher=args.launcher, strict=True).test()
     print(f'results: {folder}')
     return 0
 

@@ -37,10 +37,11 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    from perception_kd.engine.build import build_runner, load_config
+    from perception_kd.engine.build import build_runner, load_config, require
     from perception_kd.engine.dry_run import dry_run
 
     cfg = load_config(args.config, args.cfg_options)
+    require(cfg, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
     if args.dry_run:
         dry_run(cfg)
         return 0

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+import torch
 from torch import Tensor, nn
 
 
@@ -79,8 +80,9 @@ def load_strictly(
         who: For the message.
 
     Raises:
-        ValueError: Naming the keys that are missing, unexpected, transposed or misshapen.
+        ValueError: Naming the keys that are missing, unexpected, transposed or misshapen, or hold NaN.
     """
+    check_finite(weights, who)
     report = compare_weights(model, weights, exceptions)
     if report.problems:
         raise ValueError(
@@ -91,6 +93,18 @@ def load_strictly(
         raise ValueError(f'{who}: no key of the checkpoint fits the model')
     model.load_state_dict({name: weights[name] for name in report.matched}, strict=False)
     return report
+
+
+def check_finite(weights: Mapping[str, Tensor], who: str) -> None:
+    """Refuse weights of a training that diverged.
+
+    Raises:
+        ValueError: Naming the tensors that hold NaN or infinity.
+    """
+    bad = [name for name, value in weights.items() if not bool(torch.isfinite(value).all())]
+    if bad:
+        raise ValueError(f'{who}: {len(bad)} of {len(weights)} tensors hold NaN or infinity ({_few(bad)}); the '
+                         'training has diverged, take an earlier checkpoint')
 
 
 def _kind(own: Tensor | None, given: Tensor | None) -> str:

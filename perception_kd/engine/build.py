@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from perception_kd.engine.hooks.weight_check import WeightCheckHook
 from perception_kd.engine.references import resolve_references
 from perception_kd.engine.runner import BriefRunner, DistillRunner
 
@@ -27,14 +28,25 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         raise FileNotFoundError(f'config {path} does not exist')
     try:
         cfg = Config.fromfile(str(path))
-    except (SyntaxError, NameError, TypeError) as error:
-        raise ValueError(f'config {path} cannot be read: {error}') from error
+    except Exception as error:  # a config is a program: any error can come out of it
+        raise ValueError(f'config {path} cannot be read: {type(error).__name__}: {error}') from error
     options = options or {}
     early = {key: value for key, value in options.items() if not _behind_reference(cfg, key)}
     _merge(cfg, early)
     cfg = resolve_references(cfg)
     _merge(cfg, {key: value for key, value in options.items() if key not in early})
     return cfg
+
+
+def require(cfg: Config, *keys: str) -> None:
+    """See that a config has what a tool works on.
+
+    Raises:
+        ValueError: names what is missing.
+    """
+    missing = [key for key in keys if cfg.get(key) is None]
+    if missing:
+        raise ValueError(f'config {cfg.filename} has no {", ".join(missing)}')
 
 
 def _behind_reference(cfg: Config, key: str) -> bool:
@@ -85,6 +97,7 @@ def build_runner(
     amp: bool = False,
     resume: str | None = None,
     brief: bool = False,
+    strict: bool = False,
 ) -> DistillRunner:
     """Build the Runner of a config.
 
@@ -95,6 +108,7 @@ def build_runner(
         amp: Use automatic mixed precision.
         resume: ``'auto'``, a checkpoint path, or None.
         brief: Leave the pages on environment, config and hooks out of the log.
+        strict: Refuse ``load_from`` where it lacks a weight of the model, as testing should.
     """
     cfg.launcher = launcher
     if work_dir is not None:
@@ -104,4 +118,6 @@ def build_runner(
     if amp:
         apply_amp(cfg)
     apply_resume(cfg, resume)
-    return (BriefRunner if brief else DistillRunner).from_cfg(cfg)
+    runner = (BriefRunner if brief else DistillRunner).from_cfg(cfg)
+    runner.register_hook(WeightCheckHook(strict=strict))
+    return runner

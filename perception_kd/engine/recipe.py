@@ -80,7 +80,7 @@ class Recipe:
     def is_done(self, stage: Stage) -> bool:
         """Whether the stage has run with these inputs and its outputs are still there."""
         entry = self.state.get(stage.name)
-        return (entry is not None and entry.get('key') == self.key(stage)
+        return (isinstance(entry, dict) and entry.get('key') == self.key(stage)
                 and all(path.exists() for path in stage.outputs))
 
     def _prepare(self, stage: Stage) -> None:
@@ -88,7 +88,7 @@ class Recipe:
         if stage.folder is None:
             return
         mark = stage.folder / KEY_FILE
-        if not mark.is_file() or mark.read_text() != self.key(stage):
+        if not mark.is_file() or mark.read_bytes() != self.key(stage).encode():
             shutil.rmtree(stage.folder, ignore_errors=True)
             stage.folder.mkdir(parents=True)
             mark.write_text(self.key(stage))
@@ -109,6 +109,8 @@ class Recipe:
         if not path.is_file():
             return {}
         try:
-            return json.loads(path.read_text())
-        except json.JSONDecodeError:
-            return {}  # cut off before writes were atomic, or edited by hand: doing it again is safe
+            state = json.loads(path.read_bytes())
+        except ValueError:
+            state = None
+        # Cut off, or edited by hand: doing it again is safe.
+        return state if isinstance(state, dict) else {}

@@ -156,7 +156,7 @@ def find_newest_checkpoint(work_dir: str | Path) -> Path | None:
     pointer = Path(work_dir) / 'last_checkpoint'
     if not pointer.is_file():
         return None
-    written = pointer.read_text().strip()
+    written = pointer.read_text(errors='replace').strip('\0 \n')  # zeros: what a power cut can leave of a file
     if not written:
         return None
     for candidate in (Path(written), Path(work_dir) / Path(written).name):

@@ -118,7 +118,7 @@ def score(config: Path, checkpoint: Path, folder: Path, options: dict[str, Any])
     cfg = load_config(config, options)
     cfg.load_from = str(checkpoint)
     cfg.test_evaluator.jsonfile_prefix = str(folder)
-    runner = build_runner(cfg, work_dir=folder / 'test', brief=True)
+    runner = build_runner(cfg, work_dir=folder / 'test', brief=True, strict=True)
     metrics = runner.test()
     del runner
     gc.collect()

@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 
 from perception_kd.datasets.nuscenes.stamp import load_infos
 from perception_kd.distill.accounting import PREFIX
-from perception_kd.engine.build import build_runner, load_config
+from perception_kd.engine.build import build_runner, load_config, require
 from perception_kd.evaluation.nuscenes_metric import RESULT_FILE
 from perception_kd.evaluation.nuscenes_official import evaluate_devkit
 from perception_kd.evaluation.subsets import BoxSubset
@@ -40,7 +40,9 @@ def overfit(config: str | Path, work_dir: str | Path, frames: int = 8, steps: in
     Returns:
         The devkit's summary (``mean_dist_aps`` ...).
     """
-    batch = load_config(config, options).train_dataloader.batch_size
+    cfg = load_config(config, options)
+    require(cfg, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'test_dataloader', 'test_evaluator')
+    batch = cfg.train_dataloader.batch_size
     epochs = max(1, round(steps * batch / frames))
     cfg = load_config(config, {**(options or {}), 'max_epochs': epochs, 'train_cfg.val_begin': epochs + 1,
                                'default_hooks.checkpoint.interval': epochs})

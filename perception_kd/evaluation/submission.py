@@ -104,10 +104,13 @@ def read_results(path: str | Path, tokens: Collection[str], version_tokens: Coll
     if not path.is_file():
         raise FileNotFoundError(f'result file {path} does not exist')
     content = read_json(path)
-    if not isinstance(content, Mapping) or not {'meta', 'results'} <= set(content):
+    if not isinstance(content, Mapping) or not all(isinstance(content.get(key), Mapping)
+                                                   for key in ('meta', 'results')):
         raise ValueError(f'{path}: a result file has the two entries "meta" and "results"')
     check_tokens(content['results'], tokens, str(path), allowed=version_tokens)
     for token, rows in content['results'].items():
+        if not isinstance(rows, list):
+            raise ValueError(f'{path}: sample {token}: must hold a list of boxes')
         if len(rows) > MAX_BOXES_PER_SAMPLE:
             raise ValueError(f'{path}: sample {token} has {len(rows)} boxes, at most '
                              f'{MAX_BOXES_PER_SAMPLE} are allowed')
@@ -159,5 +162,9 @@ def _check_row(path: Path, token: str, row: Mapping[str, Any]) -> None:
             values.extend(row[field])
     except (KeyError, TypeError) as error:
         raise ValueError(f'{path}: sample {token}: a box lacks field {error}') from None
-    if not np.isfinite(np.asarray(values, np.float64)).all():
+    try:
+        numbers = np.asarray(values, np.float64)
+    except (ValueError, TypeError):
+        raise ValueError(f'{path}: sample {token}: a {name} box holds something that is no number') from None
+    if not np.isfinite(numbers).all():
         raise ValueError(f'{path}: sample {token}: a {name} box holds NaN or infinity')

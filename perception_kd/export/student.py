@@ -11,6 +11,7 @@ from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from perception_kd.distill.weights import load_strictly
+from perception_kd.engine.build import require
 from perception_kd.engine.foreign_checkpoint import load_weights
 from perception_kd.engine.safe_checkpoint import write_checkpoint
 from perception_kd.files import atomic_path
@@ -59,6 +60,7 @@ def export_student(cfg: Config, checkpoint: str | Path, out: str | Path) -> int:
         ValueError: The checkpoint does not fit the config, or what was written differs from
             it; ``out`` is then as it was.
     """
+    require(cfg, 'model')
     init_default_scope(cfg.get('default_scope', 'perception_kd'))
     model_cfg = cfg.model.student if cfg.model.get('type') == 'Distiller' else cfg.model
     weights = student_weights(checkpoint)

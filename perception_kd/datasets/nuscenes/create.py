@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
 import pickle
 import shutil
@@ -20,8 +19,10 @@ from perception_kd.datasets.nuscenes.infos import sample_info
 from perception_kd.datasets.nuscenes.missing_radar import RadarGaps
 from perception_kd.datasets.nuscenes.stamp import load_infos, load_plain_pickle, make_stamp, save_infos
 from perception_kd.datasets.nuscenes.tables import NuScenesTables, simulated_world, split_scenes, table_folder
-from perception_kd.files import atomic_path
+from perception_kd.files import write_bytes
+from perception_kd.processes import run_unordered
 
+PARTS = '.nuscenes_infos_parts-'
 _FINGERPRINT_BYTES = 1 << 20
 
 
@@ -62,7 +63,7 @@ class InfoJob:
     def parts(self) -> Path:
         """Folder of finished scenes; its name changes with everything that decides their content."""
         name = f'{self.version}-{self.fingerprint}-{self.lidar_sweeps}-{self.radar_sweeps}'
-        return self.out / f'.nuscenes_infos_parts-{name}'
+        return self.out / f'{PARTS}{name}'
 
 
 def create_infos(job: InfoJob, *, splits: list[str] | None = None, workers: int = 0, force: bool = False,
@@ -111,7 +112,7 @@ def _make(job: InfoJob, scenes: dict[str, list[str]], *, explicit: bool, workers
         echo(f'split {name}: skipped, none of its {len(scenes[name])} scenes is in {tables.folder}')
         del chosen[name]
     due = dict.fromkeys(scene for found in chosen.values() for scene in found)
-    missing = [scene for scene in due if not _part(job, scene).is_file()]
+    missing = [scene for scene in due if not _is_whole(_part(job, scene))]
     for _ in track(_run(job, tables, missing, workers), 'scenes', len(missing), console=Console(stderr=True)):
         pass
     for name, found in chosen.items():
@@ -124,7 +125,16 @@ def _make(job: InfoJob, scenes: dict[str, list[str]], *, explicit: bool, workers
         echo(f'{job.info_file(name)}: {len(found)} scenes, {len(infos)} key frames, {boxes} boxes')
         if gaps.count:
             echo(f'left out: {gaps}')
-    shutil.rmtree(job.parts, ignore_errors=True)
+    for parts in job.out.glob(f'{PARTS}{job.version}-*'):  # of earlier settings and tables too
+        shutil.rmtree(parts, ignore_errors=True)
+
+
+def _is_whole(part: Path) -> bool:
+    try:
+        load_plain_pickle(part)
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
 
 
 def _assemble(job: InfoJob, scenes: list[str], gaps: RadarGaps) -> list[dict[str, Any]]:
@@ -164,11 +174,8 @@ def _run(job: InfoJob, tables: NuScenesTables, scenes: list[str], workers: int) 
     _shared.update(job=job, tables=tables, parts=job.parts)
     job.parts.mkdir(parents=True, exist_ok=True)
     try:
-        if workers <= 1 or len(scenes) <= 1 or not hasattr(os, 'fork'):
-            yield from map(_write_part, scenes)
-            return
-        with multiprocessing.get_context('fork').Pool(min(workers, len(scenes))) as pool:
-            yield from pool.imap_unordered(_write_part, scenes)
+        workers = min(workers, len(scenes)) if hasattr(os, 'fork') else 1
+        yield from run_unordered(_write_part, scenes, workers=workers, method='fork')
     finally:
         _shared.clear()
 
@@ -177,5 +184,4 @@ def _write_part(scene: str) -> None:
     job, tables = _shared['job'], _shared['tables']
     infos = [sample_info(tables, sample, lidar_sweeps=job.lidar_sweeps, radar_sweeps=job.radar_sweeps)
              for sample in tables.samples_of_scene(scene)]
-    with atomic_path(_shared['parts'] / f'{scene}.pkl') as temporary:
-        temporary.write_bytes(pickle.dumps(infos, protocol=4))
+    write_bytes(_shared['parts'] / f'{scene}.pkl', pickle.dumps(infos, protocol=4))

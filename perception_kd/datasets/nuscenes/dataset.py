@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import BaseDataset
 
+from perception_kd.datasets.faults import FaultLog
 from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL, resolve_path
 from perception_kd.datasets.nuscenes.stamp import load_infos
 from perception_kd.datasets.nuscenes.tables import table_folder
@@ -33,11 +34,14 @@ class NuScenesRadarDataset(BaseDataset):
             together is then the label order. Boxes of other classes are left out. Default: all ten.
         cameras: Channels to use, in this order; default: all that the infos have.
         radars: The same for radars; a key frame may lack some of them.
+        max_corrupt: In training, so many samples whose files are missing or broken are named in the log and
+            replaced by others drawn at random, counted in each loader worker and epoch; one more stops the run,
+            as the first does in testing.
         **kwargs: Of mmengine's ``BaseDataset`` (``indices``, ``test_mode``, ``lazy_init``, ...).
 
     Raises:
         FileNotFoundError: info file, data root or the version's tables are missing.
-        ValueError: wrong stamp, unknown class, or a sensor that the infos do not have.
+        ValueError: wrong stamp, unknown class, or a sensor that the infos, or a key frame of them, do not have.
     """
 
     METAINFO = {
@@ -49,8 +53,9 @@ class NuScenesRadarDataset(BaseDataset):
     def __init__(self, *, ann_file: str, data_root: str, pipeline: Sequence[Any] = (),
                  classes: Sequence[str] | Sequence[Sequence[str]] | None = None,
                  cameras: Sequence[str] | None = None,
-                 radars: Sequence[str] | None = None, **kwargs: Any) -> None:
+                 radars: Sequence[str] | None = None, max_corrupt: int = 0, **kwargs: Any) -> None:
         self.cameras, self.radars = cameras, radars
+        self._corrupt = FaultLog(what='corrupt samples', most=max_corrupt)
         names = _flat(NUSCENES_CLASSES if classes is None else classes)
         unknown = [name for name in names if name not in NUSCENES_CLASSES]
         if unknown:
@@ -69,31 +74,59 @@ class NuScenesRadarDataset(BaseDataset):
         for key in ('version', 'split', 'schema', 'box_convention'):
             self._metainfo[key] = stamp[key]
         if infos:
-            self._pick(infos[0]['images'], self.cameras, 'camera')
+            for info in infos:
+                self._pick(info['images'], self.cameras or list(infos[0]['images']), 'camera', info['token'])
             self._pick({channel: 0 for info in infos for channel in info['radar_points']}, self.radars, 'radar')
         return infos
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
-        """One sample before the pipeline."""
+        """One sample before the pipeline.
+
+        Raises:
+            ValueError: a matrix or a box of the sample holds NaN or infinity.
+        """
         info = super().get_data_info(idx)
         info['sample_idx'] = info['token']
-        info['ego2global'] = np.asarray(info['ego2global'])
+        self._arrays(info, info, 'ego2global')
         info['images'] = self._pick(info['images'], self.cameras, 'camera')
         if self.radars is not None:
             info['radar_points'] = {name: info['radar_points'][name] for name in self.radars
                                     if name in info['radar_points']}
         for channel, image in info['images'].items():
             image['img_path'] = self._file(channel, image['img_path'])
-            _arrays(image, 'cam2img', 'cam2ego', 'lidar2cam')
+            self._arrays(info, image, 'cam2img', 'cam2ego', 'lidar2cam')
         for points in (info['lidar_points'], *(sweep['lidar_points'] for sweep in info['lidar_sweeps'])):
             points['lidar_path'] = self._file(LIDAR_CHANNEL, points['lidar_path'])
-            _arrays(points, 'lidar2ego', 'lidar2sensor')
+            self._arrays(info, points, 'lidar2ego', 'lidar2sensor')
         for channel, radar in info['radar_points'].items():
             for sweep in (radar, *radar['sweeps']):
                 sweep['radar_path'] = self._file(channel, sweep['radar_path'])
-                _arrays(sweep, 'radar2ego', 'radar2lidar')
+                self._arrays(info, sweep, 'radar2ego', 'radar2lidar')
         info['ann_info'] = self._annotations(info.pop('instances'))
+        if not np.isfinite(info['ann_info']['gt_bboxes_3d'][:, :7]).all():
+            raise self._nan(info, 'a box')
         return info
+
+    def prepare_data(self, idx: int) -> Any:
+        """A sample after the pipeline; None, at which another is drawn, for one of the corrupt that may be."""
+        try:
+            return super().prepare_data(idx)
+        except (ValueError, OSError) as error:
+            if self.test_mode or not self._corrupt.most:
+                raise
+            self._corrupt.add(str(idx), f'sample {idx} is corrupt: {error}')
+            return None
+
+    def _arrays(self, info: dict[str, Any], holder: dict[str, Any], *keys: str) -> None:
+        for key in keys:
+            if key in holder:
+                holder[key] = np.asarray(holder[key], np.float64)
+                if not np.isfinite(holder[key]).all():
+                    raise self._nan(info, key)
+
+    def _nan(self, info: dict[str, Any], what: str) -> ValueError:
+        return ValueError(f'{self.ann_file}: sample {info["token"]}: {what} holds NaN or infinity; make the file '
+                          'again with tools/create_data.py')
 
     def _annotations(self, instances: list[dict[str, Any]]) -> dict[str, np.ndarray]:
         kept = [one for one in instances if one['bbox_label_3d'] in self._label_of]
@@ -105,12 +138,14 @@ class NuScenesRadarDataset(BaseDataset):
             'num_radar_pts': np.array([one['num_radar_pts'] for one in kept], np.int64),
         }
 
-    def _pick(self, sensors: dict[str, Any], chosen: Sequence[str] | None, what: str) -> dict[str, Any]:
+    def _pick(self, sensors: dict[str, Any], chosen: Sequence[str] | None, what: str,
+              token: str = '') -> dict[str, Any]:
         if chosen is None:
             return sensors
         missing = [channel for channel in chosen if channel not in sensors]
         if missing:
-            raise ValueError(f'{self.ann_file}: no {what} {", ".join(missing)}; '
+            where = f'sample {token} has ' if token else ''
+            raise ValueError(f'{self.ann_file}: {where}no {what} {", ".join(missing)}; '
                              f'it has {", ".join(sensors) or "none"}')
         return {channel: sensors[channel] for channel in chosen}
 
@@ -120,9 +155,3 @@ class NuScenesRadarDataset(BaseDataset):
 
 def _flat(classes: Sequence[Any]) -> tuple[str, ...]:
     return tuple(one for name in classes for one in ([name] if isinstance(name, str) else name))
-
-
-def _arrays(holder: dict[str, Any], *keys: str) -> None:
-    for key in keys:
-        if key in holder:
-            holder[key] = np.asarray(holder[key], np.float64)

@@ -100,9 +100,11 @@ def read_lidar_bin(path: str | Path) -> np.ndarray:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the size is no whole number of points.
+        ValueError: an empty file, or one whose size is no whole number of points.
     """
     content = _read_bytes(path, 'LiDAR sweep')
+    if not content:
+        raise ValueError(f'{path}: empty: a LiDAR sweep without a single point; fetch the file again')
     if len(content) % (4 * len(LIDAR_FIELDS)):
         raise ValueError(f'{path}: truncated: {len(content)} bytes are no whole number of 5-value points; '
                          'fetch the file again')

@@ -10,7 +10,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-from perception_kd.files import atomic_path
+from perception_kd.files import atomic_path, remove_left_overs
 from perception_kd.structures.classes import CLASS_COLOURS, NUSCENES_CLASSES
 
 SCHEMA = 'perception_kd-1'
@@ -55,6 +55,7 @@ def check_stamp(metainfo: Any, path: str | Path) -> None:
 
 def save_infos(path: str | Path, metainfo: dict[str, Any], data_list: list[dict[str, Any]]) -> None:
     """Write ``{'metainfo': ..., 'data_list': ...}`` as a pickle, atomically."""
+    remove_left_overs(path)
     with atomic_path(path) as temporary, temporary.open('wb') as file:
         pickle.dump({'metainfo': metainfo, 'data_list': data_list}, file, protocol=4)
 

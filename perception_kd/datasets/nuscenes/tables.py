@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from perception_kd.datasets.nuscenes.table_numbers import check_numbers
 
 Row = dict[str, Any]
 
@@ -40,7 +43,8 @@ class NuScenesTables:
 
     Raises:
         FileNotFoundError: no such root, version or table; the message names the versions that are there.
-        ValueError: a table that is no JSON list of rows, or a row without a needed column.
+        ValueError: a table that is no JSON list of rows, a row without a needed column, or with a number in it
+            that is none (``check_numbers``).
     """
 
     def __init__(self, root: str | Path, version: str) -> None:
@@ -86,6 +90,8 @@ class NuScenesTables:
         while token:
             samples.append(self.get('sample', token))
             token = samples[-1]['next']
+            if len(samples) > len(self._rows['sample']):
+                raise ValueError(f'{self.folder}/sample.json: the key frames of scene {name} run in a circle')
         return samples
 
     def key_frames(self, sample_token: str) -> dict[str, Row]:
@@ -115,11 +121,9 @@ class NuScenesTables:
 
     def _read(self, name: str, columns: tuple[str, ...]) -> dict[str, Row]:
         path = self.folder / f'{name}.json'
-        rows = read_json(path)
-        try:
-            return {row['token']: {column: row[column] for column in columns} for row in rows}
-        except (KeyError, TypeError) as error:
-            raise ValueError(f'{path}: not a nuScenes table, a row lacks column {error}') from None
+        rows = read_rows(path, columns)
+        check_numbers(path, rows)
+        return {row['token']: {column: row[column] for column in columns} for row in rows}
 
 
 def table_folder(root: str | Path, version: str) -> Path:
@@ -152,6 +156,18 @@ def read_json(path: Path) -> Any:
         raise ValueError(f'{path} is not valid JSON ({error}); unpack the data set again') from None
 
 
+def read_rows(path: Path, columns: Iterable[str] = ('token',)) -> list[Row]:
+    """Rows of a table, each with these columns. Errors as :func:`read_json`, and ``ValueError`` for other content."""
+    rows, wanted = read_json(path), set(columns)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f'{path}: not a nuScenes table, which is a list of rows; unpack the data set again')
+    for number, row in enumerate(rows):
+        if not wanted <= row.keys():
+            lacking = ', '.join(sorted(wanted - row.keys()))
+            raise ValueError(f'{path}: not a nuScenes table: row {number} lacks column {lacking}')
+    return rows
+
+
 def split_scenes(root: str | Path, version: str) -> dict[str, list[str]]:
     """Split name -> scene names of a version.
 
@@ -160,17 +176,25 @@ def split_scenes(root: str | Path, version: str) -> dict[str, list[str]]:
     """
     folder = table_folder(root, version)
     if (folder / 'splits.json').is_file():
-        return read_json(folder / 'splits.json')
+        return _read_splits(folder / 'splits.json')
     if version not in _OFFICIAL_SPLITS:
-        return {'all': [scene['name'] for scene in read_json(folder / 'scene.json')]}
+        return {'all': [scene['name'] for scene in read_rows(folder / 'scene.json', ('name',))]}
     from nuscenes.utils.splits import create_splits_scenes
     scenes = create_splits_scenes()
     return {name: scenes[name] for name in _OFFICIAL_SPLITS[version]}
 
 
+def _read_splits(path: Path) -> dict[str, list[str]]:
+    splits = read_json(path)
+    lists = list(splits.values()) if isinstance(splits, dict) else [None]
+    if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists):
+        raise ValueError(f'{path}: must name the scenes of each split: {{"train": ["scene-1", ...], ...}}')
+    return splits
+
+
 def simulated_world(root: str | Path, version: str) -> str:
     """Stamp of the world that a data set was simulated in (``simulation.stamp``); empty for real recordings."""
-    logs = read_json(table_folder(root, version) / 'log.json')
+    logs = read_rows(table_folder(root, version) / 'log.json')
     return ', '.join(sorted({log['logfile'] for log in logs if log.get('vehicle') == SIMULATED_VEHICLE}))
 
 

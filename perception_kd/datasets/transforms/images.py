@@ -38,7 +38,7 @@ class LoadMultiViewImages(BaseTransform):
 
     Raises:
         FileNotFoundError: a picture is missing.
-        ValueError: a picture cannot be decoded or is cut off.
+        ValueError: a picture cannot be decoded, is cut off, or has not the size that it was calibrated for.
     """
 
     def __init__(self, *, to_rgb: bool = True, decode_scale: int = 1) -> None:
@@ -49,13 +49,21 @@ class LoadMultiViewImages(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Reads ``images``; writes ``img``, ``cam2img``, ``lidar2cam`` and ``img_aug_matrix``."""
         cameras = results['images'].values()
-        results['img'] = [read_image(camera['img_path'], self.to_rgb, self.decode_scale)
-                          for camera in cameras]
+        results['img'] = [self._read(camera) for camera in cameras]
         results['cam2img'] = np.stack([camera['cam2img'][:3, :3] for camera in cameras])
         results['lidar2cam'] = np.stack([camera['lidar2cam'] for camera in cameras])
         factor = 1 / self.decode_scale
         results['img_aug_matrix'] = np.repeat(scale_pixels(factor, factor)[None], len(cameras), axis=0)
         return results
+
+    def _read(self, camera: dict[str, Any]) -> np.ndarray:
+        image = read_image(camera['img_path'], self.to_rgb, self.decode_scale)
+        size = camera['height'], camera['width']
+        if image.shape[:2] != tuple(-(-side // self.decode_scale) for side in size):
+            found = ' x '.join(str(side * self.decode_scale) for side in image.shape[1::-1])
+            raise ValueError(f'{camera["img_path"]}: the picture has {found} pixels, its calibration is for '
+                             f'{size[1]} x {size[0]}; was it resized, or is it of another rig?')
+        return image
 
 
 @TRANSFORMS.register_module()

@@ -9,6 +9,7 @@ from mmcv.transforms import BaseTransform
 
 from perception_kd.datasets.nuscenes.formats import read_lidar_bin
 from perception_kd.datasets.nuscenes.poses import inverse, move
+from perception_kd.datasets.transforms.finite import finite_points
 from perception_kd.registry import TRANSFORMS
 
 LIDAR_COLUMNS: tuple[str, ...] = ('x', 'y', 'z', 'intensity', 'dt')
@@ -24,7 +25,8 @@ class LoadLidarSweeps(BaseTransform):
         remove_close: Points nearer to the sensor than this in x and in y are hits on the own car (m).
 
     Raises:
-        FileNotFoundError, ValueError: a sweep is missing or cut off; the message names the file.
+        FileNotFoundError, ValueError: a sweep is missing, cut off, empty or without a finite point; the message
+            names the file. Single points that are not finite are left out, see ``finite_points``.
     """
 
     def __init__(self, *, sweeps_num: int = 9, remove_close: float = 1.0) -> None:
@@ -44,5 +46,7 @@ class LoadLidarSweeps(BaseTransform):
     def _load(self, source: dict[str, Any]) -> np.ndarray:
         points = read_lidar_bin(source['lidar_path'])
         points[:, 4] = 0.0  # the ring number gives way to the age
-        far = np.abs(points[:, :2]).max(axis=1, initial=0.0) >= self.remove_close
-        return points[far & np.isfinite(points).all(axis=1)]
+        points = finite_points(points, source['lidar_path'])
+        if not len(points):
+            raise ValueError(f'{source["lidar_path"]}: all points hold NaN or infinity; fetch the file again')
+        return points[np.abs(points[:, :2]).max(axis=1, initial=0.0) >= self.remove_close]

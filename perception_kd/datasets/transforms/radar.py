@@ -14,10 +14,13 @@ from mmcv.transforms import BaseTransform
 
 from perception_kd.datasets.nuscenes.formats import RADAR_FIELDS, read_radar_pcd
 from perception_kd.datasets.nuscenes.poses import inverse
+from perception_kd.datasets.transforms.finite import finite_points
 from perception_kd.registry import TRANSFORMS
 
 RADAR_COLUMNS: tuple[str, ...] = ('x', 'y', 'z', 'rcs', 'vx_comp', 'vy_comp', 'dt')
 """Columns of ``radar``: m, m, m, dBsm, m/s, m/s, age in s."""
+
+_MEASURED = [RADAR_FIELDS.index(name) for name in ('x', 'y', 'z', 'rcs', 'vx_comp', 'vy_comp')]
 
 # Accepted values of the state fields (nuscenes-devkit's RadarPointCloud explains each value).
 FILTER_PRESETS: dict[str, dict[str, tuple[int, ...]]] = {
@@ -45,7 +48,8 @@ class LoadRadarSweeps(BaseTransform):
         range_lim: Nearest and farthest distance in the ground plane (m).
 
     Raises:
-        FileNotFoundError, ValueError: a sweep is missing, cut off or no radar file; the message names it.
+        FileNotFoundError, ValueError: a sweep is missing, cut off or no radar file; the message names it. Points that
+            are not finite are left out, see ``finite_points``.
     """
 
     def __init__(self, *, sweeps_num: int = 5, filter_preset: str = 'crn', compensate_motion: bool = True,
@@ -65,7 +69,7 @@ class LoadRadarSweeps(BaseTransform):
                                     np.repeat(ages, counts), self.compensate_motion)
             distance = np.hypot(points[:, 0], points[:, 1])
             low, high = self.range_lim
-            # A NaN anywhere fails the comparison or the finite test.
+            # Finite numbers near the end of float32 may be infinite by now.
             points = points[(distance > low) & (distance < high) & np.isfinite(points).all(axis=1)]
         else:
             points = np.zeros((0, len(RADAR_COLUMNS)), np.float32)
@@ -83,7 +87,8 @@ class LoadRadarSweeps(BaseTransform):
                 yield sweep['radar_path'], sweep['radar2lidar'], turn, age
 
     def _read(self, sweeps: list[tuple]) -> tuple[np.ndarray, list[int], np.ndarray, np.ndarray, np.ndarray]:
-        clouds = [filter_points(read_radar_pcd(path), self.filter_preset) for path, *_ in sweeps]
+        clouds = [finite_points(filter_points(read_radar_pcd(path), self.filter_preset), path, _MEASURED)
+                  for path, *_ in sweeps]
         _, motions, turns, ages = map(list, zip(*sweeps))
         return (np.concatenate(clouds), [len(cloud) for cloud in clouds], np.stack(motions), np.stack(turns),
                 np.array(ages))
