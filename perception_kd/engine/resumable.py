@@ -1,7 +1,8 @@
 """Data order that a resumed run continues exactly.
 
 mmengine resumes by reading and throwing away every batch already seen (iteration-based), or repeats the whole
-epoch (epoch-based, checkpoint in the middle). Here the sampler skips indices, which reads nothing.
+epoch (epoch-based, checkpoint in the middle). Here the sampler skips indices, which reads nothing, and gives
+every index the seed of its sample's draws.
 """
 
 from __future__ import annotations
@@ -11,15 +12,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from mmengine.dataset import InfiniteSampler
+from mmengine.dist import get_dist_info
 from mmengine.registry import DATA_SAMPLERS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from mmengine.runner.base_loop import BaseLoop
 from mmengine.runner.utils import calc_dynamic_intervals
 from torch.utils.data import DataLoader, Sampler
 
+from perception_kd.engine.seeded import SeededIndex
+
 
 class ResumableSampler(Sampler):
     """Any sampler, with a position: the next pass starts after ``skip`` indices, later passes at the start.
+
+    Where the inner sampler has a seed, indices are :class:`SeededIndex`: what a sample draws follows from that
+    seed, the epoch (``set_epoch``) and the place in the order of all processes.
 
     Args:
         inner: A sampler or its config.
@@ -31,7 +38,7 @@ class ResumableSampler(Sampler):
         if isinstance(inner, dict):
             inner = DATA_SAMPLERS.build(inner, default_args=dict(dataset=dataset, seed=seed))
         self.inner = inner
-        self.skip = 0
+        self.skip, self.epoch = 0, 0
 
     @property
     def endless(self) -> bool:
@@ -49,7 +56,8 @@ class ResumableSampler(Sampler):
             self.inner.seed = value
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the shuffling of an epoch."""
+        """Choose the shuffling and the draws of an epoch."""
+        self.epoch = epoch
         if hasattr(self.inner, 'set_epoch'):
             self.inner.set_epoch(epoch)
 
@@ -57,7 +65,14 @@ class ResumableSampler(Sampler):
         skip, self.skip = self.skip, 0
         # mmengine's endless sampler hands out one running generator; a fresh one starts at the beginning.
         indices = self.inner._indices_of_rank() if self.endless else iter(self.inner)
-        return itertools.islice(indices, skip, None)
+        indices = itertools.islice(indices, skip, None)
+        return indices if self.seed is None else self._seeded(indices, skip, self.seed, self.epoch)
+
+    @staticmethod
+    def _seeded(indices: Iterator[int], first: int, seed: int, epoch: int) -> Iterator[int]:
+        rank, world = get_dist_info()
+        for place, index in enumerate(indices, first):
+            yield SeededIndex(index, (seed, epoch, place * world + rank))
 
     def __len__(self) -> int:
         return len(self.inner)

@@ -34,6 +34,7 @@ from perception_kd.engine.safe_checkpoint import (
     to_plain,
     write_checkpoint,
 )
+from perception_kd.engine.seeded import SeededDataset
 from perception_kd.registry import RUNNERS
 
 
@@ -43,10 +44,9 @@ class DistillRunner(Runner):
 
     - Checkpoints are plain data (:mod:`perception_kd.engine.safe_checkpoint`), written atomically, and read
       without running code from the file; mmengine's own checkpoints are read too.
-    - A resumed run continues bit for bit on the CPU: random states of every process, data order also from the
-      middle of an epoch, optimiser, schedulers, EMA, logged history. With loader workers this holds at the
-      ends of epochs; in the middle of one the order of the data continues, the workers' augmentation
-      draws differ. ``persistent_workers`` keep draws of their own, which nothing can resume.
+    - A resumed run continues bit for bit on the CPU, from any iteration and with any number of loader workers:
+      random states of every process, order and augmentation of the data, optimiser, schedulers, EMA, logged
+      history.
     - Validation does not change the random state of training.
     """
 
@@ -76,15 +76,20 @@ class DistillRunner(Runner):
     def build_dataloader(
         dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
-        """As in mmengine, with a sampler that can skip and workers seeded by :func:`seed_worker`."""
+        """As in mmengine, with a sampler that can skip and samples that draw from seeds of their own."""
         if isinstance(dataloader, dict):
             dataloader = dict(dataloader)
+            dataloader['dataset'] = dict(type=SeededDataset, dataset=dataloader['dataset'])
             if isinstance(dataloader.get('sampler'), dict):
                 dataloader['sampler'] = dict(type=ResumableSampler, inner=dataloader['sampler'])
             if 'worker_init_fn' not in dataloader:
                 dataloader.pop('disable_subprocess_warning', None)
                 dataloader['worker_init_fn'] = dict(type=seed_worker, rank=get_rank())
-        return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        loader = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        sampler = getattr(loader.batch_sampler, 'sampler', loader.sampler)
+        if isinstance(sampler, ResumableSampler) and sampler.seed is not None:
+            loader.generator = torch.Generator()  # else starting workers would draw from training's generator
+        return loader
 
     def build_train_loop(self, loop: Any) -> Any:
         """As in mmengine, with loops that begin where the checkpoint was written."""

@@ -6,8 +6,9 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
+from perception_kd.engine.random_state import capture_random_state
 from perception_kd.engine.safe_checkpoint import read_checkpoint
-from tests.engine.tiny_run import TinyModel, assert_same, build, loader
+from tests.engine.tiny_run import NoisyData, TinyModel, assert_same, build, loader
 
 ITER_HOOK = dict(type='CheckpointHook', interval=1, by_epoch=False)
 
@@ -28,10 +29,16 @@ def test_whole_epochs(tmp_path: Path, validate: bool, seed: int | None) -> None:
     assert rest.model.seen == whole.model.seen[6:]
 
 
-def test_whole_epochs_with_workers(tmp_path: Path) -> None:
-    whole = train(tmp_path / 'a', epochs=3, workers=2)
-    rest = train(tmp_path / 'b', epochs=3, workers=2, resume=True, load_from=str(tmp_path / 'a/epoch_1.pth'))
-    assert_same(whole, rest)
+@pytest.mark.parametrize('step', [2, 3])
+@pytest.mark.parametrize('persistent', [False, True])
+def test_any_number_of_workers(tmp_path: Path, step: int, persistent: bool) -> None:
+    """The first run reads with two workers; what goes on reads with one, or with none."""
+    whole = train(tmp_path / 'a', epochs=2, workers=2, persistent=persistent, hook=ITER_HOOK)
+    for workers in (0, 1):
+        rest = train(tmp_path / str(workers), epochs=2, workers=workers, hook=ITER_HOOK, resume=True,
+                     load_from=str(tmp_path / f'a/iter_{step}.pth'))
+        assert rest.model.seen == whole.model.seen[step:]
+        assert_same(whole, rest)
 
 
 @pytest.mark.parametrize('step', [1, 3, 4, 5])
@@ -54,16 +61,7 @@ def test_iterations(tmp_path: Path, sampler: str, step: int) -> None:
     assert rest.model.seen == whole.model.seen[step:]
 
 
-def test_middle_of_an_epoch_with_workers_continues_the_order_of_the_data(tmp_path: Path) -> None:
-    whole = train(tmp_path / 'a', epochs=2, workers=1, hook=ITER_HOOK)
-    rest = train(tmp_path / 'b', epochs=2, workers=1, hook=ITER_HOOK, resume=True,
-                 load_from=str(tmp_path / 'a/iter_2.pth'))
-    assert rest.model.seen == whole.model.seen[2:]
-
-
 def test_nothing_is_read_for_the_skipped_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.engine.tiny_run import NoisyData
-
     train(tmp_path, epochs=2, hook=ITER_HOOK)
     read, original = [], NoisyData.__getitem__
     monkeypatch.setattr(NoisyData, '__getitem__', lambda self, i: read.append(i) or original(self, i))
@@ -120,10 +118,28 @@ def test_validation_does_not_change_training(tmp_path: Path) -> None:
     assert_same(with_validation, train(tmp_path / 'b', epochs=2))
 
 
-def test_workers_draw_anew_every_epoch(tmp_path: Path) -> None:
-    runner = build(tmp_path, epochs=1, workers=1)
-    first = runner.build_dataloader(dict(loader(12, 'DefaultSampler', 1, shuffle=False)), seed=5)
-    one, two = (next(iter(first))['x'] for _ in range(2))
+@pytest.mark.parametrize('workers', [0, 1])
+def test_samples_draw_anew_every_epoch_and_leave_the_process_alone(tmp_path: Path, workers: int) -> None:
+    runner = build(tmp_path, epochs=1)
+    data = runner.build_dataloader(dict(loader(12, 'DefaultSampler', workers, shuffle=False)), seed=5)
+    passes = []
+    for epoch in (0, 0, 1):
+        data.sampler.set_epoch(epoch)
+        before = capture_random_state()
+        passes.append(next(iter(data))['x'])
+        after = capture_random_state()
+        assert torch.equal(after.pop('torch'), before.pop('torch')) and repr(after) == repr(before)
+    assert torch.equal(passes[0], passes[1]) and not torch.isclose(passes[0], passes[2]).any()
+    noise = passes[0][:, 0] - torch.arange(12) / 12
+    assert len(set(noise.tolist())) == 12, 'samples of one epoch draw apart'
+
+
+def test_a_loader_with_a_sampler_of_its_own_draws_anew(tmp_path: Path) -> None:
+    runner, data = build(tmp_path, epochs=1), NoisyData()
+    own = dict(dataset=data, batch_size=12, num_workers=1, sampler=torch.utils.data.SequentialSampler(data),
+               collate_fn=dict(type='default_collate'))
+    loader_ = runner.build_dataloader(own, seed=5)
+    one, two = (next(iter(loader_))['x'] for _ in range(2))
     assert not torch.allclose(one, two)
 
 

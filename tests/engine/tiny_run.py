@@ -73,6 +73,7 @@ def build(
     iters: int | None = None,
     sampler: str = 'DefaultSampler',
     workers: int = 0,
+    persistent: bool = False,
     validate: bool = False,
     seed: int | None = 7,
     hook: dict[str, Any] | None = None,
@@ -95,7 +96,7 @@ def build(
     return BriefRunner(
         model=TinyModel(),
         work_dir=str(work_dir),
-        train_dataloader=loader(4, sampler, workers),
+        train_dataloader=dict(loader(4, sampler, workers), persistent_workers=persistent),
         train_cfg=train_cfg,
         optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.01), clip_grad=dict(max_norm=1.0)),
         param_scheduler=scheduler or dict(type='MultiStepLR', milestones=[1, 3], by_epoch=epochs is not None),
