@@ -116,13 +116,3 @@ def test_bad_lidar(tmp_path):
         read_lidar_bin(path)
     with pytest.raises(FileNotFoundError, match=r'b\.pcd\.bin'):
         read_lidar_bin(tmp_path / 'b.pcd.bin')
-
-
-@pytest.mark.real_data
-def test_real_radar_sweeps(real_data):
-    folder = real_data / 'nuscenes' / 'mini_radar_front_10'
-    paths = sorted(folder.glob('*.filtered.pcd'))
-    assert len(paths) == 10
-    for path in paths:
-        table = np.loadtxt(path.with_name(path.name.replace('.filtered.pcd', '.csv')), delimiter=',', ndmin=2)
-        np.testing.assert_array_equal(read_radar_pcd(path), table.T.astype(np.float32))

@@ -37,10 +37,16 @@ def infos(frame: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return create_infos(job, echo=lambda line: None)['all']
 
 
+@pytest.fixture(scope='session')
+def dataset(frame: Path, infos: Path) -> NuScenesRadarDataset:
+    """The key frame alone."""
+    return NuScenesRadarDataset(ann_file=str(infos), data_root=str(frame))
+
+
 @pytest.fixture
-def sample(frame: Path, infos: Path) -> dict[str, Any]:
+def sample(dataset: NuScenesRadarDataset) -> dict[str, Any]:
     """The key frame before the pipeline."""
-    return NuScenesRadarDataset(ann_file=str(infos), data_root=str(frame)).get_data_info(0)
+    return dataset.get_data_info(0)
 
 
 @pytest.fixture(scope='session')
