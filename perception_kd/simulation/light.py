@@ -30,6 +30,7 @@ class Light:
         zenith, horizon: Colours of the sky.
         clouds: Cover of the sky, 0 clear .. 1 overcast.
         haze: Distance in m at which 63 % of the colour is haze.
+        lamps: Light of lamps in the camera's exposure: 1 at night, next to nothing by day.
         daylight: 1 by day, about 0.3 at dusk, 0 at night.
         rain: 0 none .. 1 heavy.
         wetness: Of the ground, 0 dry .. 1 puddles.
@@ -47,6 +48,7 @@ class Light:
     horizon: np.ndarray
     clouds: float = 0.3
     haze: float = 350.0
+    lamps: float = 0.0
     daylight: float = 1.0
     rain: float = 0.0
     wetness: float = 0.0
@@ -61,7 +63,7 @@ class Light:
 
     @property
     def lamps_on(self) -> bool:
-        """Street lamps, windows and the lights of vehicles are lit."""
+        """Street lamps and windows are lit; vehicles also light up in rain."""
         return self.daylight < 0.5
 
 
@@ -82,13 +84,13 @@ def daylight(rng: np.random.Generator) -> Light:
     return Light(
         name='day',
         sun=_towards(rng, 25, 60),
-        sun_colour=rng.uniform(0.85, 1.15) * np.array([1.55, 1.45, 1.28]),
-        sky=np.array([0.52, 0.60, 0.74]),
-        bounce=np.array([0.22, 0.21, 0.19]),
-        zenith=np.array([0.16, 0.33, 0.72]),
-        horizon=np.array([0.66, 0.75, 0.86]),
+        sun_colour=rng.uniform(0.85, 1.15) * np.array([2.0, 1.83, 1.55]),
+        sky=np.array([0.44, 0.52, 0.66]),
+        bounce=np.array([0.24, 0.22, 0.19]),
+        zenith=np.array([0.13, 0.30, 0.74]),
+        horizon=np.array([0.62, 0.73, 0.88]),
         clouds=rng.uniform(0.1, 0.6),
-        haze=rng.uniform(260, 480),
+        haze=rng.uniform(500, 1300),
         drift=rng.uniform(0, 256),
     )
 
@@ -105,6 +107,7 @@ def dusk(rng: np.random.Generator) -> Light:
         horizon=np.array([0.40, 0.34, 0.36]),
         clouds=rng.uniform(0.2, 0.7),
         haze=rng.uniform(260, 420),
+        lamps=0.3,
         daylight=0.3,
         gain=2.2,
         shutter=0.006,
@@ -125,6 +128,7 @@ def night(rng: np.random.Generator) -> Light:
         horizon=glow * np.array([0.020, 0.017, 0.016]),
         clouds=rng.uniform(0.1, 0.5),
         haze=rng.uniform(400, 700),
+        lamps=1.0,
         daylight=0.0,
         gain=2.5,
         shutter=0.02,
@@ -146,6 +150,7 @@ def rain(rng: np.random.Generator) -> Light:
         horizon=grey * np.array([0.60, 0.63, 0.66]),
         clouds=1.0,
         haze=240 - 120 * strength,
+        lamps=0.08,
         rain=strength,
         wetness=0.6 + 0.4 * strength,
         gain=1.3,

@@ -12,28 +12,30 @@ from perception_kd.simulation.snapshot import Hits, Snapshot
 from perception_kd.simulation.textures import spots
 
 _COLOURS = {
-    m.LAMP: (9.0, 6.6, 4.2),
-    m.HEAD: (9.0, 8.6, 7.8),
-    m.TAIL: (1.9, 0.10, 0.06),
+    m.LAMP: (26.0, 18.5, 11.0),
+    m.HEAD: (60.0, 57.0, 52.0),
+    m.TAIL: (4.5, 0.12, 0.08),
     m.BOARD: (1.8, 0.8, 0.12),
-    m.CABIN: (0.55, 0.56, 0.50),
+    m.CABIN: (0.36, 0.37, 0.33),
 }
-"""Radiance of lit surfaces, by texture number."""
+"""Radiance of lit surfaces by night, by texture number."""
 
 
 @lru_cache(maxsize=16)
-def _in_use(snapshot: Snapshot) -> tuple[np.ndarray, np.ndarray]:
-    """For each actor, and last for the scenery: strength (A + 1,) of its lights, and its heading (A + 1, 3)."""
+def _in_use(snapshot: Snapshot) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each actor, and last for the scenery: strength of its lights and factor of its tail lights, both
+    (A + 1,), and its heading (A + 1, 3)."""
     world, light = snapshot.world, snapshot.world.light
-    strength = np.zeros(len(world.actors) + 1, np.float32)
+    strength, braking = np.zeros((2, len(world.actors) + 1), np.float32)
     heading = np.zeros((len(world.actors) + 1, 3), np.float32)
     for index, actor in enumerate(world.actors):
         yaw = actor.track.pose(snapshot.time)[3]
         heading[index] = np.cos(yaw), np.sin(yaw), 0
-        if (light.lamps_on or light.rain) and drives(actor):
-            strength[index] = BRAKES if brakes(actor, snapshot.time) else 1
-    strength[-1] = light.lamps_on
-    return strength, heading
+        if light.lamps and drives(actor):
+            strength[index] = light.lamps
+            braking[index] = BRAKES if brakes(actor, snapshot.time) else 1
+    strength[-1] = light.lamps if light.lamps_on else 0
+    return strength, braking, heading
 
 
 def emission(snapshot: Snapshot, hits: Hits, rays: np.ndarray, footprint: np.ndarray) -> np.ndarray | None:
@@ -45,7 +47,7 @@ def emission(snapshot: Snapshot, hits: Hits, rays: np.ndarray, footprint: np.nda
         rays: (N, 3) unit directions that met them.
         footprint: (N,) size of the pixel on the surface in m.
     """
-    strength, heading = _in_use(snapshot)
+    strength, braking, heading = _in_use(snapshot)
     if not strength.any():
         return None
     number, owner = snapshot.surfaces.texture.take(hits.triangle), snapshot.owner(hits)
@@ -58,8 +60,11 @@ def emission(snapshot: Snapshot, hits: Hits, rays: np.ndarray, footprint: np.nda
             side = 1 if texture == m.HEAD else -1
             towards = -side * dot(rays.take(index, 0), heading.take(whose, 0, mode='wrap'))
             level = level * np.clip(0.12 + towards, 0, 1) ** 2
+            if texture == m.TAIL:
+                level = level * braking.take(whose, mode='wrap')
         radiance[index] = level[:, None] * np.array(colour, np.float32)
     index = np.flatnonzero(number == m.FACADE)
     if snapshot.world.light.lamps_on and len(index):
-        radiance[index] = lit_windows(spots(snapshot, hits.chosen(index), footprint.take(index)))
+        lit = lit_windows(spots(snapshot, hits.chosen(index), footprint.take(index)))
+        radiance[index] = np.float32(1.3 * snapshot.world.light.lamps) * lit
     return radiance

@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from perception_kd.simulation.actors.actor import Actor
+from perception_kd.simulation.rendering.sky import power_of_two
 from perception_kd.simulation.snapshot import Snapshot
 from perception_kd.simulation.world import World
 
@@ -60,29 +61,29 @@ def sources(snapshot: Snapshot) -> tuple[Source, ...]:
     world = snapshot.world
     if not world.light.lamps_on:
         return ()
-    down = np.array([0.0, 0.0, -1.0])
-    found = [Source('lamp', place, down, _INTENSITY['lamp']) for place in world.lamps]
-    found.append(_ego_headlights(world, snapshot.time))
+    down, level = np.array([0.0, 0.0, -1.0]), world.light.lamps
+    found = [Source('lamp', place, down, level * _INTENSITY['lamp']) for place in world.lamps]
+    found.append(_ego_headlights(world, snapshot.time, level))
     for actor in filter(drives, world.actors):
-        found += _vehicle_lights(actor, snapshot.time)
+        found += _vehicle_lights(actor, snapshot.time, level)
     return tuple(found)
 
 
-def _ego_headlights(world: World, time: float) -> Source:
+def _ego_headlights(world: World, time: float, level: float) -> Source:
     pose = world.ego_pose(time)
-    return Source('head', pose[:3, :3] @ _EGO_FRONT + pose[:3, 3], pose[:3, 0], _INTENSITY['head'])
+    return Source('head', pose[:3, :3] @ _EGO_FRONT + pose[:3, 3], pose[:3, 0], level * _INTENSITY['head'])
 
 
-def _vehicle_lights(actor: Actor, time: float) -> list[Source]:
+def _vehicle_lights(actor: Actor, time: float, level: float) -> list[Source]:
     """One source in front for both headlights, one behind for both tail lights."""
     centre, (length, _, height), yaw = actor.box(time)
     ahead = np.array([np.cos(yaw), np.sin(yaw), 0.0])
     middle = centre + [0.0, 0.0, 0.75 - height / 2]
     reach = (length / 2 + 0.15) * ahead
-    tail = _INTENSITY['tail'] * (BRAKES if brakes(actor, time) else 1.0)
+    tail = level * _INTENSITY['tail'] * (BRAKES if brakes(actor, time) else 1.0)
     lights = [Source('tail', middle - reach, -ahead, tail)]
     if actor.blueprint.name in _MOTOR:
-        lights.append(Source('head', middle + reach, ahead, _INTENSITY['head']))
+        lights.append(Source('head', middle + reach, ahead, level * _INTENSITY['head']))
     return lights
 
 
@@ -129,6 +130,17 @@ def mirrored(snapshot: Snapshot, points: np.ndarray, rays: np.ndarray) -> np.nda
         return slopes * (0.02 + 0.98 * (1 - down) ** 5) / (4 * down) * _scattered(source, -way)
 
     return _gather(snapshot, points, rays, glint)
+
+
+def highlights(snapshot: Snapshot, points: np.ndarray, away: np.ndarray) -> np.ndarray:
+    """(M, 3) blurred mirror images of street lamps along mirrored rays ``away`` (M, 3) from paint and glass."""
+
+    def lobe(source: Source, way: np.ndarray, ray: np.ndarray) -> np.ndarray:
+        if source.kind != 'lamp':
+            return np.zeros_like(way[0])
+        return 40 * power_of_two(np.maximum(np.einsum('ij,ij->j', way, ray), 0), 7)
+
+    return _gather(snapshot, points, away, lobe)
 
 
 def _scattered(source: Source, towards: np.ndarray) -> np.ndarray:

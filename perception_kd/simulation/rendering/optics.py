@@ -13,6 +13,8 @@ _FULL_WELL, _READ_NOISE = 11000.0, 5.0
 """Electrons that a fully exposed pixel holds at gain 1, and the noise of reading it."""
 _BRIGHT = 1.3
 """Radiance above which a lens shows glare."""
+_BLINDING = 30.0
+"""No more than this counts for it."""
 _HALOS = ((0.30, 1.2), (0.22, 4.0), (0.15, 14.0))
 """Share of the light, and width in fourths of a pixel of an image 704 wide."""
 
@@ -34,7 +36,7 @@ def camera_of(channel: str, drift: float) -> Camera:
 def develop(image: np.ndarray, light: Light, camera: Camera, rng: np.random.Generator) -> np.ndarray:
     """Linear RGB (H, W, 3) -> uint8 BGR."""
     image = cv2.GaussianBlur(image, (3, 3), 0.55)
-    if light.lamps_on:
+    if light.lamps:
         image += _glare(image)
     exposed = image * (_vignette(image.shape[1], image.shape[0]) * camera.exposure.astype(np.float32))
     exposed += _noise(exposed, light.gain, rng)
@@ -54,7 +56,7 @@ def _vignette(width: int, height: int) -> np.ndarray:
 def _glare(image: np.ndarray) -> np.ndarray:
     """(H, W, 3) light that scatters in the lens around what is very bright."""
     height, width = image.shape[:2]
-    bright = np.clip(image - np.float32(_BRIGHT), 0, 8)
+    bright = np.clip(image - np.float32(_BRIGHT), 0, _BLINDING)
     small = cv2.resize(bright, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
     halo = sum(weight * cv2.GaussianBlur(small, (0, 0), sigma * width / 704) for weight, sigma in _HALOS)
     return cv2.resize(halo, (width, height), interpolation=cv2.INTER_LINEAR)

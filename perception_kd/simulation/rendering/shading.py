@@ -1,5 +1,6 @@
-"""Colour of what rays hit: sun, sky, lamps, mirrors, wet ground, haze."""
+"""Colour of what rays hit: sun, sky, lamps, haze."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,8 +10,8 @@ from perception_kd.simulation import materials as m
 from perception_kd.simulation.poses import dot
 from perception_kd.simulation.rendering.contact import openness
 from perception_kd.simulation.rendering.glow import emission
-from perception_kd.simulation.rendering.lamps import COLOURS, illuminate, sources
-from perception_kd.simulation.rendering.sky import cloudy_sky, power_of_two, sky
+from perception_kd.simulation.rendering.lamps import illuminate, sources
+from perception_kd.simulation.rendering.sky import cloudy_sky
 from perception_kd.simulation.snapshot import Hits, Snapshot
 from perception_kd.simulation.textures import paint
 
@@ -46,22 +47,22 @@ class View:
 
 
 def radiance(
-    view: View, sunny: np.ndarray, mirrors: tuple[np.ndarray, np.ndarray] | None = None
+    view: View, sunny: np.ndarray, mirrors: Iterable[tuple[np.ndarray, np.ndarray]] = ()
 ) -> np.ndarray:
     """Colour (N, 3) float32 along every ray.
 
     Args:
         view: Rays and hits.
         sunny: (N,) share of the sun that reaches what they hit.
-        mirrors: Which rays (M,) meet a mirror, and the light (M, 3) that it adds.
+        mirrors: Which rays (M,) meet mirrors, and the light (M, 3) that these add.
     """
     light = view.snapshot.world.light
     image = np.empty((len(view.rays), 3), np.float32)
     above, index = np.flatnonzero(~view.hits.found), np.flatnonzero(view.hits.found)
     image[above] = cloudy_sky(view.rays.take(above, 0), light)
     image[index] = _shade(view, index, sunny.take(index))
-    if mirrors:
-        image[mirrors[0]] += mirrors[1]
+    for where, mirrored in mirrors:
+        image[where] += mirrored
     haze = (1 - np.exp(view.hits.distance.take(index) * np.float32(-1 / light.haze)))[:, None]
     image[index] += haze * (light.horizon.astype(np.float32) - image.take(index, 0))
     return image
@@ -69,18 +70,17 @@ def radiance(
 
 @dataclass(frozen=True)
 class _Surface:
-    """What is seen at (N,) hits: places, normals, ray directions, cosine of the view, gloss, ground or not."""
+    """What is seen at (N,) hits: places, normals, ray directions, cosine of the view, and which are ground."""
 
     points: np.ndarray
     normals: np.ndarray
     rays: np.ndarray
     slant: np.ndarray
-    gloss: np.ndarray
     ground: np.ndarray
 
 
 def _shade(view: View, index: np.ndarray, sunny: np.ndarray) -> np.ndarray:
-    """Colour (N, 3) of the hits ``index``: Lambert's law, mirror images, what shines by itself."""
+    """Colour (N, 3) of the hits ``index``: Lambert's law, and what shines by itself."""
     snapshot, light, hits = view.snapshot, view.snapshot.world.light, view.hits.chosen(index)
     seen = _surface(view, index, hits)
     footprint = hits.distance * np.float32(view.angle) / seen.slant
@@ -95,8 +95,6 @@ def _shade(view: View, index: np.ndarray, sunny: np.ndarray) -> np.ndarray:
     if light.sun_colour.any():
         received = received + (table[:, 3] * sunny)[:, None] * light.sun_colour.astype(np.float32)
     colour *= received
-    glossy = np.flatnonzero(seen.gloss)
-    colour[glossy] += _mirror(snapshot, seen, glossy, sunny)
     shining = emission(snapshot, hits, seen.rays, footprint)
     if shining is not None:
         colour += shining
@@ -111,7 +109,6 @@ def _surface(view: View, index: np.ndarray, hits: Hits) -> _Surface:
         normals=normals,
         rays=rays,
         slant=np.maximum(-dot(rays, normals), np.float32(0.02)),
-        gloss=snapshot.surfaces.gloss.take(hits.triangle),
         ground=np.flatnonzero((points[:, 2] < _GROUND) & (normals[:, 2] > 0.9)),
     )
 
@@ -131,30 +128,3 @@ def _soaked(wetness: float) -> np.ndarray:
     for texture, share in _SOAKED.items():
         factor[texture] = 1 - wetness * (1 - share)
     return factor
-
-
-def _mirror(snapshot: Snapshot, seen: _Surface, index: np.ndarray, sunny: np.ndarray) -> np.ndarray:
-    """Reflected surroundings (M, 3) by Schlick's approximation, with highlights of the sun and the lamps."""
-    light, normals = snapshot.world.light, seen.normals.take(index, 0)
-    slant = seen.slant.take(index)
-    away = seen.rays.take(index, 0) + 2 * slant[:, None] * normals
-    street = (0.28 * light.bounce + 0.16 * light.sky).astype(np.float32)
-    around = np.where(away[:, 2:3] > 0.12, sky(away, light), street)
-    if light.sun_colour.any():
-        glint = power_of_two(np.maximum(dot(away, light.sun), 0), 6) * sunny.take(index)
-        around += 3 * glint[:, None] * light.sun_colour.astype(np.float32)
-    around += _highlights(snapshot, seen.points.take(index, 0), away)
-    grazing = 1 - np.minimum(slant, 1)[:, None]
-    return seen.gloss.take(index)[:, None] * (0.28 + 0.72 * grazing * power_of_two(grazing, 2)) * around
-
-
-def _highlights(snapshot: Snapshot, points: np.ndarray, away: np.ndarray) -> np.ndarray:
-    """(M, 3) mirror images of street lamps on paint and glass."""
-    shine = np.zeros(len(points), np.float32)
-    for source in sources(snapshot):
-        if source.kind == 'lamp':
-            way = source.place.astype(np.float32) - points
-            square = dot(way, way)
-            cosine = np.maximum(dot(way, away), 0) / np.sqrt(square)
-            shine += np.float32(source.intensity) * power_of_two(cosine, 7) / square
-    return 40 * shine[:, None] * np.array(COLOURS['lamp'], np.float32)

@@ -5,9 +5,12 @@ from functools import lru_cache
 import numpy as np
 
 from perception_kd.simulation.poses import rotate
-from perception_kd.simulation.rendering.coarse import sunlight, wet_ground
+from perception_kd.simulation.rendering.mirrors import mirrors
+from perception_kd.simulation.rendering.motion import blurred
 from perception_kd.simulation.rendering.optics import camera_of, develop
 from perception_kd.simulation.rendering.shading import View, radiance
+from perception_kd.simulation.rendering.shadows import sunlight
+from perception_kd.simulation.rendering.weather import add_rain
 from perception_kd.simulation.sensors.rig import Mount
 from perception_kd.simulation.snapshot import Hits, Snapshot
 
@@ -38,5 +41,7 @@ def render(snapshot: Snapshot, mount: Mount, rng: np.random.Generator) -> np.nda
     centre, directions, hits = look(snapshot, mount)
     light, (width, height) = snapshot.world.light, mount.size
     view = View(snapshot, centre, directions, hits, 1 / mount.intrinsic[0, 0])
-    image = radiance(view, sunlight(view, mount.size), wet_ground(view, mount.size))
-    return develop(image.reshape(height, width, 3), light, camera_of(mount.channel, light.drift), rng)
+    sunny = sunlight(view, mount.size)
+    image = radiance(view, sunny, mirrors(view, mount.size, sunny)).reshape(height, width, 3)
+    image = add_rain(blurred(image, view, mount), light, mount.channel, snapshot.time, rng)
+    return develop(image, light, camera_of(mount.channel, light.drift), rng)
