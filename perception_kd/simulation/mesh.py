@@ -20,7 +20,7 @@ class Surface:
     Args:
         colour: Linear RGB, 0..1.
         reflectivity: LiDAR return at normal incidence, 0..1 (1 is a retro-reflector).
-        radar: Radar strength, 0 (transparent, road) .. 1 (bare metal).
+        radar: Amplitude that radar waves return with, 0 (nothing) .. 1 (bare metal).
         gloss: Mirror share, 0 (matt) .. 1.
         texture: A number of ``textures.TEXTURES``; 0 is plain.
         seed: Varies a texture between buildings and the like.

@@ -56,17 +56,20 @@ def join(parts: Sequence[Echoes]) -> Echoes:
 
 def merge(echoes: Echoes) -> Echoes:
     """One echo for each cell of range, azimuth and Doppler: powers add up, the strongest owner gives the name."""
+    if not len(echoes.range):
+        return echoes
     column = np.floor(np.sin(echoes.azimuth) / np.sin(AZIMUTH_CELL))
     cell = (np.floor(echoes.range / RANGE_CELL) * 256 + column + 128) * 1024
-    cell = (cell + np.clip(np.floor(echoes.rate / RATE_CELL), -511, 511) + 512).astype(np.int64)
-    _, group = np.unique(cell, return_inverse=True)
-    order = np.lexsort((echoes.power, group))
-    strongest = order[np.flatnonzero(np.diff(group[order], append=-1))]
-    power = np.bincount(group, echoes.power, len(strongest))
-    found = echoes.chosen(strongest)
+    cell += np.clip(np.floor(echoes.rate / RATE_CELL), -511, 511) + 512
+    order = np.lexsort((echoes.power, cell))
+    last = np.flatnonzero(np.diff(cell[order], append=np.inf))
+    first = np.concatenate([[0], last[:-1] + 1])
+    found = echoes.chosen(order[last])
+    power = echoes.power[order]
+    total = np.add.reduceat(power, first)
+    weight = power / np.repeat(total, last - first + 1)
     for name in ('range', 'azimuth', 'elevation', 'rate', 'along', 'across'):
-        value = np.bincount(group, echoes.power * getattr(echoes, name), len(strongest))
-        setattr(found, name, value / np.maximum(power, 1e-12))
-    own = np.bincount(group, echoes.power * (echoes.owner == found.owner[group]), len(strongest))
-    found.power, found.shared = power, found.shared | (own < 0.8 * power)
+        setattr(found, name, np.add.reduceat(weight * getattr(echoes, name)[order], first))
+    own = echoes.owner[order] == np.repeat(found.owner, last - first + 1)
+    found.power, found.shared = total, found.shared | (np.add.reduceat(weight * own, first) < 0.8)
     return found
