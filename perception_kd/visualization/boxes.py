@@ -107,10 +107,16 @@ def boxes_of_instances(
 
 
 def boxes_of_results(rows: Sequence[Mapping[str, Any]], lidar2global: NDArray[np.float64]) -> Boxes:
-    """Predictions of one sample in the official submission format (global frame; size w, l, h) as boxes."""
+    """Predictions of one sample in the official submission format (global frame; size w, l, h) as boxes.
+
+    Raises:
+        KeyError, TypeError, ValueError: a row lacks a field or holds something that is no finite number.
+    """
     global2lidar = inverse(lidar2global)
     poses = [global2lidar @ pose_matrix(row['translation'], row['rotation']) for row in rows]
     sizes = np.array([row['size'] for row in rows], np.float64).reshape(-1, 3)
+    if not (np.isfinite(poses).all() and np.isfinite(sizes).all()):
+        raise ValueError('it holds NaN or infinity')
     return Boxes(
         centres=np.array([pose[:3, 3] for pose in poses]).reshape(-1, 3),
         sizes=sizes[:, [1, 0, 2]],

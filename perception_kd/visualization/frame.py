@@ -8,13 +8,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from perception_kd.datasets.nuscenes.formats import RADAR_FIELDS, read_lidar_bin, read_radar_pcd
 from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL, resolve_path
 from perception_kd.datasets.nuscenes.poses import move
+from perception_kd.datasets.pictures import read_image
 from perception_kd.structures.classes import NUSCENES_CLASSES
 from perception_kd.visualization.boxes import Boxes, boxes_of_instances
 
@@ -43,18 +43,9 @@ class Camera:
         """The image, (H, W, 3) RGB.
 
         Raises:
-            FileNotFoundError, ValueError: no such file, or one that does not decode.
+            FileNotFoundError, ValueError: no such file, or one that is cut off or cannot be decoded.
         """
-        if not self.path.is_file():
-            raise FileNotFoundError(f'{self.path}: no such image of {self.name}; check the data root')
-        image = (
-            cv2.imdecode(np.fromfile(self.path, np.uint8), cv2.IMREAD_COLOR)
-            if self.path.stat().st_size
-            else None
-        )
-        if image is None:
-            raise ValueError(f'{self.path}: the image of {self.name} does not decode; fetch the file again')
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        return read_image(self.path)
 
 
 @dataclass(frozen=True)

@@ -143,13 +143,16 @@ class ResultFile:
         self.results: Mapping[str, list] = content['results']
 
     def boxes(self, token: str, lidar2global: NDArray[np.float64]) -> Boxes:
-        """Predictions of one sample in its LiDAR frame; none where the file has no such sample.
+        """Predictions of one sample in its LiDAR frame.
 
         Raises:
-            ValueError: a row lacks a field or holds something else than numbers.
+            ValueError: no such sample, or a row that lacks a field or holds something else than numbers.
         """
+        if token not in self.results:
+            raise ValueError(f'{self.path}: sample {token} is not among its {len(self.results)}; was it made for '
+                             'another split or version?')
         try:
-            return boxes_of_results(self.results.get(token, []), lidar2global)
+            return boxes_of_results(self.results[token], lidar2global)
         except KeyError as error:
             raise ValueError(f'{self.path}: sample {token}: a prediction has no field {error}') from None
         except (TypeError, ValueError) as error:

@@ -90,10 +90,12 @@ def test_pictures_are_written_whole(infos, tiny_root, results, tmp_path):
 
 
 def test_a_sample_without_predictions_is_drawn(infos, tiny_root, tmp_path):
-    (tmp_path / 'empty.json').write_text('{"meta": {}, "results": {}}')
-    out = tmp_path / 'scene.png'
+    token, out = InfoFile(infos, tiny_root).find(0)['token'], tmp_path / 'scene.png'
+    (tmp_path / 'empty.json').write_text(json.dumps({'meta': {}, 'results': {token: []}}))
     save_scene(infos=infos, root=tiny_root, sample=0, results=tmp_path / 'empty.json', out=out, dpi=40)
     assert out.stat().st_size > 10000
+    with pytest.raises(ValueError, match=r'empty\.json: sample .* is not among its 1; was it made for another split'):
+        save_scene(infos=infos, root=tiny_root, sample=1, results=tmp_path / 'empty.json', out=out, dpi=40)
 
 
 @pytest.fixture
@@ -121,13 +123,13 @@ def draw(root, **more):
 def test_a_missing_or_broken_image_is_named(own_root):
     image = one_file(own_root, 'CAM_FRONT')
     image.write_bytes(b'no picture')
-    with pytest.raises(ValueError, match=rf'{image.name}.*CAM_FRONT does not decode'):
+    with pytest.raises(ValueError, match=rf'CAM_FRONT.*{image.name}: corrupt picture'):
         draw(own_root)
     image.write_bytes(b'')
-    with pytest.raises(ValueError, match='does not decode'):
+    with pytest.raises(ValueError, match='cannot be decoded'):
         draw(own_root)
     image.unlink()
-    with pytest.raises(FileNotFoundError, match=f'{image.name}: no such image of CAM_FRONT'):
+    with pytest.raises(FileNotFoundError, match=f'CAM_FRONT.*{image.name}: no such picture'):
         draw(own_root)
     assert not (own_root / 'x.png').exists()
 

@@ -135,7 +135,7 @@ def test_a_broken_image_in_the_middle_leaves_nothing(tiny_root, tmp_path):
     image = root / 'samples' / 'CAM_BACK' / Path(info['images']['CAM_BACK']['img_path']).name
     image.write_bytes(b'no picture')
     for name in ('a.mp4', 'a.gif', 'frames'):
-        with pytest.raises(ValueError, match=f'{image.name}.*does not decode'):
+        with pytest.raises(ValueError, match=f'{image.name}.*cannot be decoded'):
             save_video(infos=infos, root=root, scene=0, out=tmp_path / 'out' / name, **SMALL)
     assert not list((tmp_path / 'out').iterdir())
 

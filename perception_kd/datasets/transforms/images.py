@@ -6,22 +6,14 @@ Pixel coordinates are OpenCV's: the centre of the first pixel is (0, 0), so a pi
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from perception_kd.datasets.pictures import DECODE_FLAGS, read_image
 from perception_kd.registry import TRANSFORMS
-
-_DECODE_FLAGS = {
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
-_JPEG_START, _JPEG_END = b'\xff\xd8', b'\xff\xd9'
 
 
 @TRANSFORMS.register_module()
@@ -42,8 +34,8 @@ class LoadMultiViewImages(BaseTransform):
     """
 
     def __init__(self, *, to_rgb: bool = True, decode_scale: int = 1) -> None:
-        if decode_scale not in _DECODE_FLAGS:
-            raise ValueError(f'decode_scale must be one of {list(_DECODE_FLAGS)}, got {decode_scale}')
+        if decode_scale not in DECODE_FLAGS:
+            raise ValueError(f'decode_scale must be one of {list(DECODE_FLAGS)}, got {decode_scale}')
         self.to_rgb, self.decode_scale = to_rgb, decode_scale
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -132,25 +124,6 @@ class ImageAug(BaseTransform):
         left = np.random.randint(min(spare, 0), max(spare, 0) + 1) if self.training else spare // 2
         flip = self.training and np.random.rand() < self.flip_prob
         return (new_width, new_height), (left, new_height - self.height), flip
-
-
-def read_image(path: str | Path, to_rgb: bool = True, decode_scale: int = 1) -> np.ndarray:
-    """Decode a picture to (H, W, 3) uint8. Errors as :class:`LoadMultiViewImages`."""
-    try:
-        content = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f'{path}: no such picture; check the data root') from None
-    # The decoder fills a cut-off JPEG with grey and says nothing.
-    if content[:2] == _JPEG_START and _JPEG_END not in content[-64:]:
-        raise ValueError(f'{path}: truncated JPEG ({len(content)} bytes, no end marker); '
-                         'fetch the file again')
-    # Calibrations are of the pixels as stored, so an orientation note in the file must not turn them.
-    flags = _DECODE_FLAGS[decode_scale] | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
-    if image is None:
-        raise ValueError(f'{path}: corrupt picture ({len(content)} bytes), it cannot be decoded; '
-                         'fetch the file again')
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image) if to_rgb else image
 
 
 def scale_pixels(scale_x: float, scale_y: float) -> np.ndarray:

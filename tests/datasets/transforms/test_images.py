@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from perception_kd.datasets.pictures import read_image
 from perception_kd.datasets.transforms import ImageAug, LoadMultiViewImages
-from perception_kd.datasets.transforms.images import read_image
 from tests.tiny_world import HEIGHT, WIDTH
 
 
