@@ -35,6 +35,8 @@ def main() -> int:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if not Path(args.checkpoint).is_file():
         raise FileNotFoundError(f'checkpoint {args.checkpoint} does not exist')
+    from mmengine.dist import is_main_process
+
     from perception_kd.engine.build import build_runner, load_config, require
     from perception_kd.export import without_teachers
 
@@ -46,7 +48,8 @@ def main() -> int:
     cfg.test_evaluator.jsonfile_prefix = str(folder)
     cfg.test_evaluator.format_only = args.format_only
     build_runner(cfg, work_dir=folder, launcher=args.launcher, strict=True).test()
-    print(f'results: {folder}')
+    if is_main_process():
+        print(f'results: {folder}')
     return 0
 
 
