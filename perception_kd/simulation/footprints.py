@@ -12,9 +12,11 @@ def touches(pose: np.ndarray, half: np.ndarray, poses: np.ndarray, halves: np.nd
         poses: (N, T, 3) of the others at the same instants.
         halves: (N, 2).
     """
-    if len(poses) == 0:
-        return False
     gap = poses[..., :2] - pose[None, :, :2]
+    near = (np.hypot(gap[..., 0], gap[..., 1]) <= np.hypot(*half) + np.hypot(*halves.T)[:, None]).any(1)
+    if not near.any():
+        return False
+    poses, halves, gap = poses[near], halves[near], gap[near]
     mine, theirs = _axes(pose)[None], _axes(poses)
     apart = np.zeros(gap.shape[:2], bool)
     for axes in (np.broadcast_to(mine, theirs.shape), theirs):

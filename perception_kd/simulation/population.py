@@ -31,7 +31,9 @@ _SMALL_FIRST = (
     'trailer',
     'bus',
 )
-"""One of each is placed close by, the small ones first; then the rest, the large ones first."""
+"""Some of each are placed close by, the small ones first; then the rest, the large ones first."""
+_CLOSE = {'traffic_cone': 3, 'barrier': 2, 'bicycle': 2}
+"""How many of a class, if not one."""
 
 
 class Street:
@@ -69,7 +71,7 @@ class Street:
     def _blocks(self, pose: np.ndarray, half: np.ndarray, track: Track) -> bool:
         """Whether it stands, at any time, where nothing may."""
         free = self._kept_free['main' if track.road is self.plan.road else 'side']
-        standing = pose[~np.array([track.moving(time) for time in self.times])]
+        standing = pose[~track.moving(self.times)]
         if not len(standing) or not len(free):
             return False
         return touches(standing[:1], half, free[:, None, :3], free[:, 3:]) or touches(
@@ -108,7 +110,7 @@ def populate(plan: Plan, preset: WorldPreset, obstacles: np.ndarray, rng: np.ran
     _set_up_works(street, missing, rng)
     _couple_trailer(street, missing, rng)
     for name in _SMALL_FIRST:
-        if missing[name]:
+        for _ in range(min(missing[name], _CLOSE.get(name, 1))):
             _place_somewhere(street, replace(plan, close=True), name, rng)
             missing[name] -= 1
     _park_rows(street, missing, rng)
@@ -188,12 +190,13 @@ def _accompany(street: Street, most: int, rng: np.random.Generator) -> int:
 
 
 def _place_somewhere(street: Street, plan: Plan, name: str, rng: np.random.Generator) -> None:
+    """Where the class lives; a close place is given up for a farther one after half of the tries."""
     habitats = [(zone, odds) for zone, odds in zones.HABITATS[name] if not (plan.close and zone in zones.DISTANT)]
     odds = np.array([share for _, share in habitats])
     blueprints: dict[str, Blueprint] = {}
-    for _ in range(_TRIES):
+    for trial in range(_TRIES):
         zone = habitats[rng.choice(len(habitats), p=odds / odds.sum())][0]
-        track = zone(plan, rng)
+        track = zone(plan if 2 * trial < _TRIES else replace(plan, close=False), rng)
         variant = _variant(name, zone)
         if variant not in blueprints:
             blueprints[variant] = draw(name, rng, variant=variant)

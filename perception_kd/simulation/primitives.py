@@ -10,12 +10,14 @@ Station = tuple[float, float, float, float, float]
 """A cross-section of a loft: x, z_low, z_high, half width low, half width high (m)."""
 
 
-def quad(a: Sequence, b: Sequence, c: Sequence, d: Sequence, surface: Surface) -> Mesh:
-    """A quad, counter-clockwise from outside; u runs from a to b, v from a to d, in metres."""
-    points = np.array([a, b, c, d], np.float32)
-    width, height = np.linalg.norm(points[1] - points[0]), np.linalg.norm(points[3] - points[0])
-    uv = [[0, 0], [width, 0], [width, height], [0, height]]
-    return from_quads(points[None], np.array([uv]), surface)
+def quads(corners: Sequence[Sequence], surface: Surface) -> Mesh:
+    """Quads (Q, 4, 3), counter-clockwise from outside; u runs from their first corner to the second, v from the
+    first to the fourth, in metres."""
+    points = np.array(corners, np.float32)
+    uv = np.zeros((len(points), 4, 2), np.float32)
+    uv[:, [1, 2], 0] = np.linalg.norm(points[:, 1] - points[:, 0], axis=1)[:, None]
+    uv[:, [2, 3], 1] = np.linalg.norm(points[:, 3] - points[:, 0], axis=1)[:, None]
+    return from_quads(points, uv, surface)
 
 
 def box(size: Sequence[float], centre: Sequence[float], surface: Surface, top: Surface | None = None) -> Mesh:
@@ -39,19 +41,16 @@ def loft(
         tops: One surface for the top, or one for each stretch between stations.
         sides: Surface of left and right.
     """
-    count = len(stations) - 1
-    tops = list(tops) if isinstance(tops, Sequence) else [tops or surface] * count
+    tops = list(tops) if isinstance(tops, Sequence) else [tops or surface] * (len(stations) - 1)
     rings = [_ring(station) for station in stations]
     back, front = rings[0], rings[-1]
-    parts = [quad(*back, surface), quad(front[1], front[0], front[3], front[2], surface)]
+    faces: dict[Surface, list] = {surface: [back, front[[1, 0, 3, 2]]]}
     for near, far, top in zip(rings[:-1], rings[1:], tops):
-        parts += [
-            quad(near[1], far[1], far[2], near[2], sides or surface),  # right (-y)
-            quad(far[0], near[0], near[3], far[3], sides or surface),  # left (+y)
-            quad(near[2], far[2], far[3], near[3], top),
-            quad(near[0], far[0], far[1], near[1], surface),
-        ]
-    return merge(parts)
+        right, left = (near[1], far[1], far[2], near[2]), (far[0], near[0], near[3], far[3])
+        faces.setdefault(sides or surface, []).extend((right, left))
+        faces.setdefault(top, []).append((near[2], far[2], far[3], near[3]))
+        faces[surface].append((near[0], far[0], far[1], near[1]))
+    return merge(quads(corners, kind) for kind, corners in faces.items())
 
 
 def _ring(station: Station) -> np.ndarray:

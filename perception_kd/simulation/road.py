@@ -165,6 +165,6 @@ class Track:
         """Whether it ever moves."""
         return (self.speed != 0 or self.drift != 0) and any(self.pace.shares)
 
-    def moving(self, time: float) -> bool:
-        """Whether it moves at ``time``."""
-        return self.moves and float(self.pace.share(time)) > 0.01
+    def moving(self, time: np.ndarray | float) -> np.ndarray:
+        """Whether (...) it moves at ``time`` (...)."""
+        return np.asarray(self.moves & (self.pace.share(time) > 0.01))

@@ -11,6 +11,8 @@ from perception_kd.simulation.poses import rotate, yaw_matrix
 from perception_kd.simulation.road import Track
 
 SURFACE_SAMPLES = 64
+_FULL_SWING = 1.2
+"""Those who walk slower in m/s swing their limbs less."""
 
 
 @dataclass(frozen=True)
@@ -37,22 +39,34 @@ class Actor:
 
     def vertices(self, time: float) -> np.ndarray:
         """Mesh vertices (V, 3) float32 in the world frame."""
-        return self._placed(self.blueprint.mesh.vertices, time)
+        return self._placed(self._pose(time), time)
 
     def surface_points(self, time: float) -> np.ndarray:
         """Points spread evenly over its surface, (64, 3) in the world frame; the same ones at any time."""
-        return self._placed(self._samples, time)
+        corners, weights = self._samples
+        return self._placed((self._pose(time)[corners] * weights[..., None]).sum(1), time)
+
+    def _pose(self, time: float) -> np.ndarray:
+        """Vertices (V, 3) around the foot point."""
+        if not self.blueprint.figure.joints:
+            return self._rest
+        speed = np.hypot(self.track.speed, self.track.drift) * float(self.track.pace.share(time))
+        return self.blueprint.figure.vertices(self.track.way(time), min(1.0, speed / _FULL_SWING))
 
     @cached_property
-    def _samples(self) -> np.ndarray:
+    def _rest(self) -> np.ndarray:
+        return self.blueprint.figure.vertices()
+
+    @cached_property
+    def _samples(self) -> tuple[np.ndarray, np.ndarray]:
+        """Vertices (64, 3) between which the points lie, and the weights (64, 3) of these."""
         mesh = self.blueprint.mesh
-        weight = np.cumsum(areas(mesh.vertices, mesh.triangles))
+        weight = np.cumsum(areas(self._rest, mesh.triangles))
         rng = np.random.default_rng(len(mesh.triangles))
         chosen = np.searchsorted(weight, rng.random(SURFACE_SAMPLES) * weight[-1])
-        a, b = rng.random((2, SURFACE_SAMPLES, 1))
+        a, b = rng.random((2, SURFACE_SAMPLES))
         a, b = np.where(a + b > 1, 1 - a, a), np.where(a + b > 1, 1 - b, b)
-        p, q, r = (mesh.vertices[mesh.triangles[chosen, i]] for i in range(3))
-        return p + a * (q - p) + b * (r - p)
+        return mesh.triangles[chosen], np.stack([1 - a - b, a, b], 1).astype(np.float32)
 
     def attribute(self, time: float) -> str:
         """The nuScenes attribute at ``time``, empty for cones and barriers."""

@@ -15,14 +15,14 @@ _CABINS = {
 }
 _HALF_ROOF = {'sedan': 0.36, 'hatchback': 0.37, 'suv': 0.40, 'van': 0.43}
 """Half width of the roof, as a fraction of the width."""
-_HEIGHTS = {'sedan': (1.42, 1.55), 'hatchback': (1.45, 1.6), 'suv': (1.65, 1.85), 'van': (1.8, 2.1)}
-_LENGTHS = {'sedan': (4.4, 5.0), 'hatchback': (3.8, 4.4), 'suv': (4.4, 4.9), 'van': (4.6, 5.2)}
+_HEIGHTS = {'sedan': (1.46, 1.6), 'hatchback': (1.5, 1.66), 'suv': (1.72, 1.95), 'van': (1.85, 2.2)}
+_LENGTHS = {'sedan': (4.45, 5.0), 'hatchback': (3.9, 4.5), 'suv': (4.4, 4.95), 'van': (4.6, 5.3)}
 
 
 def car_size(rng: np.random.Generator) -> tuple[tuple[float, float, float], str]:
     """(length, width, height) in m and the body's name."""
-    body = str(rng.choice(list(_CABINS), p=[0.35, 0.25, 0.28, 0.12]))
-    return (rng.uniform(*_LENGTHS[body]), rng.uniform(1.76, 1.98), rng.uniform(*_HEIGHTS[body])), body
+    body = str(rng.choice(list(_CABINS), p=[0.28, 0.22, 0.34, 0.16]))
+    return (rng.uniform(*_LENGTHS[body]), rng.uniform(1.86, 2.06), rng.uniform(*_HEIGHTS[body])), body
 
 
 def build_car(rng: np.random.Generator, size: tuple[float, float, float], body: str) -> Mesh:

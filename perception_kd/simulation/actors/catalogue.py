@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perception_kd.simulation.actors import cars, cycles, furniture, lorries, machines, people
+from perception_kd.simulation.actors.figure import Figure
 from perception_kd.simulation.mesh import Mesh
 
 Size = tuple[float, float, float]
@@ -19,15 +20,20 @@ class Blueprint:
         name: Detection class.
         category: nuScenes category.
         size: Length, width, height of the annotated box in m.
-        mesh: Around the foot point, front towards +x, inside the box.
+        figure: Around the foot point, front towards +x, inside the box however it moves.
         ridden: A cycle with its rider.
     """
 
     name: str
     category: str
     size: Size
-    mesh: Mesh
+    figure: Figure
     ridden: bool = False
+
+    @property
+    def mesh(self) -> Mesh:
+        """The mesh whose triangles, textures and surfaces hold for every pose (its vertices: before fitting)."""
+        return self.figure.mesh
 
 
 # Annotated boxes stand a little off the surface, as those of nuScenes do; else range noise would put half of
@@ -48,27 +54,27 @@ def draw(name: str, rng: np.random.Generator, *, variant: str = '') -> Blueprint
     """
     if name not in _DRAWERS:
         raise ValueError(f'unknown class {name!r}; there are: {", ".join(_DRAWERS)}')
-    category, size, mesh, ridden = _DRAWERS[name](rng, variant)
+    category, size, figure, ridden = _DRAWERS[name](rng, variant)
     size = tuple(float(x) for x in size)
     length, width, height = size
     inner = np.array([length / 2 - BOX_MARGIN, width / 2 - BOX_MARGIN, 0])
-    return Blueprint(name, category, size, mesh.fitted(-inner, inner + [0, 0, height - BOX_MARGIN]), ridden)
+    return Blueprint(name, category, size, figure.fitted(-inner, inner + [0, 0, height - BOX_MARGIN]), ridden)
 
 
 def _sized(category: str, size_of: Callable, build: Callable) -> Callable:
     """For classes whose kind comes with the size."""
 
-    def drawer(rng: np.random.Generator, variant: str) -> tuple[str, Size, Mesh, bool]:
+    def drawer(rng: np.random.Generator, variant: str) -> tuple[str, Size, Figure, bool]:
         size, kind = size_of(rng)
         while variant and kind != variant:
             size, kind = size_of(rng)
-        return category, size, build(rng, size, kind), False
+        return category, size, Figure(build(rng, size, kind)), False
 
     return drawer
 
 
 def _cycle(category: str, size_of: Callable, build: Callable) -> Callable:
-    def drawer(rng: np.random.Generator, variant: str) -> tuple[str, Size, Mesh, bool]:
+    def drawer(rng: np.random.Generator, variant: str) -> tuple[str, Size, Figure, bool]:
         ridden = variant != 'parked'
         size = size_of(rng, ridden)
         return category, size, build(rng, size, ridden), ridden
@@ -76,7 +82,7 @@ def _cycle(category: str, size_of: Callable, build: Callable) -> Callable:
     return drawer
 
 
-def _person(rng: np.random.Generator, variant: str) -> tuple[str, Size, Mesh, bool]:
+def _person(rng: np.random.Generator, variant: str) -> tuple[str, Size, Figure, bool]:
     kind = variant or str(rng.choice(['adult', 'child'], p=[0.88, 0.12]))
     category = {'worker': 'construction_worker'}.get(kind, kind)
     size = people.person_size(rng, kind)

@@ -5,11 +5,15 @@ from itertools import pairwise
 import numpy as np
 
 from perception_kd.simulation import materials as m
-from perception_kd.simulation.actors.people import build_rider
+from perception_kd.simulation.actors.figure import Assembly, Figure
+from perception_kd.simulation.actors.people import add_rider
 from perception_kd.simulation.mesh import Mesh, Surface, merge
 from perception_kd.simulation.primitives import ball, beam, box, cylinder, wheel
 
 Size = tuple[float, float, float]
+
+_WHEEL = 0.33
+"""Radius of a bicycle's wheel in m."""
 
 
 def bicycle_size(rng: np.random.Generator, ridden: bool) -> Size:
@@ -21,25 +25,28 @@ def bicycle_size(rng: np.random.Generator, ridden: bool) -> Size:
     )
 
 
-def build_bicycle(rng: np.random.Generator, _size: Size, ridden: bool) -> Mesh:
-    """Two spoked wheels, a diamond frame, handlebar, saddle."""
+def build_bicycle(rng: np.random.Generator, _size: Size, ridden: bool) -> Figure:
+    """Two spoked wheels that roll, a diamond frame, handlebar, saddle."""
     paint = m.car_paint(rng)
     crank, saddle, head = (-0.05, 0, 0.3), (-0.25, 0, 0.88), (0.38, 0, 0.85)
     rear, front = (-0.52, 0, 0.34), (0.54, 0, 0.34)
     tubes = [(crank, saddle), (crank, head), ((-0.22, 0, 0.8), (0.38, 0, 0.8)), (rear, crank), (rear, saddle),
              (head, front)]  # fmt: skip
     parts = [cylinder(a, b, 0.024, paint, 6) for a, b in tubes]
-    parts += [_spoked_wheel(hub) for hub in (rear, front)]
     parts.append(cylinder((0.38, -0.29, 0.98), (0.38, 0.29, 0.98), 0.02, m.TRIM, 6))
     parts.append(cylinder((0.38, 0, 0.8), (0.38, 0, 0.98), 0.022, m.TRIM, 6))
     parts.append(box((0.26, 0.16, 0.06), (-0.26, 0, 0.92), m.TRIM))
     parts.append(box((0.02, 0.06, 0.06), (-0.45, 0, 0.72), m.RETRO_RED))
+    body = Assembly()
+    body.add(*parts)
+    for hub in (rear, front):
+        body.turn(body.add(_spoked_wheel(hub)), hub[0], hub[2], radius=_WHEEL)
     if ridden:
-        parts.append(build_rider(rng, (-0.24, 0, 0.94), (0.36, 1.0), 0.28))
-    return merge(parts)
+        add_rider(body, rng, (-0.24, 0, 0.94), (0.36, 1.0), (-0.05, 0.3), pedals=True)
+    return body.figure()
 
 
-def _spoked_wheel(hub: Size, radius: float = 0.33) -> Mesh:
+def _spoked_wheel(hub: Size, radius: float = _WHEEL) -> Mesh:
     """A rim of twelve bars and three crossing spokes."""
     angle = 2 * np.pi * np.arange(13) / 12
     rim = np.asarray(hub) + radius * np.stack([np.cos(angle), 0 * angle, np.sin(angle)], 1)
@@ -57,7 +64,7 @@ def motorcycle_size(rng: np.random.Generator, ridden: bool) -> Size:
     )
 
 
-def build_motorcycle(rng: np.random.Generator, _size: Size, ridden: bool) -> Mesh:
+def build_motorcycle(rng: np.random.Generator, _size: Size, ridden: bool) -> Figure:
     """Fat wheels, engine, tank, seat, fork, screen."""
     paint: Surface = m.car_paint(rng)
     parts = [
@@ -78,6 +85,8 @@ def build_motorcycle(rng: np.random.Generator, _size: Size, ridden: bool) -> Mes
     parts.append(beam((0.52, 0, 1.0), (0.4, 0, 1.22), 0.32, 0.02, m.GLASS))
     parts.append(box((0.06, 0.18, 0.08), (-0.95, 0, 0.7), m.TAILLIGHT))
     parts.append(box((0.02, 0.2, 0.14), (-0.98, 0, 0.55), m.PLATE))
+    body = Assembly()
+    body.add(*parts)
     if ridden:
-        parts.append(build_rider(rng, (-0.3, 0, 0.82), (0.4, 1.02), 0.35))
-    return merge(parts)
+        add_rider(body, rng, (-0.3, 0, 0.82), (0.4, 1.02), (-0.08, 0.35), pedals=False)
+    return body.figure()

@@ -13,8 +13,8 @@ Size = tuple[float, float, float]
 
 def cone_size(rng: np.random.Generator) -> Size:
     """(length, width, height) in m."""
-    height = rng.uniform(0.7, 1.05)
-    return 0.44 * height, 0.44 * height, height
+    height = rng.uniform(0.85, 1.25)
+    return 0.39 * height, 0.39 * height, height
 
 
 def build_cone(_rng: np.random.Generator, size: Size, _kind: str) -> Mesh:
@@ -33,7 +33,7 @@ def build_cone(_rng: np.random.Generator, size: Size, _kind: str) -> Mesh:
 def barrier_size(rng: np.random.Generator) -> tuple[Size, str]:
     """(length, width, height) in m; as in nuScenes the long side is the width."""
     kind = str(rng.choice(['jersey', 'plastic', 'fence'], p=[0.4, 0.35, 0.25]))
-    return (rng.uniform(0.45, 0.6), rng.uniform(1.9, 2.8), rng.uniform(0.85, 1.1)), kind
+    return (rng.uniform(0.42, 0.58), rng.uniform(2.2, 2.85), rng.uniform(0.88, 1.1)), kind
 
 
 def build_barrier(rng: np.random.Generator, size: Size, kind: str) -> Mesh:

@@ -13,8 +13,8 @@ Size = tuple[float, float, float]
 def truck_size(rng: np.random.Generator) -> tuple[Size, str]:
     """(length, width, height) in m and the kind of truck."""
     kind = str(rng.choice(['box', 'dump', 'tractor'], p=[0.5, 0.3, 0.2]))
-    lengths = {'box': (6.2, 8.2), 'dump': (6.0, 7.5), 'tractor': (5.4, 6.2)}
-    return (rng.uniform(*lengths[kind]), rng.uniform(2.3, 2.55), rng.uniform(2.7, 3.2)), kind
+    lengths = {'box': (6.4, 8.4), 'dump': (6.2, 7.6), 'tractor': (5.5, 6.3)}
+    return (rng.uniform(*lengths[kind]), rng.uniform(2.35, 2.65), rng.uniform(2.55, 3.15)), kind
 
 
 def build_truck(rng: np.random.Generator, size: Size, kind: str) -> Mesh:
@@ -97,7 +97,7 @@ def _rear_lamps(rear: float, width: float) -> list[Mesh]:
 def trailer_size(rng: np.random.Generator) -> tuple[Size, str]:
     """(length, width, height) in m and the kind of trailer."""
     kind = str(rng.choice(['container', 'tank', 'curtain'], p=[0.4, 0.2, 0.4]))
-    return (rng.uniform(9.0, 12.5), rng.uniform(2.45, 2.6), rng.uniform(3.5, 4.0)), kind
+    return (rng.uniform(10.5, 13.5), rng.uniform(2.7, 3.0), rng.uniform(3.6, 4.1)), kind
 
 
 def build_trailer(rng: np.random.Generator, size: Size, kind: str) -> Mesh:
@@ -129,7 +129,7 @@ def build_trailer(rng: np.random.Generator, size: Size, kind: str) -> Mesh:
 
 def bus_size(rng: np.random.Generator) -> tuple[Size, str]:
     """(length, width, height) in m; the second value is unused."""
-    return (rng.uniform(9.5, 12.0), rng.uniform(2.5, 2.7), rng.uniform(3.0, 3.3)), 'city'
+    return (rng.uniform(9.2, 11.8), rng.uniform(2.7, 3.0), rng.uniform(3.2, 3.6)), 'city'
 
 
 def build_bus(rng: np.random.Generator, size: Size, _kind: str) -> Mesh:

@@ -14,7 +14,7 @@ def machine_size(rng: np.random.Generator) -> tuple[Size, str]:
     """(length, width, height) in m and the kind of machine."""
     kind = str(rng.choice(['excavator', 'loader', 'roller'], p=[0.45, 0.35, 0.2]))
     length = {'excavator': (6.5, 8.0), 'loader': (6.0, 7.2), 'roller': (4.6, 5.4)}[kind]
-    return (rng.uniform(*length), rng.uniform(2.4, 2.9), rng.uniform(2.9, 3.4)), kind
+    return (rng.uniform(*length), rng.uniform(2.6, 3.05), rng.uniform(2.95, 3.4)), kind
 
 
 def build_machine(rng: np.random.Generator, size: Size, kind: str) -> Mesh:
