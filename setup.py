@@ -1,4 +1,7 @@
-"""Installation. Lower bounds only; ``constraints.txt`` holds the versions that were tested together."""
+"""Installation. Lower bounds, and an upper one only where newer is known to fail.
+
+``constraints.txt`` holds the versions that were tested together.
+"""
 
 from pathlib import Path
 
@@ -23,12 +26,14 @@ def long_description() -> str:
 EXTRAS = {
     # mmcv itself is not listed: `mmcv` (compiled) and `mmcv-lite` fill the same folder, and only one may be
     # there. `make setup` installs mmcv-lite where neither is. mmengine reads foreign base configs
-    # (`mmdet3d::...`) through pkg_resources, which setuptools 81 dropped.
+    # (`mmdet3d::...`) through pkg_resources, which setuptools 81 dropped. mmdet 3.3 refuses mmcv 2.2.
     'det3d': ['mmdet>=3.3.0', 'mmdet3d>=1.4.0', 'setuptools<81'],
-    'lite': ['mmcv-lite>=2.1.0'],
+    'lite': ['mmcv-lite>=2.1.0,<2.2'],
     'eval': ['nuscenes-devkit>=1.1.11', 'pyquaternion>=0.9.9', 'pycocotools>=2.0.7', 'shapely>=2.0'],
-    'sim': ['open3d>=0.19.0', 'opencv-python-headless>=4.8', 'pyquaternion>=0.9.9', 'scipy>=1.10'],
-    'viz': ['matplotlib>=3.7', 'pillow>=9.5', 'opencv-python-headless>=4.8', 'tensorboard>=2.13'],
+    # opencv-python, since mmengine asks for that one; nuscenes-devkit asks for opencv-python-headless, which fills
+    # the same folder. `make setup` leaves one of them.
+    'sim': ['open3d>=0.19.0', 'opencv-python>=4.8', 'pyquaternion>=0.9.9', 'scipy>=1.10'],
+    'viz': ['matplotlib>=3.7', 'pillow>=9.5', 'opencv-python>=4.8', 'tensorboard>=2.13'],
     'dev': ['hypothesis>=6.90', 'pytest>=8.0', 'ruff>=0.9', 'shapely>=2.0', 'scipy>=1.10'],
 }
 # `lite` is a choice that `make setup` makes, so it is not part of `all`.

@@ -1,15 +1,23 @@
 #!/bin/sh
-# Make the virtual environment: called by `make setup`, which explains the variables.
+# Make the virtual environment: called by `make setup`, which explains the variables. Status 3: no such torch.
 set -eu
 
 VENV=${VENV:-.venv}
-PYTHON=${PYTHON:-python3}
 TORCH=${TORCH-default}
 SYSTEM_SITE=${SYSTEM_SITE:-0}
-TESTED_TORCH=$(sed -n 's/^\(torch==.*\)$/\1/p' constraints.txt)
+MMCV=${MMCV:-}
+# OPENCV and NUMPY hold until others are given, PYTHON as long as the environment lives.
+CHOICES=$VENV/.perception_kd-choices
+OPENCV_WHEELS='opencv-python opencv-python-headless opencv-contrib-python opencv-contrib-python-headless'
 
 say() { printf '\n== %s\n' "$*"; }
-fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+fail() { printf 'setup: %s\n' "$*" >&2; exit "${status:-1}"; }
+chosen() { sed -n "s/^$1=//p" "$CHOICES" 2>/dev/null || true; }
+pinned() { sed -n "s/^\($1==[^ ;]*\).*/\1/p" constraints.txt; }
+python() { "$VENV/bin/python" "$@"; }
+pip() { python -m pip --disable-pip-version-check "$@"; }
+has() { python -c "import $1" >/dev/null 2>&1; }
+version_of() { python -c "from importlib.metadata import version; print(version('$1'))" 2>/dev/null; }
 
 # System libraries: asked of the linker, since package names differ between distributions.
 missing_libraries() {
@@ -37,67 +45,114 @@ install_libraries() {
     echo "    sudo sh -c '$line'"
 }
 
-has() { "$VENV/bin/python" -c "import $1" >/dev/null 2>&1; }
+check_choices() {
+    OPENCV=${OPENCV:-$(chosen OPENCV)}
+    NUMPY=${NUMPY:-$(chosen NUMPY)}
+    OPENCV=${OPENCV:-auto} NUMPY=${NUMPY:-1}
+    case $OPENCV in auto|plain|headless) ;; *) fail "OPENCV=$OPENCV: take auto, plain or headless" ;; esac
+    case $NUMPY in 1|2) ;; *) fail "NUMPY=$NUMPY: take 1 (the devkit's own pin) or 2" ;; esac
+}
 
-version_of() { "$VENV/bin/python" -c "from importlib.metadata import version; print(version('$1'))"; }
+# What works is known for 3.10 to 3.12: NumPy 1.26, which nuscenes-devkit asks for, has no wheel for 3.13.
+check_python() {
+    command -v "$1" >/dev/null 2>&1 || fail "no interpreter $1: pass PYTHON=/path/to/python3"
+    "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null ||
+        fail "$1 is not one of Python 3.10, 3.11, 3.12: pass PYTHON=/path/to/python3"
+}
+
+minor_version() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
 
 make_venv() {
-    command -v "$PYTHON" >/dev/null 2>&1 || fail "no interpreter $PYTHON: pass PYTHON=/path/to/python3"
-    "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
-        fail "$PYTHON is older than Python 3.10: pass PYTHON=/path/to/python3"
-    [ -x "$VENV/bin/python" ] && return 0
+    asked=${PYTHON:-python3}
+    if pip --version >/dev/null 2>&1; then
+        [ -z "${PYTHON:-}" ] || check_python "$asked"
+        [ -z "${PYTHON:-}" ] || [ "$(minor_version "$asked")" = "$(minor_version "$VENV/bin/python")" ] ||
+            fail "$VENV is of Python $(minor_version "$VENV/bin/python"), not of $asked: pass another VENV, or remove it"
+        return 0
+    fi
+    check_python "$asked"
     say "virtual environment $VENV"
     flags=
     [ "$SYSTEM_SITE" = 1 ] && flags=--system-site-packages
-    "$PYTHON" -m venv $flags "$VENV" ||
+    "$asked" -m venv $flags "$VENV" ||
         fail "no virtual environment could be made (on Debian: apt-get install python3-venv)"
 }
 
+# pip writes RECORD last. What was interrupted before looks installed and is not whole.
+forget_half_installed() {
+    for info in "$VENV"/lib/python3*/site-packages/*.dist-info; do
+        [ ! -d "$info" ] || [ -f "$info/RECORD" ] || rm -rf "$info"
+    done
+}
+
 install_torch() {
-    if has torch; then
-        if [ "$TORCH" = default ] || [ -z "$TORCH" ]; then
-            say "torch $(version_of torch) is there and is kept"
-            return 0
-        fi
-    elif [ -z "$TORCH" ]; then
-        fail 'TORCH= keeps the torch that is there, and there is none; SYSTEM_SITE=1 shows that of PYTHON'
+    status=3
+    if has torch && { [ "$TORCH" = default ] || [ -z "$TORCH" ]; }; then
+        say "torch $(version_of torch) is there and is kept"
+    else
+        [ -n "$TORCH" ] ||
+            fail 'TORCH= keeps the torch that is there, and there is none; SYSTEM_SITE=1 shows that of PYTHON'
+        [ "$TORCH" = default ] && TORCH=$(pinned torch)
+        say "$TORCH"
+        pip install "$TORCH" || fail "pip cannot install TORCH='$TORCH' (its reason is above)"
     fi
-    [ "$TORCH" = default ] && TORCH=$TESTED_TORCH
-    say "$TORCH"
-    $PIP install "$TORCH"
+    python -c 'import torch; v = torch.__version__.split("."); assert (int(v[0]), int(v[1])) >= (2, 4)' 2>/dev/null ||
+        fail "torch $(version_of torch || echo 'is not there or') does not load or is older than 2.4 (TORCH='$TORCH')"
+    status=1
 }
 
-# Constraints that agree with what the user has: their torch, their compiled mmcv.
-write_constraints() {
-    sed '/^torch==/d' constraints.txt >"$VENV/constraints.txt"
-    echo "torch==$(version_of torch)" >>"$VENV/constraints.txt"
-}
-
-install_rest() {
+install_mmcv() {
     extras=all,dev
+    if [ -n "$MMCV" ] && ! has torch,mmcv._ext; then
+        say "$MMCV"
+        pip uninstall -q -y mmcv-lite
+        pip install --no-build-isolation "$MMCV" || fail "pip cannot install MMCV='$MMCV' (its reason is above)"
+        has torch,mmcv._ext || fail "MMCV='$MMCV' has no compiled ops that load with torch $(version_of torch)"
+    fi
     if has torch,mmcv._ext; then
         say "compiled mmcv is there and is used"
     else
         extras=$extras,lite
     fi
+}
+
+# Constraints that agree with what the user has: their torch, their compiled mmcv.
+install_rest() {
+    { sed '/^torch==/d' constraints.txt; echo "torch==$(version_of torch)"; } >"$VENV/constraints.txt"
     say "perception_kd[$extras] and what it needs"
-    $PIP install -c "$VENV/constraints.txt" -e ".[$extras]"
+    pip install -c "$VENV/constraints.txt" -e ".[$extras]" || fail 'pip stopped (its reason is above); run this again'
 }
 
-# Two packages fill the folder cv2. Where the system has no libGL, the headless one must be the last.
-repair_opencv() {
-    has cv2 && return 0
-    say "OpenCV without a display"
-    $PIP install --force-reinstall --no-deps "opencv-python-headless==$(version_of opencv-python-headless)"
-    has cv2 || echo "OpenCV still does not load; the system libraries above are missing"
+# The metadata of nuscenes-devkit refuses NumPy 2, its code does not: so NumPy is exchanged at the end.
+exchange_numpy() {
+    [ "$NUMPY" = 2 ] || return 0
+    say 'NumPy 2'
+    pip install --no-deps -r constraints-numpy2.txt || fail 'NumPy 2 could not be installed (the reason is above)'
 }
 
+# Libraries we need ask for two wheels that fill the same folder, cv2: one of them stays, and is laid down anew,
+# since files of the other may lie over it.
+one_opencv() {
+    keep=opencv-python
+    case $OPENCV in
+        headless) keep=opencv-python-headless ;;
+        auto) python -c 'import ctypes; [ctypes.CDLL(n) for n in ("libGL.so.1", "libgthread-2.0.so.0")]' 2>/dev/null ||
+              keep=opencv-python-headless ;;
+    esac
+    say "$keep ($OPENCV)"
+    pip uninstall -q -y $OPENCV_WHEELS
+    pip install -q --no-deps "$(pinned $keep)" || fail "$keep could not be installed (the reason is above)"
+}
+
+check_choices
 make_venv
-PIP="$VENV/bin/python -m pip --disable-pip-version-check"
 install_libraries
+forget_half_installed
 install_torch
-write_constraints
+install_mmcv
 install_rest
-repair_opencv
+exchange_numpy
+one_opencv
+printf 'OPENCV=%s\nNUMPY=%s\n' "$OPENCV" "$NUMPY" >"$CHOICES"
 say "ready: $VENV"
-"$VENV/bin/python" tools/doctor.py --short
+python tools/doctor.py --short

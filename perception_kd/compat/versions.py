@@ -15,6 +15,7 @@ class Package:
         tested: The version everything was tested with.
         needed: True if nothing works without it.
         purpose: What it is for.
+        also: Other versions that everything was tested with.
         below: Versions from this one on are known not to work, with ``reason``.
         reason: Why.
     """
@@ -25,18 +26,18 @@ class Package:
     purpose: str
     below: str = ''
     reason: str = ''
+    also: tuple[str, ...] = ()
 
 
+OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 12)  # the newest that was tested; NumPy 1.26 has no wheel for 3.13
 PACKAGES = (
     Package('torch', '2.13.0', True, 'everything'),
-    Package('numpy', '1.26.4', True, 'everything', '2', 'nuscenes-devkit needs numpy below 2'),
+    Package('numpy', '1.26.4', True, 'everything', also=('2.4.6', '2.2.6')),
     Package('mmengine', '0.10.7', True, 'Runner, configs, registries', '0.11',
             'the safe Runner follows the loops of 0.10'),
     Package('mmdet', '3.3.0', True, 'image backbones, losses'),
     Package('mmdet3d', '1.4.0', True, 'detection heads, LiDAR teachers, box structures'),
     Package('nuscenes-devkit', '1.2.0', True, 'official scores'),
-    Package('opencv-python', '4.11.0.86', False, 'images'),
-    Package('opencv-python-headless', '4.11.0.86', False, 'images'),
     Package('open3d', '0.20.0', False, 'the simulator and the 3D viewer'),
     Package('shapely', '2.0.7', False, 'tests of rotated boxes'),
     Package('pycocotools', '2.0.11', False, 'COCO scores'),
@@ -49,6 +50,12 @@ MMCV = (
     Package('mmcv', '2.1.0', False, 'compiled ops', '2.2', 'mmdet 3.3 refuses mmcv 2.2'),
     Package('mmcv-lite', '2.1.0', False, 'mmcv without compiled ops', '2.2', 'mmdet 3.3 refuses mmcv 2.2'),
 )
+# Of these exactly one should be there: all fill the folder ``cv2``.
+OPENCV = (
+    Package('opencv-python', '4.11.0.86', False, 'images'),
+    Package('opencv-python-headless', '4.11.0.86', False, 'images, without libGL'),
+)
+OPENCV_WHEELS = (*(package.name for package in OPENCV), 'opencv-contrib-python', 'opencv-contrib-python-headless')
 
 
 def installed_version(name: str) -> str | None:
@@ -57,6 +64,17 @@ def installed_version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def opencv_wheels() -> dict[str, str]:
+    """Name -> version of the wheels that fill the folder ``cv2``; those behind another folder's do not count."""
+    folder, there = None, {}
+    for found in importlib.metadata.distributions():  # in the order of sys.path
+        name = (found.metadata['Name'] or '').lower().replace('_', '-')
+        place = found.locate_file('')
+        if name in OPENCV_WHEELS and folder in (None, place):
+            folder, there[name] = place, found.version
+    return {name: there[name] for name in OPENCV_WHEELS if name in there}
 
 
 def is_refused(package: Package, version: str) -> bool:

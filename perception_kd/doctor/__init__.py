@@ -6,5 +6,6 @@ A room of its own, since it must start where the other rooms cannot be imported.
 from perception_kd.doctor.check import Check, Level, format_checks, is_healthy
 from perception_kd.doctor.data import check_data
 from perception_kd.doctor.environment import check_environment
+from perception_kd.doctor.machine import check_machine
 
-__all__ = ['Check', 'Level', 'check_data', 'check_environment', 'format_checks', 'is_healthy']
+__all__ = ['Check', 'Level', 'check_data', 'check_environment', 'check_machine', 'format_checks', 'is_healthy']

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+SETUP = 'make setup'
+
 
 class Level(Enum):
     """How a finding matters; the value is what is printed."""
@@ -54,3 +56,9 @@ def format_checks(checks: Iterable[Check]) -> str:
         advice = f' -> {check.advice}' if check.advice else ''
         lines.append(f'{check.level.value:6}  {check.name:{width}}  {check.found}{advice}')
     return '\n'.join(lines)
+
+
+def last_line(text: str) -> str:
+    """The last line with words, cut at 200 characters: of a traceback, the error."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:200] if lines else ''
