@@ -29,11 +29,13 @@ OPEN3D_LIBRARIES = 'apt-get install -y libgl1 libusb-1.0-0 libvulkan1 mesa-vulka
 
 def check_environment(*, short: bool = False) -> list[Check]:
     """All checks of what is installed; ``short`` leaves out the imports of the large libraries, which take seconds."""
-    checks = [check_python(), *(check_package(package) for package in PACKAGES), check_mmcv(), check_opencv()]
+    opencv = check_opencv()
+    checks = [check_python(), *(check_package(package) for package in PACKAGES), check_mmcv(), opencv]
     if not short:
         models = 'import perception_kd.compat, mmcv.ops, mmdet.models, mmdet3d.models'
         caster = 'import open3d; open3d.t.geometry.RaycastingScene()'
-        checks.append(check_import('models', models, SETUP))
+        if opencv.level is not Level.BROKEN:  # they import it, and would tell its trouble again
+            checks.append(check_import('models', models, SETUP))
         checks.append(check_import('Open3D', caster, OPEN3D_LIBRARIES, required=False))
     return checks
 
@@ -96,7 +98,7 @@ def check_opencv() -> Check:
     loads = check_import('OpenCV', 'import cv2; cv2.imread', OPENCV_LIBRARIES, found=named)
     missing = re.search(r'(lib[\w.+-]+\.so[.\d]*): (?:cannot open|file too short)', loads.found)
     if missing and loads.level is Level.BROKEN:
-        return broken('OpenCV', f'{named} needs the system library {missing[1]}, which is missing', OPENCV_LIBRARIES)
+        return broken('OpenCV', f'{named}: the system library {missing[1]} is missing', OPENCV_LIBRARIES)
     if len(wheels) < 2 or loads.level is Level.BROKEN:
         return loads
     keep = next(package for package in OPENCV if package.name in wheels or package is OPENCV[-1])
