@@ -1,32 +1,16 @@
-"""What each sensor measures, against the world that it looks at."""
+"""What the cameras see, against the world that they look at."""
 
 import numpy as np
 import pytest
 
-from perception_kd.datasets.nuscenes.formats import RADAR_FIELDS
-from perception_kd.simulation import scenery
-from perception_kd.simulation.actors.actor import Actor
-from perception_kd.simulation.actors.catalogue import draw
 from perception_kd.simulation.annotate import visible_shares
-from perception_kd.simulation.light import daylight
 from perception_kd.simulation.patterns import comb, stripe
 from perception_kd.simulation.poses import yaw_matrix
 from perception_kd.simulation.road import Road, Track
-from perception_kd.simulation.sensors import camera, lidar, radar
-from perception_kd.simulation.snapshot import Snapshot
-from perception_kd.simulation.world import World
-from perception_kd.simulation.zones import Plan
+from perception_kd.simulation.sensors import camera
+from tests.simulation.streets import lone_actor
 
-COLUMN = {name: index for index, name in enumerate(RADAR_FIELDS)}
 SOLID = {'car', 'bus', 'trailer', 'truck', 'pedestrian', 'barrier'}
-
-
-def lone_actor(name: str, track: Track, ego: Track) -> Snapshot:
-    """A street with one actor and nothing else that a radar could see."""
-    plan = Plan(ego.road, ego, 4.5, {}, frozenset({1}), (0.0, 1), False)
-    actor = Actor('only', draw(name, np.random.default_rng(0)), track)
-    world = World(plan, [actor], daylight(np.random.default_rng(0)), scenery.ground(ego.road, {1}))
-    return Snapshot(world=world, time=0.7)
 
 
 def crossing_of_box(origin, ray, centre, size, yaw):
@@ -120,104 +104,6 @@ def test_rig_looks_where_nuscenes_looks(rig):
     for mount in rig.values():
         np.testing.assert_allclose(mount.to_ego[:3, :3] @ mount.to_ego[:3, :3].T, np.eye(3), atol=1e-12)
         assert np.linalg.det(mount.to_ego[:3, :3]) == pytest.approx(1)
-
-
-def test_lidar_points_lie_on_surfaces(snapshot, rig, preset):
-    points = lidar.scan(snapshot, rig['LIDAR_TOP'], preset, np.random.default_rng(0))
-    assert points.dtype == np.float32 and points.shape[1] == 5 and 8000 < len(points) <= 720 * 32
-    xyz, intensity, ring = points[:, :3].astype(float), points[:, 3], points[:, 4]
-    assert intensity.min() >= 0 and intensity.max() <= 255 and (intensity == np.round(intensity)).all()
-    assert len(np.unique(intensity)) > 60
-    distance = np.linalg.norm(xyz, axis=1)
-    elevation = np.rad2deg(np.arcsin(xyz[:, 2] / distance))
-    expected = lidar.LOWEST + ring * (lidar.HIGHEST - lidar.LOWEST) / 31
-    np.testing.assert_allclose(elevation, expected, atol=0.01)
-    to_world = snapshot.world.ego_pose(snapshot.time) @ rig['LIDAR_TOP'].to_ego
-    rays = (xyz / distance[:, None]) @ to_world[:3, :3].T
-    again = snapshot.cast(to_world[:3, 3], rays.astype(np.float32))
-    error = np.abs(again.distance - distance)
-    assert np.quantile(error, 0.99) < 0.08 and 0.01 < error[error < 0.2].std() < 0.03
-    assert distance.max() < preset.lidar_range + 0.2
-
-
-def test_lidar_intensity_follows_material_incidence_and_range():
-    rng = np.random.default_rng(0)
-    near, grazing, far, retro = (
-        lidar._returned(np.full(400, r), np.full(400, s), np.full(400, d), rng).mean()
-        for r, s, d in ((0.5, 1.0, 10.0), (0.5, 0.2, 10.0), (0.5, 1.0, 60.0), (1.0, 0.3, 10.0))
-    )
-    assert near > 3 * grazing and near > 1.2 * far and retro > 2 * near
-
-
-@pytest.mark.parametrize('curvature', [0.0, 1 / 90])
-@pytest.mark.parametrize(('speed', 'drift'), [(0.0, 0.0), (9.0, 0.0), (-6.0, 0.0), (0.0, 3.0)])
-def test_radar_velocities_are_radial_and_compensated(rig, preset, curvature, speed, drift):
-    road = Road(curvature, -100, 150, 60)
-    ego, track = Track(road, 0.0, -1.75, 6.0), Track(road, 14.0, 3.0, speed, drift)
-    shot = lone_actor('car', track, ego)
-    mount = rig['RADAR_FRONT']
-    cloud = np.concatenate(
-        [radar.sweep(shot, mount, preset, np.random.default_rng(seed)) for seed in range(6)], 1
-    )
-    real = cloud[:, cloud[COLUMN['invalid_state']] != 12]
-    assert real.shape[1] >= 12
-    to_world = shot.world.ego_pose(shot.time) @ mount.to_ego
-    into_radar = to_world[:3, :3].T
-    ray = real[:2] / np.linalg.norm(real[:2], axis=0)
-    truth = (into_radar @ track.velocity(shot.time))[:2] @ ray
-    own = _sensor_velocity(shot, mount)
-    relative = truth - (into_radar @ own)[:2] @ ray
-    compensated, raw = real[[COLUMN['vx_comp'], COLUMN['vy_comp']]], real[[COLUMN['vx'], COLUMN['vy']]]
-    np.testing.assert_allclose(compensated, truth * ray, atol=0.45)
-    np.testing.assert_allclose(raw, relative * ray, atol=0.55)
-    assert np.abs(compensated[0] * ray[1] - compensated[1] * ray[0]).max() < 0.2, 'along the ray'
-    moving = np.isin(real[COLUMN['dyn_prop']], [0, 2])
-    assert (moving == (np.abs(truth) > 0.5))[np.abs(np.abs(truth) - 0.5) > 0.4].all()
-
-
-def _sensor_velocity(shot: Snapshot, mount) -> np.ndarray:
-    step = 1e-4
-    ahead, behind = (shot.world.ego_pose(shot.time + x) @ mount.to_ego for x in (step, -step))
-    return (ahead - behind)[:3, 3] / (2 * step)
-
-
-def test_radar_fields_are_plausible(snapshot, rig, preset):
-    counts = []
-    for seed, channel in enumerate(name for name in rig if name.startswith('RADAR')):
-        cloud = radar.sweep(snapshot, rig[channel], preset, np.random.default_rng(seed))
-        counts.append(cloud.shape[1])
-        field = {name: cloud[index] for name, index in COLUMN.items()}
-        assert cloud.shape[0] == 18 and not field['z'].any()
-        for name, step in (('x', 0.2), ('y', 0.2), ('vx', 0.25), ('vy', 0.25), ('rcs', 0.5)):
-            np.testing.assert_allclose(field[name] / step, np.round(field[name] / step), atol=1e-6)
-        assert np.abs(np.arctan2(field['y'], field['x'])).max() < np.deg2rad(66)
-        assert set(field['dyn_prop']) <= set(range(8)) and set(field['ambig_state']) <= {1, 3}
-        assert set(field['invalid_state']) <= {0, 4, 12} and set(field['pdh0']) <= set(range(1, 8))
-        assert (field['ambig_state'] == 3).mean() > 0.8 and (field['invalid_state'] == 0).mean() > 0.7
-        assert field['rcs'].min() >= -20 and field['rcs'].max() <= 50
-    assert max(counts) <= radar.MAX_RETURNS and min(counts) > 8
-
-
-def test_radar_finds_vehicles_more_often_than_cones(rig, preset):
-    road = Road(0.0, -100, 150, 60)
-    found = {}
-    for name in ('bus', 'pedestrian', 'traffic_cone'):
-        shot = lone_actor(name, Track(road, 25.0, -1.75), Track(road, 0.0, -1.75))
-        clouds = [
-            radar.sweep(shot, rig['RADAR_FRONT'], preset, np.random.default_rng(seed)) for seed in range(8)
-        ]
-        found[name] = np.mean([(cloud[COLUMN['invalid_state']] != 12).sum() for cloud in clouds])
-    assert found['bus'] > found['pedestrian'] >= found['traffic_cone']
-
-
-def test_radar_with_nothing_in_view_gives_an_empty_sweep(rig, preset):
-    road = Road(0.0, -100, 150, 60)
-    shot = lone_actor('car', Track(road, 40.0, -1.75), Track(road, 0.0, -1.75))
-    clouds = [
-        radar.sweep(shot, rig['RADAR_BACK_LEFT'], preset, np.random.default_rng(seed)) for seed in range(24)
-    ]
-    counts = {cloud.shape[1] for cloud in clouds}
-    assert counts == {0, 1, 2}, 'false alarms at most'
 
 
 def test_lines_fade_to_their_share_of_the_pixel():

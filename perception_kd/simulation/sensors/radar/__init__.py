@@ -10,7 +10,7 @@ from perception_kd.simulation.presets import WorldPreset
 from perception_kd.simulation.sensors.radar import clutter, paths
 from perception_kd.simulation.sensors.radar.detection import MAX_RETURNS, detect
 from perception_kd.simulation.sensors.radar.echoes import Echoes, join, merge
-from perception_kd.simulation.sensors.radar.report import report
+from perception_kd.simulation.sensors.radar.report import describe
 from perception_kd.simulation.sensors.rig import Mount
 from perception_kd.simulation.snapshot import Snapshot
 
@@ -30,4 +30,4 @@ def observe(
     direct = merge(paths.direct(view))
     echoes = [direct, paths.mirrored(view), paths.bounced(view, direct, rng), *clutter.clutter(view, rng)]
     reported = detect(merge(join(echoes)), view, rng)
-    return report(reported, view, rng), reported.echoes
+    return describe(reported, view, rng), reported.echoes

@@ -39,7 +39,7 @@ def precision(azimuth: np.ndarray, snr: np.ndarray) -> Precision:
     )
 
 
-def report(found: Detections, view: View, rng: np.random.Generator) -> np.ndarray:
+def describe(found: Detections, view: View, rng: np.random.Generator) -> np.ndarray:
     """(18, N) in the order of ``RADAR_FIELDS``."""
     echoes, count = found.echoes, len(found.snr)
     error = precision(echoes.azimuth, found.snr)
