@@ -101,7 +101,8 @@ class Sheet:
         axes.imshow(np.linspace(0, 1, 256)[None], cmap=cmap, aspect='auto')
         low, high = limits
         for index, tick in enumerate(ticks):
-            label = f'{tick:g} {unit}' if index == len(ticks) - 1 else f'{tick:g}'
+            number = f'{tick:g}'.replace('-', '\N{MINUS SIGN}')
+            label = f'{number} {unit}' if index == len(ticks) - 1 else number
             place = left + width * (tick - low) / (high - low)
             align = 'left' if index == 0 else 'right' if index == len(ticks) - 1 else 'center'
             self.text(place, top + 20, label, size=8, colour=FAINT_INK, align=align)
