@@ -5,6 +5,7 @@ The stand-in comes through the import system, as a finder at the *end* of ``sys.
 valid ``__spec__`` with a loader, since mmengine's optimizer builder asks ``pkgutil`` for it.
 """
 
+import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -37,20 +38,24 @@ def _missing_op(name: str) -> Callable[..., NoReturn]:
 
 
 def _twins() -> dict[str, Callable[..., Any]]:
-    from perception_kd.compat.ops import nms, rotated, voxelize
+    from perception_kd.compat.ops import TWINS
 
     def compiled_by() -> str:
         return 'none: mmcv-lite with the portable ops of perception_kd.compat'
 
-    return {
-        'dynamic_voxelize_forward': voxelize.dynamic_voxelize_forward,
-        'hard_voxelize_forward': voxelize.hard_voxelize_forward,
-        'nms': nms.nms,
-        'nms_rotated': rotated.nms_rotated,
-        'box_iou_rotated': rotated.box_iou_rotated,
-        'get_compiler_version': compiled_by,
-        'get_compiling_cuda_version': compiled_by,
-    }
+    return {**TWINS, 'get_compiler_version': compiled_by, 'get_compiling_cuda_version': compiled_by}
+
+
+def _replace_cuda_wrappers() -> None:
+    """Exchange the functions of mmcv that look for a CUDA device before they call their op.
+
+    mmcv.ops is being imported when this runs, and has not bound them yet.
+    """
+    from perception_kd.compat.ops import points_in_boxes
+
+    module = importlib.import_module('mmcv.ops.points_in_boxes')
+    module.points_in_boxes_part = points_in_boxes.points_in_boxes_part
+    module.points_in_boxes_all = points_in_boxes.points_in_boxes_all
 
 
 class _StandInLoader(Loader):
@@ -67,6 +72,7 @@ class _StandInLoader(Loader):
             return _missing_op(name)
 
         module.__getattr__ = missing_attribute  # type: ignore[method-assign]
+        _replace_cuda_wrappers()
 
 
 class _StandInFinder(MetaPathFinder):

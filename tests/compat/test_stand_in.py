@@ -78,12 +78,12 @@ def test_spec_is_valid_and_private_names_stay_missing() -> None:
 
 @lite_only
 def test_other_ops_import_and_fail_clearly_when_called() -> None:
-    from mmcv.ops import RoIAlign, SigmoidFocalLoss
+    from mmcv.ops import MaskedConv2d, RoIAlign
 
-    with pytest.raises(compat.CompiledOpMissing, match=r"compiled mmcv: op 'roi_align_forward'.*Install"):
-        RoIAlign(7)(torch.rand(1, 2, 9, 9), torch.rand(3, 5))
-    with pytest.raises(NotImplementedError, match='sigmoid_focal_loss_forward'):
-        SigmoidFocalLoss(2.0, 0.25)(torch.rand(3, 4), torch.zeros(3, dtype=torch.long))
+    with pytest.raises(compat.CompiledOpMissing, match=r"compiled mmcv: op 'masked_im2col_forward'.*Install"):
+        MaskedConv2d(2, 2, 3)(torch.rand(1, 2, 5, 5), torch.ones(1, 5, 5))
+    with pytest.raises(NotImplementedError, match="pool_mode 'max'"):
+        RoIAlign(7, pool_mode='max')(torch.rand(1, 2, 9, 9), torch.zeros(3, 5))
 
 
 class Line(BaseModel):

@@ -1,1 +1,44 @@
-"""Portable twins, in plain PyTorch, of the compiled ops that our models reach."""
+"""Portable twins, in plain PyTorch, of the compiled ops that our models and mmdet's and mmdet3d's reach."""
+
+from perception_kd.compat.ops import (
+    deform_conv,
+    focal_loss,
+    nms,
+    points_in_boxes,
+    roi_align,
+    rotated,
+    scatter,
+    soft_nms,
+    voxelize,
+)
+
+# Each has the name of its op: mmcv calls them with the op's own argument names and in-place outputs.
+TWINS = {
+    function.__name__: function
+    for function in (
+        deform_conv.deform_conv_backward_input,
+        deform_conv.deform_conv_backward_parameters,
+        deform_conv.deform_conv_forward,
+        deform_conv.modulated_deform_conv_backward,
+        deform_conv.modulated_deform_conv_forward,
+        focal_loss.sigmoid_focal_loss_backward,
+        focal_loss.sigmoid_focal_loss_forward,
+        focal_loss.softmax_focal_loss_backward,
+        focal_loss.softmax_focal_loss_forward,
+        nms.bbox_overlaps,
+        nms.nms,
+        nms.nms_match,
+        points_in_boxes.points_in_boxes_all_forward,
+        points_in_boxes.points_in_boxes_cpu_forward,
+        points_in_boxes.points_in_boxes_part_forward,
+        roi_align.roi_align_backward,
+        roi_align.roi_align_forward,
+        rotated.box_iou_rotated,
+        rotated.nms_rotated,
+        scatter.dynamic_point_to_voxel_backward,
+        scatter.dynamic_point_to_voxel_forward,
+        soft_nms.softnms,
+        voxelize.dynamic_voxelize_forward,
+        voxelize.hard_voxelize_forward,
+    )
+}

@@ -28,7 +28,9 @@ def grid_coordinates(points: Tensor, voxel_size: Tensor, coors_range: Tensor, nd
 
 
 def _grid_size(voxel_size: Tensor, coors_range: Tensor, ndim: int) -> Tensor:
-    return torch.round((coors_range[ndim : 2 * ndim] - coors_range[:ndim]) / voxel_size[:ndim]).long()
+    """Cells per axis: halves are rounded up, as the compiled op does (``torch.round`` goes to even)."""
+    cells = (coors_range[ndim : 2 * ndim] - coors_range[:ndim]) / voxel_size[:ndim]
+    return torch.floor(cells.double() + 0.5).long()
 
 
 def dynamic_voxelize_forward(

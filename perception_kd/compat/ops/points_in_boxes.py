@@ -1,0 +1,84 @@
+"""Which points are inside which upright 3D boxes.
+
+A point is inside strictly between a box's sides, and from its bottom to its top included. ``part`` and ``all``
+have no compiled CPU kernel, and mmcv's Python functions around them ask for a CUDA device; the functions of the
+same names here take their place (see ``perception_kd.compat.mmcv_ext``).
+"""
+
+import torch
+from torch import Tensor
+
+PAIRS_AT_ONCE = 1 << 18  # keeps the temporaries of one step in the processor's cache
+
+
+def _inside(points: Tensor, boxes: Tensor) -> Tensor:
+    """(T, M) bool: is point (M, 3) in box (T, 7) x y z dx dy dz yaw, z at the bottom; in the boxes' dtype.
+
+    The arithmetic is that of the compiled kernel: sums with a half in float64, then rounded.
+    """
+    step = max(1, PAIRS_AT_ONCE // max(1, len(points)))
+    x, y, z = points.to(boxes.dtype).unbind(1)
+    return torch.cat([_inside_few(x, y, z, some) for some in boxes.split(step)]) if len(boxes) else (
+        points.new_zeros((0, len(points)), dtype=torch.bool))
+
+
+def _inside_few(x: Tensor, y: Tensor, z: Tensor, boxes: Tensor) -> Tensor:
+    centre_x, centre_y, bottom, dx, dy, dz, yaw = boxes[:, :, None].unbind(1)
+    half_x, half_y, half_z = dx / 2, dy / 2, dz / 2
+    centre_z = (bottom.double() + dz.double() / 2).to(boxes.dtype)
+    cos, sin = torch.cos(yaw.double()).to(boxes.dtype), torch.sin(yaw.double()).to(boxes.dtype)
+    shift_x, shift_y = x - centre_x, y - centre_y
+    along, across = shift_x * cos + shift_y * sin, shift_y * cos - shift_x * sin
+    level = ~((z - centre_z).abs() > half_z)
+    return level & (along > -half_x) & (along < half_x) & (across > -half_y) & (across < half_y)
+
+
+def points_in_boxes_cpu_forward(boxes: Tensor, points: Tensor, indices: Tensor) -> None:
+    """Write 1 or 0 for boxes (T, 7) and points (M, 3) into ``indices`` (T, M) int32."""
+    indices.copy_(_inside(points, boxes))
+
+
+def points_in_boxes_part_forward(boxes: Tensor, points: Tensor, box_idx_of_points: Tensor) -> None:
+    """Write the first box that holds a point into (B, M) int32; other entries stay as they are."""
+    for sample in range(len(boxes) if boxes.shape[1] else 0):
+        inside = _inside(points[sample], boxes[sample])
+        box_idx_of_points[sample][inside.any(0)] = inside.int().argmax(0)[inside.any(0)].int()
+
+
+def points_in_boxes_all_forward(boxes: Tensor, points: Tensor, box_idx_of_points: Tensor) -> None:
+    """Write 1 for every box that holds a point into (B, M, T) int32; other entries stay as they are."""
+    for sample in range(len(boxes)):
+        box_idx_of_points[sample][_inside(points[sample], boxes[sample]).T] = 1
+
+
+def points_in_boxes_part(points: Tensor, boxes: Tensor) -> Tensor:
+    """Index of the first box that holds a point, -1 if none does.
+
+    Args:
+        points: (B, M, 3) x y z, metres.
+        boxes: (B, T, 7) x y z dx dy dz yaw, metres and radians; z is the bottom.
+
+    Returns:
+        (B, M) int32.
+    """
+    _check(points, boxes)
+    found = torch.full(points.shape[:2], -1, dtype=torch.int, device=points.device)
+    points_in_boxes_part_forward(boxes, points, found)
+    return found
+
+
+def points_in_boxes_all(points: Tensor, boxes: Tensor) -> Tensor:
+    """1 where a box holds a point, else 0: (B, M, T) int32. Arguments as in ``points_in_boxes_part``."""
+    _check(points, boxes)
+    found = torch.zeros((*points.shape[:2], boxes.shape[1]), dtype=torch.int, device=points.device)
+    points_in_boxes_all_forward(boxes, points, found)
+    return found
+
+
+def _check(points: Tensor, boxes: Tensor) -> None:
+    if points.dim() != 3 or boxes.dim() != 3 or len(points) != len(boxes) or points.shape[2] != 3 or (
+            boxes.shape[2] != 7):
+        raise ValueError(f'points in boxes: points must be (B, M, 3) and boxes (B, T, 7) of one batch size, '
+                         f'got {tuple(points.shape)} and {tuple(boxes.shape)}')
+    if points.device != boxes.device:
+        raise ValueError(f'points in boxes: points are on {points.device}, boxes on {boxes.device}')
