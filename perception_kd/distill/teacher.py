@@ -114,7 +114,8 @@ class FrozenTeacher:
         from perception_kd.engine.foreign_checkpoint import load_weights  # the engine imports this package
 
         weights = load_weights(checkpoint, trust=trust, prefix=prefix)
-        report = load_strictly(self._model, weights, exceptions=exceptions, who=f"teacher '{self.name}'")
+        report = load_strictly(self._model, weights, exceptions=exceptions,
+                                who=f"teacher '{self.name}' from {checkpoint}")
         print_log(f"teacher '{self.name}' from {checkpoint}: {report}", logger='current')
         return report
 

@@ -42,7 +42,7 @@ def overfit(config: str | Path, work_dir: str | Path, frames: int = 8, steps: in
     """
     cfg = load_config(config, options)
     require(cfg, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'test_dataloader', 'test_evaluator')
-    batch = cfg.train_dataloader.batch_size
+    batch = cfg.train_dataloader.get('batch_size', 1)
     epochs = max(1, round(steps * batch / frames))
     cfg = load_config(config, {**(options or {}), 'max_epochs': epochs, 'train_cfg.val_begin': epochs + 1,
                                'default_hooks.checkpoint.interval': epochs})
@@ -89,6 +89,7 @@ def pair_alone(config: str | Path, pair: str, steps: int = 50, learning_rate: fl
         ``losses`` of every step, ``first`` and ``last`` (means of five), ``fall`` = 1 - last / first.
     """
     cfg = load_config(config, options)
+    require(cfg, 'model', 'train_dataloader')
     pairs = cfg.model.get('pairs', {})
     if pair not in pairs:
         raise ValueError(f'{config} has no pair {pair!r}; it has {", ".join(pairs) or "none"}')

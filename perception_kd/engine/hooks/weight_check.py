@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch import Tensor
 
 from perception_kd.distill.weights import check_finite, compare_weights
 from perception_kd.engine.hooks.progress import unwrapped
@@ -32,8 +33,8 @@ class WeightCheckHook(Hook):
         """
         where = f'checkpoint {runner._load_from or f"of {runner.work_dir}"}'
         content = checkpoint.get('state_dict', checkpoint)
-        weights = {str(name).removeprefix('module.'): value for name, value in content.items()
-                   if hasattr(value, 'shape')}
+        named = content.items() if isinstance(content, dict) else ()
+        weights = {str(name).removeprefix('module.'): value for name, value in named if isinstance(value, Tensor)}
         check_finite(weights, where)
         report = compare_weights(unwrapped(runner), weights)
         lacking = report.missing + report.misshapen + report.transposed
