@@ -17,7 +17,7 @@ _GAP = 0.35
 _EGO_HALF = np.array([4.0, 1.25])
 _EGO_AHEAD = 1.4
 _TRIES = 400
-_STEP = 0.2
+_STEP = 0.1
 """Seconds between the instants at which footprints are compared."""
 _SMALL_FIRST = (
     'traffic_cone',

@@ -7,12 +7,16 @@ from pathlib import Path
 
 from perception_kd.simulation.presets import WorldPreset
 
+_FORMAT = ('formats', 'rows', 'vocabulary', 'writer')
+"""Modules of datasets/nuscenes that shape the files."""
+
 
 def world_stamp(preset: WorldPreset, seed: int) -> str:
-    """``NAME-seedN-`` and 12 hexadecimal digits; equal stamps mean equal data sets on one machine."""
+    """``NAME-seedN-`` and 12 hexadecimal digits; equal stamps mean equal data sets in one environment."""
     digest = hashlib.sha256(json.dumps(asdict(preset), sort_keys=True).encode())
-    root = Path(__file__).parent
-    for path in sorted(root.rglob('*.py')):
-        digest.update(path.relative_to(root).as_posix().encode())
+    package = Path(__file__).parents[1]
+    formats = [package / 'datasets' / 'nuscenes' / f'{name}.py' for name in _FORMAT]
+    for path in [*sorted((package / 'simulation').rglob('*.py')), *formats]:
+        digest.update(path.relative_to(package).as_posix().encode())
         digest.update(path.read_bytes())
     return f'{preset.name}-seed{seed}-{digest.hexdigest()[:12]}'

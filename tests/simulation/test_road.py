@@ -8,10 +8,12 @@ from pyquaternion import Quaternion
 from shapely.geometry import Polygon
 
 from perception_kd.simulation.footprints import touches
+from perception_kd.simulation.pace import STANDING, STEADY, Pace, slowing, stopping
 from perception_kd.simulation.poses import dot, quaternion, rotate, yaw_matrix
-from perception_kd.simulation.road import KERB_HEIGHT, Road, Track
+from perception_kd.simulation.road import CORNER, KERB, KERB_HEIGHT, SIDE_KERB, Road, Track
 
 curvatures = st.sampled_from([0.0, 1 / 90, -1 / 150])
+PACES = (STEADY, STANDING, stopping(0.5, 1.5, 1.0, 2.0), slowing(1.0, 0.7, 0.3, 1.0, 0.4), Pace((2.0, 3.0), (0.0, 1.0)))
 
 
 @given(curvatures, st.floats(-80, 100), st.floats(-15, 15))
@@ -33,6 +35,66 @@ def test_velocity_is_the_derivative_of_the_pose(curvature, speed, drift, time):
     step = 1e-5
     ahead, behind = track.pose(time + step), track.pose(time - step)
     np.testing.assert_allclose(track.velocity(time)[:2], (ahead - behind)[:2] / (2 * step), atol=1e-4)
+
+
+@given(curvatures, st.sampled_from(PACES), st.floats(-1, 6))
+@settings(max_examples=80, deadline=None)
+def test_velocity_and_yaw_rate_follow_the_pace(curvature, pace, time):
+    track = Track(Road(curvature, -100, 150, 20), 3.0, -4.0, 9.0, pace=pace)
+    step = 1e-5
+    ahead, behind = track.pose(time + step), track.pose(time - step)
+    np.testing.assert_allclose(track.velocity(time)[:2], (ahead - behind)[:2] / (2 * step), atol=1e-3)
+    assert track.yaw_rate(time) == pytest.approx((ahead - behind)[3] / (2 * step), abs=1e-4)
+    assert track.moving(time) == (np.linalg.norm(track.velocity(time)) > 0.09)
+
+
+@pytest.mark.parametrize('pace', PACES)
+def test_covered_is_the_integral_of_the_share(pace):
+    times = np.linspace(-1, 8, 90_001)
+    share = pace.share(times)
+    assert share.min() >= 0 and share.max() <= 1
+    by_sum = np.cumsum(share) * 1e-4
+    by_sum -= by_sum[10_000]
+    np.testing.assert_allclose(pace.covered(times), by_sum, atol=2e-4)
+    assert float(pace.covered(0.0)) == 0
+
+
+def test_stopping_comes_to_a_stand_and_goes_on():
+    track = Track(Road(0.0, -100, 150, 20), 0.0, 0.0, 8.0, pace=stopping(1.0, 2.0, 3.0, 4.0))
+    assert track.place(3.0)[0] == pytest.approx(8 + 8)
+    assert track.place(6.0)[0] == pytest.approx(16) and not track.moving(4.0) and track.moves
+    assert track.way(10.0) == pytest.approx(16 + 16)
+    assert not Track(track.road, 0.0, 0.0, 8.0, pace=STANDING).moves
+
+
+@given(curvatures, st.floats(-60, 60), st.floats(-12, 12))
+@settings(max_examples=60, deadline=None)
+def test_side_street_is_straight_and_square_to_the_road(curvature, s, d):
+    road = Road(curvature, -100, 150, 20, mouth=(31.0, SIDE_KERB))
+    street = road.side_street()
+    x, y, heading = street.to_world(s, d)
+    x0, y0, before = road.to_world(31.0, 0.0)
+    assert heading == pytest.approx(float(before) + np.pi / 2)
+    assert np.hypot(x - x0, y - y0) == pytest.approx(np.hypot(s, d), abs=1e-9)
+    assert np.dot([x - x0, y - y0], [np.cos(before), np.sin(before)]) == pytest.approx(-d, abs=1e-9)
+    ahead = np.clip(d, -9, 9)
+    assert road.along(road.cut(s / 4, ahead), s / 4) == pytest.approx(ahead, abs=1e-9)
+    with pytest.raises(ValueError, match='no street crosses this road'):
+        Road(curvature, -100, 150, 20).side_street()
+
+
+def test_both_streets_agree_on_the_height_of_the_ground():
+    road = Road(0.0, -100, 150, 20, mouth=(31.0, SIDE_KERB))
+    street = road.side_street()
+    s, d = np.meshgrid(np.linspace(5, 57, 105), np.linspace(-25, 25, 101))
+    height = road.height(s, d)
+    np.testing.assert_array_equal(height, street.height(d, 31.0 - s))
+    assert set(np.unique(height)) == {0.0, KERB_HEIGHT}
+    edge, centre = np.array([SIDE_KERB, KERB]), np.array([SIDE_KERB, KERB]) + CORNER
+    for share, expected in ((0.9, 0.0), (1.1, KERB_HEIGHT)):  # on the way from the corner to the rounded kerb
+        ahead, away = edge + share * (1 - np.sqrt(0.5)) * (centre - edge)
+        assert road.height(31.0 + ahead, -away) == expected
+    assert road.crossings == (20, 2 * 31 - 20 - 3.5) and Road(0.0, -100, 150, 20).crossings == (20,)
 
 
 def test_pavement_is_a_kerb_higher():
