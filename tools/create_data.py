@@ -6,7 +6,8 @@ examples:
   python tools/create_data.py nuscenes --root data/nuscenes --version v1.0-trainval --workers 8
   python tools/create_data.py nuscenes --root data/sim --version v1.0-sim --splits sim_val --out data/sim
 
-Run it again after an interruption: finished scenes and files that are up to date are kept.
+Run it again after an interruption: finished scenes and files that are up to date are kept. Radar files that are not
+there are left out and named; run it again when you have them.
 """
 
 import argparse
@@ -22,7 +23,8 @@ def parse_args() -> argparse.Namespace:
     nuscenes = kinds.add_parser('nuscenes', help='any root in the nuScenes format')
     nuscenes.add_argument('--root', type=Path, required=True, help='folder that holds samples/ and VERSION/')
     nuscenes.add_argument('--version', required=True, help='for example v1.0-mini')
-    nuscenes.add_argument('--splits', nargs='+', metavar='SPLIT', help='default: all splits of the version')
+    nuscenes.add_argument('--splits', nargs='+', metavar='SPLIT',
+                          help="default: those in splits.json, else the official ones, else one, 'all'")
     nuscenes.add_argument('--out', type=Path, help='where nuscenes_infos_<split>.pkl go (default: the root)')
     nuscenes.add_argument('--workers', type=int, default=0, metavar='N', help='processes (default: this one)')
     nuscenes.add_argument('--lidar-sweeps', type=int, default=9, metavar='N',

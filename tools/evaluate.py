@@ -22,7 +22,7 @@ def parse_args() -> argparse.Namespace:
     nuscenes.add_argument('results', type=Path, help='results_nusc.json')
     nuscenes.add_argument('--root', type=Path, required=True, help='nuScenes-format data root')
     nuscenes.add_argument('--version', required=True, help='for example v1.0-mini')
-    nuscenes.add_argument('--split', required=True, help='official split, or one of splits.json')
+    nuscenes.add_argument('--split', required=True, help="one of splits.json, else an official one, else 'all'")
     nuscenes.add_argument('--engine', choices=['devkit'], default='devkit', help='who computes')
     nuscenes.add_argument('--out', type=Path, help='folder for metrics_summary.json and metrics_details.json')
     nuscenes.add_argument('--max-forward', type=float, metavar='M',

@@ -103,4 +103,8 @@ def _check_info(path: Path, version: str) -> Check:
         return broken(path.name, ' '.join(str(error).split()), 'remove it or make it again')
     if meta['version'] != version:
         return note(path.name, f'is of version {meta["version"]}, not {version}')
-    return fine(path.name, f'{len(frames)} key frames, split {meta["split"]}, {meta["schema"]}')
+    found = f'{len(frames)} key frames, split {meta["split"]}, {meta["schema"]}'
+    if meta.get('missing_radar'):
+        return note(path.name, f'{found}, {meta["missing_radar"]} radar files were missing when it was made',
+                    'fetch them and make it again, or live without')
+    return fine(path.name, found)

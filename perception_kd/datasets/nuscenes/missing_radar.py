@@ -31,7 +31,7 @@ class RadarGaps:
     def __init__(self, root: str | Path, channels: Iterable[str]) -> None:
         self.root, self.channels = Path(root), tuple(channels)
         self._missing: dict[str, dict[str, None]] = defaultdict(dict)
-        self._listings: dict[Path, frozenset[str]] = {}
+        self._listings: dict[tuple[str, str], frozenset[str]] = {}
 
     def close(self, info: dict[str, Any]) -> None:
         """Take what is missing out of ``info['radar_points']``, in place."""
@@ -60,11 +60,13 @@ class RadarGaps:
         return f'{self.count} radar file{"s" * (self.count != 1)} missing: ' + '; '.join(parts)
 
     def _there(self, channel: str, sweep: dict[str, Any]) -> bool:
-        path = resolve_path(self.root, channel, sweep['radar_path'])
+        path = sweep['radar_path']
+        folder, _, name = path.rpartition('/')
         # One listing of a folder costs less than a million questions.
-        if path.parent not in self._listings:
-            self._listings[path.parent] = frozenset(os.listdir(path.parent) if path.parent.is_dir() else ())
-        there = path.name in self._listings[path.parent]
+        if (channel, folder) not in self._listings:
+            place = resolve_path(self.root, channel, path).parent
+            self._listings[channel, folder] = frozenset(os.listdir(place) if place.is_dir() else ())
+        there = name in self._listings[channel, folder]
         if not there:
-            self._missing[channel][sweep['radar_path']] = None
+            self._missing[channel][path] = None
         return there
