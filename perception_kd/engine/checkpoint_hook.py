@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 
 from perception_kd.engine.random_state import capture_random_state, restore_random_state
-from perception_kd.engine.safe_checkpoint import write_pointer
+from perception_kd.engine.safe_checkpoint import POINTER, remove_partials, write_pointer
 from perception_kd.registry import HOOKS
 
 
@@ -19,11 +20,21 @@ class SafeCheckpointHook(CheckpointHook):
     """mmengine's ``CheckpointHook``, in an order that always leaves a checkpoint to resume from.
 
     First the new file is written, then ``last_checkpoint`` names it, then files beyond ``max_keep_ckpts`` go.
-    (The parent deletes first.)
+    (The parent deletes first.) A checkpoint also knows the files that are to go once it is written, and
+    ``before_train`` removes what a killed run could not: those, and half-written temporary files. Only the
+    first process of a job writes and removes.
     """
 
+    def before_train(self, runner: Any) -> None:
+        """Set up, and tidy up after a killed run."""
+        super().before_train(runner)
+        if is_main_process():
+            for folder in {str(self.out_dir), str(runner.work_dir)}:
+                remove_partials(folder)
+
     def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict[str, Any]) -> None:
-        expired = self._remember(runner, step)
+        kept = [*(one for one in getattr(self, 'keep_ckpt_ids', ()) if one != step), step]
+        self._remember(runner, kept)
         filename = self.filename_tmpl.format(step)
         self.last_ckpt = self.file_backend.join_path(self.out_dir, filename)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
@@ -36,21 +47,18 @@ class SafeCheckpointHook(CheckpointHook):
             by_epoch=self.by_epoch,
             **self.args,
         )
+        expired = kept[: -self.max_keep_ckpts] if self.max_keep_ckpts > 0 else []
         if is_main_process():
-            write_pointer(Path(runner.work_dir) / 'last_checkpoint', self.last_ckpt)
+            write_pointer(Path(runner.work_dir) / POINTER, self.last_ckpt)
             for old in expired:
                 Path(self.out_dir, self.filename_tmpl.format(old)).unlink(missing_ok=True)
+        self._remember(runner, kept[len(expired) :])
 
-    def _remember(self, runner: Any, step: int) -> list[int]:
-        """Note the step as kept; give the steps whose files are to be removed."""
-        if self.max_keep_ckpts <= 0 or (self.keep_ckpt_ids and self.keep_ckpt_ids[-1] == step):
-            return []
-        kept = [*(one for one in self.keep_ckpt_ids if one != step), step]
-        expired, kept = kept[: -self.max_keep_ckpts], kept[-self.max_keep_ckpts :]
-        self.keep_ckpt_ids.clear()
-        self.keep_ckpt_ids.extend(kept)
-        runner.message_hub.update_info('keep_ckpt_ids', kept)
-        return expired
+    def _remember(self, runner: Any, kept: list[int]) -> None:
+        """Note the steps whose files are there; on resume, the parent removes those beyond ``max_keep_ckpts``."""
+        if self.max_keep_ckpts > 0:
+            self.keep_ckpt_ids = deque(kept)
+            runner.message_hub.update_info('keep_ckpt_ids', kept)
 
 
 @HOOKS.register_module()

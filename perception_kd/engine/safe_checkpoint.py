@@ -21,6 +21,8 @@ from perception_kd.engine.foreign_checkpoint import read_without_code
 from perception_kd.files import atomic_path, remove_left_overs
 
 FORMAT = 'perception_kd-1'
+POINTER = 'last_checkpoint'
+"""Text file in a work directory that names the newest checkpoint."""
 _MARK = '__perception_kd__'
 _ATOMS = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
 
@@ -95,6 +97,11 @@ def from_plain(value: Any) -> Any:
 def write_checkpoint(path: str | Path, checkpoint: dict[str, Any]) -> None:
     """Write a checkpoint of plain data; after a crash at any moment the path holds the old file or the new.
 
+    The file is written under a temporary name in the same folder, forced to the disk, and renamed, and the rename
+    is forced too: what local file systems do in one step. On a network file system the rename is one step for
+    the server, while other machines may see the old file for some seconds. One process may write a path at a
+    time; in a job of several, only the first one does (``DistillRunner.save_checkpoint``).
+
     Raises:
         TypeError: the checkpoint holds an object that is not plain data (nothing is written).
     """
@@ -106,6 +113,13 @@ def write_checkpoint(path: str | Path, checkpoint: dict[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     _sync_folder(path.parent)
+
+
+def remove_partials(folder: str | Path) -> None:
+    """Remove half-written checkpoints and pointers of killed runs; nobody else may be training in the folder."""
+    for pattern in ('.*.partial.pth', f'.{POINTER}.*.partial'):
+        for left_over in Path(folder).glob(pattern):
+            left_over.unlink(missing_ok=True)
 
 
 def write_pointer(path: str | Path, target: str) -> None:
@@ -153,7 +167,7 @@ def find_newest_checkpoint(work_dir: str | Path) -> Path | None:
     Raises:
         FileNotFoundError: the named checkpoint is gone.
     """
-    pointer = Path(work_dir) / 'last_checkpoint'
+    pointer = Path(work_dir) / POINTER
     if not pointer.is_file():
         return None
     written = pointer.read_text(errors='replace').strip('\0 \n')  # zeros: what a power cut can leave of a file

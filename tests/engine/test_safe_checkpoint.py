@@ -1,5 +1,6 @@
 """Files: plain, atomic, and never able to run code."""
 
+import json
 import os
 import signal
 import subprocess
@@ -23,6 +24,8 @@ from perception_kd.engine.safe_checkpoint import (
     write_checkpoint,
 )
 from tests.engine.tiny_run import TinyModel, build
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_round_trip_of_everything_a_run_holds(tmp_path: Path) -> None:
@@ -146,6 +149,43 @@ def test_kill_during_save_leaves_the_old_file(tmp_path: Path) -> None:
     assert torch.equal(read_checkpoint(file)['w'], torch.full((1000,), 1.0))
     write_checkpoint(file, {'w': torch.zeros(1)})
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.fixture(scope='module')
+def kill_reports(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:
+    """Trainings killed at random moments of saving: 100 times ours, then a control that saves in place."""
+    command = [sys.executable, '-m', 'tests.engine.kill_saves', str(tmp_path_factory.mktemp('kills')), '100', '30']
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600,
+                          env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    assert done.returncode == 0, done.stderr[-2000:]
+    safe, naive = (json.loads(line) for line in done.stdout.splitlines()[-2:])
+    return safe, naive
+
+
+def test_a_hundred_kills_while_saving_always_leave_a_checkpoint(kill_reports: tuple[dict, dict]) -> None:
+    report = kill_reports[0]
+    assert report['kills'] == 100 and report['broken'] == []
+    assert report['inside'] >= 10, 'kills have to hit the writing itself'
+    assert len(report['steps']) == 100 and report['steps'] == sorted(set(report['steps'])), 'each child went on'
+    checkpoints, partials = report['most_files']
+    assert checkpoints <= 4 and partials <= 2, 'two kept, one new, one not yet removed; nothing piles up'
+
+
+def test_the_same_kills_break_files_that_are_written_in_place(kill_reports: tuple[dict, dict]) -> None:
+    assert len(kill_reports[1]['broken']) == 1
+
+
+def test_leftovers_of_a_kill_go_when_training_goes_on(tmp_path: Path) -> None:
+    hook = dict(type='CheckpointHook', interval=1, max_keep_ckpts=1)
+    build(tmp_path, epochs=2, hook=hook).train()
+    before = sorted(path.name for path in tmp_path.glob('*.pth'))
+    for name in ('.epoch_9.123.partial.pth', '.best_m_epoch_1.123.partial.pth', '.last_checkpoint.123.partial'):
+        (tmp_path / name).write_bytes(b'half')
+    (tmp_path / '.results.123.partial.json').touch()  # of another program that may be writing
+    (tmp_path / 'epoch_1.pth').write_bytes(b'expired; the run was killed before it could remove it')
+    build(tmp_path, epochs=2, hook=hook, resume=True).train()
+    assert before == ['epoch_2.pth'] == sorted(path.name for path in tmp_path.glob('*.pth'))
+    assert [path.name for path in tmp_path.glob('.*.partial*')] == ['.results.123.partial.json']
 
 
 def test_pointer(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ def build(
     seed: int | None = 7,
     hook: dict[str, Any] | None = None,
     scheduler: dict[str, Any] | None = None,
+    model: BaseModel | None = None,
     **settings: Any,
 ) -> BriefRunner:
     """A Runner over NoisyData (3 batches an epoch), not yet trained."""
@@ -94,7 +95,7 @@ def build(
         )
     build.count += 1
     return BriefRunner(
-        model=TinyModel(),
+        model=model or TinyModel(),
         work_dir=str(work_dir),
         train_dataloader=dict(loader(4, sampler, workers), persistent_workers=persistent),
         train_cfg=train_cfg,
