@@ -42,6 +42,7 @@ help:
 setup: $(STAMP)
 
 $(STAMP): setup.py constraints.txt constraints-numpy2.txt tools/setup.sh
+	@rm -f "$(STAMP)"
 	@VENV="$(VENV)" sh tools/setup.sh
 	@echo "$(ASKED)" >"$(STAMP)"
 

@@ -97,7 +97,7 @@ install_torch() {
         pip install "$TORCH" || fail "pip cannot install TORCH='$TORCH' (its reason is above)"
     fi
     python -c 'import torch; v = torch.__version__.split("."); assert (int(v[0]), int(v[1])) >= (2, 4)' 2>/dev/null ||
-        fail "torch $(version_of torch || echo 'is not there or') does not load or is older than 2.4 (TORCH='$TORCH')"
+        fail "torch $(version_of torch || echo 'is missing,') does not load or is older than 2.4: pass TORCH=$(pinned torch)"
     status=1
 }
 
