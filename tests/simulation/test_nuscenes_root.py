@@ -13,6 +13,7 @@ from nuscenes.utils.geometry_utils import points_in_box
 from nuscenes.utils.map_mask import MapMask
 from pyquaternion import Quaternion
 
+from perception_kd.datasets.nuscenes.tables import simulated_world
 from perception_kd.evaluation.nuscenes_official import evaluate_devkit
 from perception_kd.simulation.actors.catalogue import CLASSES
 from perception_kd.simulation.recording import record
@@ -44,7 +45,7 @@ def test_all_tables_files_and_splits(nusc, sim_root, preset):
     assert len(nusc.sample) == 3 * preset.key_frames and len(nusc.sample_data) == per_key * len(nusc.sample)
     files = {str(path.relative_to(sim_root)) for path in sim_root.rglob('s*/*/*') if path.is_file()}
     assert files == {row['filename'] for row in nusc.sample_data}
-    assert nusc.log[0]['logfile'] == world_stamp(preset, SEED)
+    assert simulated_world(sim_root, VERSION) == nusc.log[0]['logfile'] == world_stamp(preset, SEED)
     assert all(scene['description'].startswith('daylight, ') for scene in nusc.scene)
 
 
