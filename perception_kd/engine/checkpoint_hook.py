@@ -15,6 +15,20 @@ from perception_kd.engine.safe_checkpoint import POINTER, remove_partials, write
 from perception_kd.registry import HOOKS
 
 
+class _RemovesLater:
+    """A file backend that notes what is to be removed: the old best goes when the new one is written."""
+
+    def __init__(self, backend: Any) -> None:
+        self.backend = backend
+        self.paths: list[str] = []
+
+    def remove(self, path: str) -> None:
+        self.paths.append(path)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.backend, name)
+
+
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
     """mmengine's ``CheckpointHook``, in an order that always leaves a checkpoint to resume from.
@@ -53,6 +67,17 @@ class SafeCheckpointHook(CheckpointHook):
             for old in expired:
                 Path(self.out_dir, self.filename_tmpl.format(old)).unlink(missing_ok=True)
         self._remember(runner, kept[len(expired) :])
+
+    def _save_best_checkpoint(self, runner: Any, metrics: dict[str, Any]) -> None:
+        backend = self.file_backend
+        self.file_backend = later = _RemovesLater(backend)
+        try:
+            super()._save_best_checkpoint(runner, metrics)
+        finally:
+            self.file_backend = backend
+        best = {getattr(self, 'best_ckpt_path', None), *getattr(self, 'best_ckpt_path_dict', {}).values()}
+        for path in set(later.paths) - best:
+            backend.remove(path)
 
     def _remember(self, runner: Any, kept: list[int]) -> None:
         """Note the steps whose files are there; on resume, the parent removes those beyond ``max_keep_ckpts``."""

@@ -7,8 +7,9 @@ import torch
 from mmengine.runner import Runner
 
 from perception_kd.engine.random_state import capture_random_state
+from perception_kd.engine.runner import DistillRunner
 from perception_kd.engine.safe_checkpoint import read_checkpoint
-from tests.engine.tiny_run import NoisyData, TinyModel, assert_same, build, loader
+from tests.engine.tiny_run import NoisyData, RandomMetric, TinyModel, assert_same, build, loader
 
 ITER_HOOK = dict(type='CheckpointHook', interval=1, by_epoch=False)
 
@@ -111,6 +112,24 @@ def test_best_checkpoint_is_written_and_can_be_loaded(tmp_path: Path) -> None:
     train(tmp_path, epochs=2, validate=True, hook=hook)
     best = list(tmp_path.glob('best_m_score_epoch_*.pth'))
     assert len(best) == 1 and 'optimizer' not in read_checkpoint(best[0])
+
+
+def test_the_best_checkpoint_stays_until_a_better_one_is_written(tmp_path: Path,
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    there, original = [], DistillRunner.save_checkpoint
+
+    def save(self, out_dir, filename, *args, **kwargs):
+        there.append((filename, {path.name for path in tmp_path.glob('best_*')}))
+        original(self, out_dir, filename, *args, **kwargs)
+
+    monkeypatch.setattr(DistillRunner, 'save_checkpoint', save)
+    monkeypatch.setattr(RandomMetric, 'compute_metrics', lambda self, results: {'score': len(there)})
+    hook = dict(type='CheckpointHook', interval=-1, save_best='m/score', rule='greater', save_last=False)
+    train(tmp_path, epochs=3, validate=True, hook=hook)
+    assert [(name, sorted(old)) for name, old in there] == [
+        (f'best_m_score_epoch_{epoch}.pth', [f'best_m_score_epoch_{epoch - 1}.pth'] if epoch > 1 else [])
+        for epoch in (1, 2, 3)]
+    assert [path.name for path in tmp_path.glob('best_*')] == ['best_m_score_epoch_3.pth']
 
 
 def test_validation_does_not_change_training(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ one, two = final_state(whole), final_state(rest)
 names = [name for name in one if rank == 0 or not ('running_' in name or name.startswith('ema.'))]
 different = [name for name in names if not torch.equal(one[name], two[name])]
 assert not different, different
-torch.distributed.destroy_process_group()
+torch.distributed.barrier()  # and no more: destroying a gloo group can hang (seen with torch 2.13)
 """
 
 
