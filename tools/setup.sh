@@ -105,7 +105,7 @@ install_mmcv() {
     extras=all,dev
     if [ -n "$MMCV" ] && ! has torch,mmcv._ext; then
         say "$MMCV"
-        pip uninstall -q -y mmcv-lite
+        pip uninstall -qq -y mmcv-lite
         pip install --no-build-isolation "$MMCV" || fail "pip cannot install MMCV='$MMCV' (its reason is above)"
         has torch,mmcv._ext || fail "MMCV='$MMCV' has no compiled ops that load with torch $(version_of torch)"
     fi
@@ -140,7 +140,7 @@ one_opencv() {
               keep=opencv-python-headless ;;
     esac
     say "$keep ($OPENCV)"
-    pip uninstall -q -y $OPENCV_WHEELS
+    pip uninstall -qq -y $OPENCV_WHEELS
     pip install -q --no-deps "$(pinned $keep)" || fail "$keep could not be installed (the reason is above)"
 }
 
