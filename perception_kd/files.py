@@ -6,7 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,12 @@ class DiskFullError(OSError):
 
 
 @contextmanager
-def naming_full_disk(path: str | Path) -> Iterator[None]:
+def naming_full_disk(path: str | Path, *, rename: bool = False) -> Iterator[None]:
     """Turn the system's bare "No space left on device" into a line that names the file and what to do.
+
+    Args:
+        path: What is written inside, a file or a folder.
+        rename: Name this path even if a :class:`DiskFullError` from inside names another.
 
     Raises:
         DiskFullError: instead of an ``OSError`` of a full disk, a used-up quota or a file-size limit.
@@ -28,7 +32,7 @@ def naming_full_disk(path: str | Path) -> Iterator[None]:
         yield
     except (OSError, RuntimeError) as error:
         cause = _full_disk_behind(error)
-        if cause is None or isinstance(error, DiskFullError):
+        if cause is None or (isinstance(error, DiskFullError) and not rename):
             raise
         raise DiskFullError(f'no space left writing {path} ({cause.strerror}); free some or write elsewhere, '
                             'then run the same command again') from error
@@ -51,12 +55,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     temporary = path.with_name(f'.{path.stem}.{os.getpid()}.partial{path.suffix}')
     try:
-        with naming_full_disk(path):
+        with naming_full_disk(path, rename=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def remove_left_overs(path: str | Path) -> None:

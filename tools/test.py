@@ -39,6 +39,7 @@ def main() -> int:
 
     from perception_kd.engine.build import build_runner, load_config, require
     from perception_kd.export import without_teachers
+    from perception_kd.files import naming_full_disk
 
     cfg = load_config(args.config, args.cfg_options)
     require(cfg, 'model', 'test_dataloader', 'test_cfg', 'test_evaluator')
@@ -47,7 +48,8 @@ def main() -> int:
     cfg.load_from = args.checkpoint
     cfg.test_evaluator.jsonfile_prefix = str(folder)
     cfg.test_evaluator.format_only = args.format_only
-    build_runner(cfg, work_dir=folder, launcher=args.launcher, strict=True).test()
+    with naming_full_disk(folder):
+        build_runner(cfg, work_dir=folder, launcher=args.launcher, strict=True).test()
     if is_main_process():
         print(f'results: {folder}')
     return 0

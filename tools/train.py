@@ -39,15 +39,15 @@ def main() -> int:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     from perception_kd.engine.build import build_runner, load_config, require
     from perception_kd.engine.dry_run import dry_run
+    from perception_kd.files import naming_full_disk
 
     cfg = load_config(args.config, args.cfg_options)
     require(cfg, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
     if args.dry_run:
         dry_run(cfg)
         return 0
-    runner = build_runner(cfg, work_dir=args.work_dir, launcher=args.launcher, amp=args.amp,
-                          resume=args.resume)
-    runner.train()
+    with naming_full_disk(args.work_dir or 'work_dirs'):
+        build_runner(cfg, work_dir=args.work_dir, launcher=args.launcher, amp=args.amp, resume=args.resume).train()
     return 0
 
 

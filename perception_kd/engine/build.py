@@ -10,6 +10,7 @@ from mmengine.config import Config
 from perception_kd.engine.hooks.weight_check import WeightCheckHook
 from perception_kd.engine.references import resolve_references
 from perception_kd.engine.runner import BriefRunner, DistillRunner
+from perception_kd.files import DiskFullError, naming_full_disk
 
 
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
@@ -27,7 +28,10 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     if not path.is_file():
         raise FileNotFoundError(f'config {path} does not exist')
     try:
-        cfg = Config.fromfile(str(path))
+        with naming_full_disk(f'a temporary copy of {path}'):
+            cfg = Config.fromfile(str(path))
+    except DiskFullError:
+        raise
     except Exception as error:  # a config is a program: any error can come out of it
         raise ValueError(f'config {path} cannot be read: {type(error).__name__}: {error}') from error
     options = options or {}

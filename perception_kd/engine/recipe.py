@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from perception_kd.files import write_json
+from perception_kd.files import write_bytes, write_json
 
 STATE_FILE, KEY_FILE = 'recipe.json', '.stage-key'
 
@@ -90,8 +90,7 @@ class Recipe:
         mark = stage.folder / KEY_FILE
         if not mark.is_file() or mark.read_bytes() != self.key(stage).encode():
             shutil.rmtree(stage.folder, ignore_errors=True)
-            stage.folder.mkdir(parents=True)
-            mark.write_text(self.key(stage))
+            write_bytes(mark, self.key(stage).encode())
 
     def key(self, stage: Stage) -> str:
         """Hash of the stage's inputs and of all that it stands on."""

@@ -71,7 +71,7 @@ def test_damaged_table_stops_create_data(root, tmp_path, table, damage):
         pytest.skip('without splits.json a root has one split')
     spoil(root / VERSION / f'{table}.json', DAMAGE[damage])
     said = refused(make_infos, root, tmp_path / 'out')
-    assert f'{table}.json' in said or (table, damage) == ('scene', 'missing') and 'has no version' in said
+    assert f'{table}.json' in said or ((table, damage) == ('scene', 'missing') and 'has no version' in said)
     assert not list(tmp_path.rglob('*.pkl'))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -52,7 +53,7 @@ def equal_or_beginning(kind, whole, part):
 @given(share=st.floats(0, 1, exclude_max=True))
 def test_cut_anywhere(tiny_dataset, tmp_path, kind, share):
     read, source = READERS[kind], files_of(tiny_dataset)[kind]
-    content, whole = open(source, 'rb').read(), read(source)
+    content, whole = Path(source).read_bytes(), read(source)
     path = tmp_path / 'cut'
     path.write_bytes(content[:int(share * len(content))])
     try:
@@ -170,7 +171,8 @@ def test_pictures_of_another_rig(raw, tmp_path, size, decode_scale):
     path = tmp_path / 'a.jpg'
     cv2.imwrite(str(path), np.zeros((size[1], size[0], 3), np.uint8))
     raw['images']['CAM_FRONT']['img_path'] = str(path)
-    with pytest.raises(ValueError, match=rf'a\.jpg: the picture has {size[0]} x {size[1]} pixels, .* {WIDTH} x {HEIGHT}'):
+    found, wanted = f'{size[0]} x {size[1]} pixels', f'for {WIDTH} x {HEIGHT}'
+    with pytest.raises(ValueError, match=rf'a\.jpg: the picture has {found}, its calibration is {wanted}'):
         LoadMultiViewImages(decode_scale=decode_scale)(raw)
 
 
@@ -205,8 +207,8 @@ def broken(tiny_root, tmp_path):
     shutil.copytree(tiny_root, root)
     dataset = NuScenesRadarDataset(ann_file=TRAIN, data_root=str(root))
     for index, content in ((1, b'1234567'), (4, None)):
-        path = files_of(dataset, index)['LiDAR']
-        shutil.os.unlink(path) if content is None else open(path, 'wb').write(content)
+        path = Path(files_of(dataset, index)['LiDAR'])
+        path.unlink() if content is None else path.write_bytes(content)
     return Count(root)
 
 
