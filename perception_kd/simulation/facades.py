@@ -41,7 +41,7 @@ class _Windows:
 
 
 def _windows(spot: Spot) -> _Windows:
-    (u, v), seed = spot.uv.T, spot.seed
+    (u, v), seed = spot.uv, spot.seed
     zero = np.zeros_like(seed)
     style = cell_hash(zero + 2, zero, seed)
     pitch = 2.3 + 1.6 * cell_hash(zero, zero, seed)
@@ -51,7 +51,7 @@ def _windows(spot: Spot) -> _Windows:
     across = (u / pitch - column - 0.5) * pitch
     up = np.where(shop, v - 1.95, v - _SHOP - _FLOOR * (floor + 0.53))
     half_width = np.where(shop, 0.43, share / 2) * pitch
-    half_height = np.where(shop, 1.05, np.where(style > _GLASS, 1.1, 0.85))
+    half_height = np.where(shop, 1.05, np.where(style > _GLASS, 1.1, 0.85)).astype(np.float32)
     blur = np.maximum(spot.footprint, 0.01)
     glass = pane(across, up, half_width, half_height, blur) * (1 - 0.8 * stripe(across, 0.0, 0.08, blur))
     glass *= 1 - 0.8 * (~shop * stripe(up, 0.25, 0.06, blur))
@@ -61,16 +61,16 @@ def _windows(spot: Spot) -> _Windows:
 
 def facade(spot: Spot) -> Painted:
     """Colour and reflectivity of walls, windows, sills and shop signs."""
-    (u, v), footprint = spot.uv.T, spot.footprint
+    (u, v), footprint = spot.uv, spot.footprint
     window = _windows(spot)
     plain = 1 / np.maximum(spot.colour, 0.05)
-    colour = np.repeat(_wall(u, v, window, spot)[:, None], 3, 1)
+    colour = np.repeat(_wall(u, v, window, spot)[None], 3, 0)
     sill = pane(window.across, window.up + window.half_height + 0.17, window.half_width + 0.2, 0.06, footprint + 0.01)
-    colour += (sill * ~window.shop)[:, None] * (np.float32(0.5) * plain - colour)
-    colour += _signs(window, v, spot)[..., None] * (_sign_colour(window, spot.seed) * plain - colour)
-    colour += window.frame[:, None] * (_frame_tone(window)[:, None] * plain - colour)
+    colour += (sill * ~window.shop) * (np.float32(0.5) * plain - colour)
+    colour += _signs(window, v, spot) * (_sign_colour(window, spot.seed) * plain - colour)
+    colour += window.frame * (_frame_tone(window) * plain - colour)
     chance = cell_hash(window.column, window.floor, spot.seed)
-    colour += window.glass[:, None] * (_glass(chance, window.up) * plain - colour)
+    colour += window.glass * (_glass(chance, window.up) * plain - colour)
     return colour, 1 - 0.8 * window.glass
 
 
@@ -98,10 +98,10 @@ def _signs(window: _Windows, v: np.ndarray, spot: Spot) -> np.ndarray:
 
 
 def _sign_colour(window: _Windows, seed: np.ndarray) -> np.ndarray:
-    """(N, 3) one colour for every two windows."""
+    """(3, N) one colour for every two windows."""
     shop = np.floor(window.column / 2)
     parts = [cell_hash(shop, np.full_like(shop, 90 + i), seed) for i in range(3)]
-    return (0.03 + 0.5 * np.stack(parts, 1) ** 2).astype(np.float32)
+    return (0.03 + 0.5 * np.stack(parts) ** 2).astype(np.float32)
 
 
 def _frame_tone(window: _Windows) -> np.ndarray:
@@ -110,17 +110,14 @@ def _frame_tone(window: _Windows) -> np.ndarray:
 
 
 def _glass(chance: np.ndarray, up: np.ndarray) -> np.ndarray:
-    """Colour (N, 3) of a window: dark, the sky in its upper part, some with curtains."""
-    curtain, sky = chance[:, None] ** 3, np.clip(up / 1.7 + 0.5, 0, 1)[:, None]
-    return (
-        0.04
-        + curtain * np.array([0.30, 0.27, 0.21], np.float32)
-        + sky * np.array([0.07, 0.09, 0.12], np.float32)
-    )
+    """Colour (3, N) of a window: dark, the sky in its upper part, some with curtains."""
+    curtain, sky = chance**3, np.clip(up / 1.7 + 0.5, 0, 1)
+    shades = ((0.30, 0.07), (0.27, 0.09), (0.21, 0.12))
+    return np.stack([0.04 + np.float32(a) * curtain + np.float32(b) * sky for a, b in shades])
 
 
 def lit_windows(spot: Spot) -> np.ndarray:
-    """Radiance (N, 3) of windows at night: one in three, most shops, each in its own shade of warm or cold."""
+    """Radiance (3, N) of windows at night: one in three, most shops, each in its own shade of warm or cold."""
     window = _windows(spot)
     chance = cell_hash(window.column + 31, window.floor, spot.seed)
     on = np.where(window.shop, chance < _SHOP_LIT, chance < _LIT)
@@ -128,7 +125,7 @@ def lit_windows(spot: Spot) -> np.ndarray:
     level = np.where(window.shop, 0.35 + 0.8 * level, level)
     # Brighter towards the ceiling lamp; furniture and goods darken the lower part.
     shape = 0.65 + 0.35 * np.clip(window.up / window.half_height, -1, 1)
-    shape *= 1 + 0.12 * noise(*spot.uv.T, 0.06, spot.footprint)
-    warm = cell_hash(window.column, window.floor + 13, spot.seed)[:, None]
-    tint = np.array([1.0, 0.72, 0.40], np.float32) + warm * np.array([-0.1, 0.16, 0.40], np.float32)
-    return (on * level * shape * window.glass)[:, None] * tint
+    shape *= 1 + 0.12 * noise(*spot.uv, 0.06, spot.footprint)
+    warm = cell_hash(window.column, window.floor + 13, spot.seed)
+    light = on * level * shape * window.glass
+    return np.stack([light * (a + b * warm) for a, b in ((1.0, -0.1), (0.72, 0.16), (0.40, 0.40))])

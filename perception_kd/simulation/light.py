@@ -154,7 +154,7 @@ def rain(rng: np.random.Generator) -> Light:
         rain=strength,
         wetness=0.6 + 0.4 * strength,
         gain=1.3,
-        shutter=0.003,
+        shutter=0.0018,
         drift=rng.uniform(0, 256),
     )
 

@@ -43,11 +43,12 @@ class Surface:
 
 
 class Surfaces:
-    """A (T,) table of ``SURFACE_DTYPE`` as one contiguous array for each field, which gathers much faster."""
+    """A (T,) table of ``SURFACE_DTYPE`` as one contiguous array for each field, colour as (3, T), which gathers
+    much faster."""
 
     def __init__(self, table: np.ndarray) -> None:
         self.colour, self.reflectivity, self.radar, self.gloss, self.texture, self.seed, self.clear = (
-            np.ascontiguousarray(table[name]) for name in SURFACE_DTYPE.names
+            np.ascontiguousarray(table[name].T) for name in SURFACE_DTYPE.names
         )
 
 

@@ -12,7 +12,7 @@ _TILE = 256
 
 @dataclass(frozen=True)
 class Spot:
-    """Places to be painted: uv (N, 2) in m, footprint (N,) in m, seed (N,), plain colour (N, 3), the road."""
+    """Places to be painted: uv (2, N) in m, footprint (N,) in m, seed (N,), plain colour (3, N), the road."""
 
     uv: np.ndarray
     footprint: np.ndarray
@@ -22,7 +22,7 @@ class Spot:
 
 
 Painted = tuple[np.ndarray, np.ndarray]
-"""Factors of colour (N, 3) and of LiDAR reflectivity (N,)."""
+"""Factors of colour, (3, N) or (1, N) for grey, and of LiDAR reflectivity (N,)."""
 
 
 @lru_cache(maxsize=1)
@@ -37,20 +37,24 @@ def noise_tile() -> np.ndarray:
 
 def noise(u: np.ndarray, v: np.ndarray, texel: float, footprint: np.ndarray) -> np.ndarray:
     """Noise (N,) with ``texel`` m a sample, fading where a pixel covers many samples."""
-    value = noise_tile()[
-        np.floor(u / texel).astype(np.int64) % _TILE, np.floor(v / texel).astype(np.int64) % _TILE
-    ]
-    return value / (1 + footprint / (8 * texel))
+    step = np.float32(1 / texel)
+    row, column = _whole(u * step) & (_TILE - 1), _whole(v * step) & (_TILE - 1)
+    return noise_tile().ravel().take(row * _TILE + column) / (1 + footprint * (step / 8))
+
+
+def _whole(value: np.ndarray) -> np.ndarray:
+    return np.floor(value).astype(np.intp)
 
 
 def smooth_noise(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Noise (N,) interpolated between samples that lie one unit apart."""
-    tile, column, row = noise_tile(), np.floor(u), np.floor(v)
+    tile, column, row = noise_tile().ravel(), np.floor(u), np.floor(v)
     right, below = u - column, v - row
-    a, b = column.astype(np.int64) % _TILE, row.astype(np.int64) % _TILE
-    next_a, next_b = (a + 1) % _TILE, (b + 1) % _TILE
-    near = tile[a, b] * (1 - right) + tile[next_a, b] * right
-    far = tile[a, next_b] * (1 - right) + tile[next_a, next_b] * right
+    a, b = column.astype(np.intp), row.astype(np.intp) & (_TILE - 1)
+    this, following = (a & (_TILE - 1)) * _TILE, ((a + 1) & (_TILE - 1)) * _TILE
+    next_b = (b + 1) & (_TILE - 1)
+    near = tile.take(this + b) * (1 - right) + tile.take(following + b) * right
+    far = tile.take(this + next_b) * (1 - right) + tile.take(following + next_b) * right
     return near * (1 - below) + far * below
 
 

@@ -44,3 +44,16 @@ def dot(vectors: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Row-wise inner products (N,) of (N, 3) with (3,) or (N, 3), in the vectors' precision."""
     other = np.asarray(other, vectors.dtype)
     return vectors[:, 0] * other[..., 0] + vectors[:, 1] * other[..., 1] + vectors[:, 2] * other[..., 2]
+
+
+def turn(planes: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    """As ``rotate``, for vectors (3, N)."""
+    matrix = np.asarray(rotation, planes.dtype)
+    x, y, z = planes
+    return np.stack([row[0] * x + row[1] * y + row[2] * z for row in matrix])
+
+
+def inner(planes: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Inner products (N,) of (3, N) with (3,) or (3, N), in the vectors' precision."""
+    x, y, z = np.asarray(other, planes.dtype)
+    return planes[0] * x + planes[1] * y + planes[2] * z

@@ -14,7 +14,7 @@ MISS = -1
 
 @dataclass(frozen=True)
 class Hits:
-    """Where rays end: distance (N,) in m (inf for none), triangle (N,) int32 (``MISS`` for none), and the
+    """Where rays end: distance (N,) in m (inf for none), triangle (N,) (``MISS`` for none), and the
     barycentric coordinates (N, 2) of the triangle's second and third corner."""
 
     distance: np.ndarray
@@ -44,6 +44,7 @@ class Snapshot:
         mesh = world.everything
         vertices = world.vertices(time)
         self.normals = normals(vertices, mesh.triangles)
+        self.normal_planes = np.ascontiguousarray(self.normals.T)
         self._scene = o3d.t.geometry.RaycastingScene(nthreads=1)
         self._scene.add_triangles(o3d.core.Tensor(vertices), o3d.core.Tensor(mesh.triangles))
 
@@ -61,7 +62,7 @@ class Snapshot:
         """First hits of rays from ``origins`` (3,) or (N, 3) along unit ``directions`` (N, 3)."""
         answer = self._scene.cast_rays(_rays(origins, directions), nthreads=1)
         distance = answer['t_hit'].numpy()
-        triangle = answer['primitive_ids'].numpy().astype(np.int32)
+        triangle = answer['primitive_ids'].numpy().astype(np.intp)
         triangle[~np.isfinite(distance)] = MISS
         return Hits(distance, triangle, answer['primitive_uvs'].numpy())
 
@@ -72,10 +73,13 @@ class Snapshot:
 
     def uv(self, hits: Hits) -> np.ndarray:
         """Surface coordinates (N, 2) in m; all hits must be ``found``."""
-        corners = self.world.everything.uv.take(hits.triangle, 0)
-        a, b = hits.barycentric[:, :1], hits.barycentric[:, 1:]
-        first = corners[:, 0]
-        return first + a * (corners[:, 1] - first) + b * (corners[:, 2] - first)
+        return self.uv_planes(hits).T
+
+    def uv_planes(self, hits: Hits) -> np.ndarray:
+        """As ``uv``, (2, N)."""
+        u0, v0, u1, v1, u2, v2 = self.world.uv_planes.take(hits.triangle, 1)
+        a, b = np.ascontiguousarray(hits.barycentric.T)
+        return np.stack([u0 + a * u1 + b * u2, v0 + a * v1 + b * v2])
 
     def owner(self, hits: Hits) -> np.ndarray:
         """(N,) index of the actor that was hit, ``SCENERY`` for others and for none."""

@@ -31,6 +31,7 @@ class World:
         lamps: (M, 3) heads of the street lamps in m.
         owner: (T,) actor index of each triangle of all meshes in order, ``SCENERY`` first.
         everything, surfaces: All meshes as one, and what its triangles are made of.
+        uv_planes: (6, T) u, v of the first corner, then the ways to the second and third.
     """
 
     plan: Plan
@@ -41,6 +42,7 @@ class World:
     owner: np.ndarray = field(init=False)
     everything: Mesh = field(init=False)
     surfaces: Surfaces = field(init=False)
+    uv_planes: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         meshes = [self.scenery, *(actor.blueprint.mesh for actor in self.actors)]
@@ -48,6 +50,8 @@ class World:
         self.owner = np.repeat(np.arange(SCENERY, len(self.actors)), counts).astype(np.int32)
         self.everything = merge(meshes)
         self.surfaces = Surfaces(self.everything.surface)
+        first, second, third = self.everything.uv.transpose(1, 2, 0)
+        self.uv_planes = np.ascontiguousarray(np.concatenate([first, second - first, third - first]))
 
     def vertices(self, time: float) -> np.ndarray:
         """Vertices (V, 3) float32 of ``everything`` at ``time``."""

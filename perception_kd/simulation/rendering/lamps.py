@@ -3,7 +3,7 @@
 Intensities are in units of irradiance times m2; one unit is about 20 lux, see ``light``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,12 +11,13 @@ import numpy as np
 
 from perception_kd.simulation.actors.actor import Actor
 from perception_kd.simulation.rendering.sky import power_of_two
+from perception_kd.simulation.rendering.view import column
 from perception_kd.simulation.snapshot import Snapshot
 from perception_kd.simulation.world import World
 
 COLOURS = {'lamp': (1.0, 0.70, 0.40), 'head': (1.0, 0.95, 0.86), 'tail': (1.0, 0.06, 0.03)}
 _INTENSITY = {'lamp': 44.0, 'head': 500.0, 'tail': 1.2}
-_REACH = {'lamp': 36.0, 'head': 55.0, 'tail': 7.0}
+_REACH = {'lamp': 30.0, 'head': 45.0, 'tail': 6.0}
 """Where a source fades out for good, in m."""
 BRAKES = 2.5
 """How much brighter brake lights are than tail lights."""
@@ -106,7 +107,7 @@ def beam(source: Source, towards: np.ndarray) -> np.ndarray:
 
 
 def illuminate(snapshot: Snapshot, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """Irradiance (N, 3) float32 of all sources on ``points`` with ``normals`` (N, 3): Lambert's cosine over the
+    """Irradiance (3, N) float32 of all sources on ``points`` with ``normals`` (3, N): Lambert's cosine over the
     square of the distance. Nothing casts a shadow but what stands on the ground, see ``contact``."""
 
     def lambert(source: Source, way: np.ndarray, normal: np.ndarray) -> np.ndarray:
@@ -116,7 +117,7 @@ def illuminate(snapshot: Snapshot, points: np.ndarray, normals: np.ndarray) -> n
 
 
 def mirrored(snapshot: Snapshot, points: np.ndarray, rays: np.ndarray) -> np.ndarray:
-    """Radiance (N, 3) of the sources' mirror images in level wet ground, drawn out by its roughness.
+    """Radiance (3, N) of the sources' mirror images in level wet ground, drawn out by its roughness.
 
     Cook and Torrance's model with Beckmann's slopes and Schlick's Fresnel term, times pi, since a radiance of 1
     is that of a white wall under an irradiance of 1.
@@ -133,14 +134,12 @@ def mirrored(snapshot: Snapshot, points: np.ndarray, rays: np.ndarray) -> np.nda
 
 
 def highlights(snapshot: Snapshot, points: np.ndarray, away: np.ndarray) -> np.ndarray:
-    """(M, 3) blurred mirror images of street lamps along mirrored rays ``away`` (M, 3) from paint and glass."""
+    """(3, M) blurred mirror images of street lamps along mirrored rays ``away`` (3, M) from paint and glass."""
 
     def lobe(source: Source, way: np.ndarray, ray: np.ndarray) -> np.ndarray:
-        if source.kind != 'lamp':
-            return np.zeros_like(way[0])
         return 40 * power_of_two(np.maximum(np.einsum('ij,ij->j', way, ray), 0), 7)
 
-    return _gather(snapshot, points, away, lobe)
+    return _gather(snapshot, points, away, lobe, ('lamp',))
 
 
 def _scattered(source: Source, towards: np.ndarray) -> np.ndarray:
@@ -156,24 +155,40 @@ def _gather(
     points: np.ndarray,
     vectors: np.ndarray,
     share: Callable[[Source, np.ndarray, np.ndarray], np.ndarray],
+    kinds: Iterable[str] = tuple(COLOURS),
 ) -> np.ndarray:
-    """Sum (N, 3) over all sources of ``share(source, unit vectors (3, M) to it, vectors (3, M))`` times their
-    intensity over the square of the distance, block by block."""
-    gathered = np.empty((len(points), 3), np.float32)
-    for start in range(0, len(points), _BLOCK):
+    """Sum (3, N) over sources of some kinds of ``share(source, unit vectors (3, M) to it, vectors (3, M))`` times
+    their intensity over the square of the distance, block by block."""
+    gathered = np.empty_like(points)
+    for start in range(0, points.shape[1], _BLOCK):
         block = slice(start, start + _BLOCK)
-        where, other = np.ascontiguousarray(points[block].T), np.ascontiguousarray(vectors[block].T)
+        where, other = points[:, block], vectors[:, block]
         low, high = where.min(1), where.max(1)
-        sums = {kind: np.zeros(where.shape[1], np.float32) for kind in COLOURS}
+        sums = {kind: np.zeros(where.shape[1], np.float32) for kind in kinds}
         for source in sources(snapshot):
-            if _concerns(source, low, high):
-                way = source.place.astype(np.float32)[:, None] - where
-                square = np.maximum(np.einsum('ij,ij->j', way, way), np.float32(0.25))
-                way *= 1 / np.sqrt(square)
-                fade = np.maximum(1 - (square * np.float32(1 / _REACH[source.kind] ** 2)) ** 2, 0)
-                sums[source.kind] += share(source, way, other) * fade * np.float32(source.intensity) / square
-        gathered[block] = sum(np.outer(value, np.float32(COLOURS[kind])) for kind, value in sums.items())
+            if source.kind in kinds and _concerns(source, low, high):
+                _add(sums[source.kind], source, where, other, share)
+        gathered[:, block] = sum(column(COLOURS[kind]) * value for kind, value in sums.items())
     return gathered
+
+
+def _add(
+    total: np.ndarray,
+    source: Source,
+    where: np.ndarray,
+    other: np.ndarray,
+    share: Callable[[Source, np.ndarray, np.ndarray], np.ndarray],
+) -> None:
+    """Add what one source gives; close to its reach it fades to nothing."""
+    scale = np.float32(1 / _REACH[source.kind] ** 2)
+    way = column(source.place) - where
+    square = np.maximum(np.einsum('ij,ij->j', way, way), np.float32(0.25)) * scale
+    near = np.flatnonzero(square < 1)
+    if len(near):
+        square, way = square.take(near), way.take(near, 1)
+        way *= np.sqrt(scale / square)
+        fall = np.float32(source.intensity) * scale * (1 / square - square)
+        total[near] += share(source, way, other.take(near, 1)) * fall
 
 
 def _concerns(source: Source, low: np.ndarray, high: np.ndarray) -> bool:

@@ -7,10 +7,11 @@ import numpy as np
 
 from perception_kd.simulation import materials as m
 from perception_kd.simulation.patterns import noise, smooth_noise
-from perception_kd.simulation.poses import dot
+from perception_kd.simulation.poses import inner
 from perception_kd.simulation.rendering.lamps import highlights, mirrored, sources
-from perception_kd.simulation.rendering.shading import View, radiance
+from perception_kd.simulation.rendering.shading import radiance
 from perception_kd.simulation.rendering.sky import power_of_two
+from perception_kd.simulation.rendering.view import View, column
 
 _STEP = 2
 _GROUND = (m.ROAD, m.SIDE_ROAD, m.SLABS, m.ROUGH)
@@ -20,7 +21,7 @@ _RIPPLE = 0.012
 """Slopes of the water film."""
 
 Reflected = tuple[np.ndarray, np.ndarray]
-"""Which pixels (M,), and the light (M, 3) that they mirror."""
+"""Which pixels (M,), and the light (3, M) that they mirror."""
 
 
 def mirrors(view: View, size: tuple[int, int], sunny: np.ndarray) -> Iterator[Reflected]:
@@ -41,8 +42,7 @@ def mirrors(view: View, size: tuple[int, int], sunny: np.ndarray) -> Iterator[Re
         table = np.zeros(256, bool)
         table[list(_GROUND)] = True
         index = found[table.take(texture)]
-        level = view.snapshot.normals[:, 2].take(view.hits.triangle.take(index)) > 0.99
-        index = index[level & (view.points(index)[:, 2] < _LOW)]
+        index = index[(view.normals(index)[2] > 0.99) & (view.points(index)[2] < _LOW)]
         if len(index):
             yield index, _wet(view, size, index)
 
@@ -50,69 +50,69 @@ def mirrors(view: View, size: tuple[int, int], sunny: np.ndarray) -> Iterator[Re
 def _gloss(
     view: View, size: tuple[int, int], index: np.ndarray, gloss: np.ndarray, sunny: np.ndarray
 ) -> np.ndarray:
-    """(M, 3) by Schlick's approximation, with highlights of sun and lamps."""
+    """(3, M) by Schlick's approximation, with highlights of sun and lamps."""
     snapshot, light = view.snapshot, view.snapshot.world.light
-    rays, normals = view.rays.take(index, 0), snapshot.normals.take(view.hits.triangle.take(index), 0)
-    slant = np.maximum(-dot(rays, normals), np.float32(0.02))
-    away = rays + 2 * slant[:, None] * normals
+    rays, normals = view.rays.take(index, 1), view.normals(index)
+    slant = np.maximum(-inner(rays, normals), np.float32(0.02))
+    away = rays + 2 * slant * normals
     coarse = _on_grid(index, size)
-    light_in = _second(view, size, index[coarse], away[coarse], 0.4).reshape(-1, 3).take(index, 0)
+    light_in = _second(view, size, index[coarse], away.take(coarse, 1), 0.4).take(index, 1)
     if light.sun_colour.any():
-        glint = power_of_two(np.maximum(dot(away, light.sun), 0), 6) * sunny.take(index)
-        light_in += 3 * glint[:, None] * light.sun_colour.astype(np.float32)
+        glint = power_of_two(np.maximum(inner(away, light.sun), 0), 6) * sunny.take(index)
+        light_in += 3 * glint * column(light.sun_colour)
     if sources(snapshot):
         light_in += highlights(snapshot, view.points(index), away)
     grazing = 1 - np.minimum(slant, 1)
-    return (gloss * (0.28 + 0.72 * grazing * power_of_two(grazing, 2)))[:, None] * light_in
+    return gloss * (0.28 + 0.72 * grazing * power_of_two(grazing, 2)) * light_in
 
 
 def _wet(view: View, size: tuple[int, int], index: np.ndarray) -> np.ndarray:
-    """(M, 3) by Schlick's approximation for water, drawn out downwards by the roughness of the road."""
-    light, points, rays = view.snapshot.world.light, view.points(index), view.rays.take(index, 0)
+    """(3, M) by Schlick's approximation for water, drawn out downwards by the roughness of the road."""
+    light, points, rays = view.snapshot.world.light, view.points(index), view.rays.take(index, 1)
     coarse = _on_grid(index, size)
-    where, away = points[coarse], rays[coarse] * np.array([1, 1, -1], np.float32)
-    still = np.zeros(len(where), np.float32)
-    away[:, 0] += _RIPPLE * noise(where[:, 0], where[:, 1], 0.05, still)
-    away[:, 1] += _RIPPLE * noise(where[:, 1], where[:, 0], 0.05, still)
-    away[:, 2] = np.maximum(away[:, 2], 0.003)
-    light_in = _second(view, size, index[coarse], away, 0.003 * size[0]).reshape(-1, 3).take(index, 0)
+    (x, y, _), away = points.take(coarse, 1), rays.take(coarse, 1)
+    still = np.zeros(len(coarse), np.float32)
+    away[0] += _RIPPLE * noise(x, y, 0.05, still)
+    away[1] += _RIPPLE * noise(y, x, 0.05, still)
+    away[2] = np.maximum(-away[2], 0.003)
+    light_in = _second(view, size, index[coarse], away, 0.003 * size[0]).take(index, 1)
     film = _film(points, light.wetness, light.drift)
-    light_in *= ((0.02 + 0.98 * (1 - np.minimum(-rays[:, 2], 1)) ** 5) * film)[:, None]
+    dry = 1 - np.minimum(-rays[2], 1)
+    light_in *= (0.02 + 0.98 * dry * power_of_two(dry, 2)) * film
     if sources(view.snapshot):
-        light_in += mirrored(view.snapshot, points, rays) * film[:, None]
+        light_in += mirrored(view.snapshot, points, rays) * film
     return light_in
 
 
 def _on_grid(index: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Which (K,) of the pixels lie on the coarse grid."""
-    row, column = np.divmod(index, size[0])
-    return np.flatnonzero((row % _STEP == 0) & (column % _STEP == 0))
+    row, across = np.divmod(index, size[0])
+    return np.flatnonzero((row % _STEP == 0) & (across % _STEP == 0))
 
 
 def _second(
     view: View, size: tuple[int, int], pixels: np.ndarray, away: np.ndarray, drawn_out: float
 ) -> np.ndarray:
-    """What rays ``away`` (K, 3) from where some pixels (K,) hit meet, smoothed into a picture (H, W, 3).
+    """What rays ``away`` (3, K) from where some pixels (K,) hit meet, smoothed into a picture (3, H * W).
 
     ``drawn_out`` is the width of the smoothing downwards, in coarse pixels.
     """
     width, height = size
-    normals = view.snapshot.normals.take(view.hits.triangle.take(pixels), 0)
-    origins = view.points(pixels) + np.float32(0.01) * normals
-    away = away / np.sqrt(dot(away, away))[:, None]
-    second = View(view.snapshot, origins, away, view.snapshot.cast(origins, away), _STEP * view.angle)
+    origins = view.points(pixels) + np.float32(0.01) * view.normals(pixels)
+    away = away / np.sqrt(inner(away, away))
+    second = View(view.snapshot, origins, away, view.snapshot.cast(origins.T, away.T), _STEP * view.angle)
     small = np.zeros((-(-height // _STEP), -(-width // _STEP), 4), np.float32)
-    row, column = np.divmod(pixels, width)
-    place = row // _STEP * small.shape[1] + column // _STEP
-    small.reshape(-1, 4)[place, :3] = radiance(second, np.ones(len(pixels), np.float32))
+    row, across = np.divmod(pixels, width)
+    place = row // _STEP * small.shape[1] + across // _STEP
+    small.reshape(-1, 4)[place, :3] = radiance(second, np.ones(len(pixels), np.float32)).T
     small.reshape(-1, 4)[place, 3] = 1
     small = cv2.GaussianBlur(small, (0, 0), 0.6, sigmaY=max(drawn_out, 0.6))
-    small[..., :3] /= np.maximum(small[..., 3:], 1e-3)
-    return cv2.resize(np.ascontiguousarray(small[..., :3]), size, interpolation=cv2.INTER_LINEAR)
+    share = np.maximum(small[..., 3], np.float32(1e-3))
+    planes = (np.ascontiguousarray(small[..., channel]) / share for channel in range(3))
+    return np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR).ravel() for plane in planes])
 
 
 def _film(points: np.ndarray, wetness: float, drift: float) -> np.ndarray:
     """(N,) share of the ground that is covered by water: damp everywhere, puddles here and there."""
-    where = points[:, :2] * np.float32(0.4) + np.float32(drift)
-    puddles = smooth_noise(where[:, 0], where[:, 1])
-    return np.clip(wetness * (0.55 + 0.4 * puddles), 0.15, 1).astype(np.float32)
+    x, y, _ = points * np.float32(0.4) + np.float32(drift)
+    return np.clip(wetness * (0.55 + 0.4 * smooth_noise(x, y)), 0.15, 1).astype(np.float32)

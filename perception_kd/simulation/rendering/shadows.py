@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from perception_kd.simulation.poses import dot
-from perception_kd.simulation.rendering.shading import View
+from perception_kd.simulation.poses import inner
+from perception_kd.simulation.rendering.view import View
 
 _STEP = 2
 
@@ -17,10 +17,8 @@ def sunlight(view: View, size: tuple[int, int]) -> np.ndarray:
         return share
     chosen = np.arange(width * height).reshape(height, width)[::_STEP, ::_STEP].ravel()
     chosen = chosen[view.hits.found[chosen]]
-    normals = snapshot.normals.take(view.hits.triangle.take(chosen), 0)
-    lit = dot(normals, snapshot.world.light.sun) > 0
-    chosen = chosen[lit]
-    points = view.points(chosen) + np.float32(0.01) * normals[lit]
+    chosen = chosen[inner(view.normals(chosen), snapshot.world.light.sun) > 0]
+    points = (view.points(chosen) + np.float32(0.01) * view.normals(chosen)).T
     share[chosen] = ~snapshot.blocked(points, np.broadcast_to(snapshot.world.light.sun, points.shape))
     small = np.ascontiguousarray(share.reshape(height, width)[::_STEP, ::_STEP])
     return cv2.resize(small, size, interpolation=cv2.INTER_LINEAR).ravel()
