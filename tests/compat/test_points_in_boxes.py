@@ -40,7 +40,7 @@ def test_all_three_equal_brute_force(scene: tuple[torch.Tensor, torch.Tensor]) -
     part = points_in_boxes_part(points, boxes)
     assert part.dtype == torch.int32
     assert np.array_equal(part.numpy(), np.where(want.any(2), want.argmax(2), -1))
-    assert 50 < want.sum() and want.sum(2).max() > 1  # boxes overlap: the first of them counts
+    assert want.sum() > 50 and want.sum(2).max() > 1  # boxes overlap: the first of them counts
 
 
 def test_sides_are_outside_bottom_and_top_inside() -> None:

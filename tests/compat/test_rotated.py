@@ -92,7 +92,8 @@ def test_rotated_overlap_of_no_box_and_of_boxes_without_meaning(aligned: bool) -
     none = torch.zeros(0, 5)
     assert box_iou_rotated(none, none, aligned=aligned).shape == ((0,) if aligned else (0, 0))
     nan, inf = float('nan'), float('inf')
-    bad = torch.tensor([[nan, 0, 1, 1, 0], [0, 0, inf, 1, 0], [0, 0, 1, 1, nan], [0, 0, -1, 1, 0], [0, 0, 1e-8, 1e-8, 0]])
+    bad = torch.tensor([[nan, 0, 1, 1, 0], [0, 0, inf, 1, 0], [0, 0, 1, 1, nan], [0, 0, -1, 1, 0],
+                        [0, 0, 1e-8, 1e-8, 0]])
     good = torch.tensor([[0.0, 0, 1, 1, 0]]).expand(5, 5)
     assert not box_iou_rotated(bad, good, aligned=aligned).any()
     both_negative = torch.tensor([[0.0, 0, -1, -1, 0]])

@@ -78,10 +78,10 @@ def test_spec_is_valid_and_private_names_stay_missing() -> None:
 
 @lite_only
 def test_other_ops_import_and_fail_clearly_when_called() -> None:
-    from mmcv.ops import MaskedConv2d, RoIAlign
+    from mmcv.ops import CARAFENaive, RoIAlign
 
-    with pytest.raises(compat.CompiledOpMissing, match=r"compiled mmcv: op 'masked_im2col_forward'.*Install"):
-        MaskedConv2d(2, 2, 3)(torch.rand(1, 2, 5, 5), torch.ones(1, 5, 5))
+    with pytest.raises(compat.CompiledOpMissing, match=r"compiled mmcv: op 'carafe_naive_forward'.*Install"):
+        CARAFENaive(3, 1, 2)(torch.rand(1, 2, 4, 4), torch.rand(1, 9, 8, 8))
     with pytest.raises(NotImplementedError, match="pool_mode 'max'"):
         RoIAlign(7, pool_mode='max')(torch.rand(1, 2, 9, 9), torch.zeros(3, 5))
 

@@ -3,6 +3,7 @@
 from perception_kd.compat.ops import (
     deform_conv,
     focal_loss,
+    masked_conv,
     nms,
     points_in_boxes,
     roi_align,
@@ -25,6 +26,8 @@ TWINS = {
         focal_loss.sigmoid_focal_loss_forward,
         focal_loss.softmax_focal_loss_backward,
         focal_loss.softmax_focal_loss_forward,
+        masked_conv.masked_col2im_forward,
+        masked_conv.masked_im2col_forward,
         nms.bbox_overlaps,
         nms.nms,
         nms.nms_match,

@@ -54,14 +54,32 @@ def _sample(image: Tensor, y: Tensor, x: Tensor) -> Tensor:
     return total
 
 
+def _as_read(tensor: Tensor, size: list[int]) -> Tensor:
+    """(B, N, *size) from the front of every sample of ``tensor`` (B, N, H, W).
+
+    The compiled op counts through memory with the output's size, whatever the tensor's own is; the dynamic head of
+    mmdet (DyHead) passes offsets of a finer map, and its published weights were trained so.
+    """
+    if list(tensor.shape[2:]) == size:
+        return tensor
+    needed = tensor.shape[1] * size[0] * size[1]
+    if tensor[0].numel() < needed:
+        raise ValueError(f'deformable convolution: offset or mask of {tuple(tensor.shape)} for an output of '
+                         f'{size[0]} x {size[1]}')
+    return tensor.flatten(1)[:, :needed].reshape(len(tensor), tensor.shape[1], *size)
+
+
 def _convolve(input: Tensor, offset: Tensor, mask: Tensor | None, weight: Tensor, shape: _Shape) -> Tensor:
     """(B, O, H', W') of input (B, C, H, W), offset (B, 2 G K, H', W'), mask (B, G K, H', W'), weight."""
     batch, channels = input.shape[:2]
     groups = shape.deformable_group
+    size = [(input.shape[2 + axis] + 2 * shape.padding[axis] - shape.dilation[axis] * (shape.kernel[axis] - 1) - 1)
+            // shape.stride[axis] + 1 for axis in (0, 1)]
+    offset = _as_read(offset, size)
     y, x = _positions(offset, shape)
     samples = _sample(input.reshape(batch * groups, channels // groups, *input.shape[2:]), y, x)
     if mask is not None:
-        samples = samples * mask.reshape(batch * groups, 1, -1)
+        samples = samples * _as_read(mask, size).reshape(batch * groups, 1, -1)
     outputs = offset.shape[2] * offset.shape[3]
     columns = samples.reshape(batch, shape.group, -1, outputs)
     kernel = weight.reshape(shape.group, weight.shape[0] // shape.group, -1)
