@@ -4,6 +4,7 @@
 examples:
   python tools/benchmark.py pooling
   python tools/benchmark.py pooling --batch 4 --channels 32 --runs 5 --threads 1 --json pooling.json
+  python tools/benchmark.py ops --points 20000 --boxes 1000
 """
 
 from __future__ import annotations
@@ -34,7 +35,20 @@ def parse_args() -> argparse.Namespace:
         pooling.add_argument(f'--{name}', type=int, default=default, metavar='N',
                              help=f'{text} (default: {default})')
     pooling.add_argument('--reduction', choices=('mean', 'sum'), default='mean')
+    ops = kinds.add_parser('ops', parents=[shared], help='portable ops against plain loops')
+    ops.add_argument('--points', type=int, default=20000, metavar='N', help='points to voxelise (default: 20000)')
+    ops.add_argument('--boxes', type=int, default=1000, metavar='N', help='rotated boxes (default: 1000)')
+    ops.add_argument('--iou-threshold', type=float, default=0.2, metavar='X', help='for NMS (default: 0.2)')
     return parser.parse_args()
+
+
+def run_ops(args: argparse.Namespace) -> Report:
+    from perception_kd.benchmark.ops import OpsCase, benchmark_ops
+
+    if min(args.points, args.boxes) < 1 or not 0 < args.iou_threshold < 1:
+        raise ValueError('--points and --boxes are 1 or more, --iou-threshold is between 0 and 1')
+    case = OpsCase(points=args.points, boxes=args.boxes, iou_threshold=args.iou_threshold)
+    return benchmark_ops(case, runs=args.runs, device=args.device)
 
 
 def run_pooling(args: argparse.Namespace) -> Report:
@@ -45,7 +59,7 @@ def run_pooling(args: argparse.Namespace) -> Report:
     return benchmark_pooling(case, runs=args.runs, device=args.device, reduction=args.reduction)
 
 
-RUNNERS = {'pooling': run_pooling}
+RUNNERS = {'ops': run_ops, 'pooling': run_pooling}
 
 
 def main() -> int:
