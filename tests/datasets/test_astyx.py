@@ -160,7 +160,55 @@ def test_damaged_sources(tmp_path, name, content, message, workers):
         path.write_bytes(path.read_bytes()[:len(path.read_bytes()) // 2] if content else b'')
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         convert_astyx(tmp_path / 'source', tmp_path / 'out', workers=workers)
-    assert not (tmp_path / 'out' / VERSION).exists()
+    assert not (tmp_path / 'out').exists()
+
+
+def replace_labels(root: Path, change) -> None:
+    path = root / 'labels_and_calibration.json.gz'
+    labels = json.loads(gzip.decompress(path.read_bytes()))
+    path.write_bytes(gzip.compress(json.dumps(change(labels)).encode()))
+
+
+def without(key: str):
+    return lambda frame: {name: value for name, value in frame.items() if name != key}
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    (lambda frame: [1], 'labels hold a box that is none'),
+    (without('objects'), 'labels hold a box that is none'),
+    (without('calibration'), 'labels lack .calibration'),
+    (lambda frame: {**frame, 'calibration': []}, 'labels lack .camera_front'),
+    (lambda frame: frame['calibration'][1]['calib_data']['T_to_ref_COS'].pop() and frame, 'is no .4, 4. matrix'),
+    (lambda frame: {**frame, 'objects': [{**frame['objects'][0], 'center3d': [1, float('nan'), 2]}]}, 'a box that is'),
+    (lambda frame: {**frame, 'objects': [without('dimension3d')(frame['objects'][0])]}, 'a box that is none'),
+])
+def test_labels_of_another_form(tmp_path, change, message):
+    source = make_source(tmp_path / 'source')
+    replace_labels(source, lambda labels: {**labels, FRAMES[0]: change(labels[FRAMES[0]])})
+    with pytest.raises(ValueError, match=f'frame {FRAMES[0]}: .*{message}') as caught:
+        convert_astyx(source, tmp_path / 'out')
+    assert '\n' not in str(caught.value) and not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('labels', [[1, 2], {}, 3])
+def test_labels_that_name_no_frames(tmp_path, labels):
+    replace_labels(make_source(tmp_path / 'source'), lambda old: labels)
+    with pytest.raises(ValueError, match=r'calibration\.json\.gz names no frames'):
+        convert_astyx(tmp_path / 'source', tmp_path / 'out')
+
+
+@pytest.mark.parametrize(('key', 'value', 'message'), [
+    ('radar_xyz_vr_mag', np.full((2, 5), np.nan), 'radar_xyz_vr_mag holds something that is no finite number'),
+    ('radar_xyz_vr_mag', np.ones((2, 4)), r'must be \(N, 5\), got \(2, 4\)'),
+    ('lidar_reflectivity', np.ones(1), 'its LiDAR arrays differ in length'),
+])
+def test_points_of_another_form(tmp_path, key, value, message):
+    path = make_source(tmp_path / 'source') / 'points' / f'{FRAMES[0]}.npz'
+    with np.load(path) as content:
+        arrays = {**content, key: value}
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match=rf'{FRAMES[0]}\.npz: .*{message}'):
+        convert_astyx(tmp_path / 'source', tmp_path / 'out')
 
 
 def test_missing_folder_and_existing_target(tmp_path):

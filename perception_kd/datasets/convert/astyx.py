@@ -13,9 +13,9 @@ What the source lacks is not made up, except for what the format cannot do witho
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections import Counter
-from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ from perception_kd.datasets.nuscenes.formats import write_lidar_bin, write_radar
 from perception_kd.datasets.nuscenes.poses import inverse, move
 from perception_kd.datasets.nuscenes.rows import SceneRows
 from perception_kd.datasets.nuscenes.writer import NuScenesWriter
-from perception_kd.files import atomic_path, write_json
+from perception_kd.files import write_bytes, write_json
+from perception_kd.processes import run_unordered
 
 VERSION = 'v1.0-astyx'
 REPORT_FILE = 'conversion.json'
@@ -81,16 +82,30 @@ def convert_astyx(root: str | Path, out: str | Path, *, force: bool = False,
         FileExistsError: a conversion is there and ``force`` is not given.
         FileNotFoundError, ValueError: something in ``root`` is missing or damaged.
     """
-    labels = read_labels(root)
+    labels, out = read_labels(root), Path(out)
     writer = NuScenesWriter(out, VERSION, force)
+    is_new = not out.exists() or not any(out.iterdir())
+    try:
+        return _convert(root, writer, labels, workers)
+    except BaseException:
+        if is_new:
+            shutil.rmtree(out, ignore_errors=True)
+        raise
+
+
+def _convert(root: str | Path, writer: NuScenesWriter, labels: dict[str, dict], workers: int) -> dict[str, Any]:
+    job = partial(_convert_frame, root, writer.root)
+    method = 'fork' if hasattr(os, 'fork') else 'spawn'
+    frames = run_unordered(job, labels.items(), workers=workers, method=method)
+    found = {name: frame for name, *frame in track(frames, 'frames', total=len(labels))}
     counts: Counter[str] = Counter()
-    for rows, found in track(_convert_frames(root, out, labels, workers), 'frames', total=len(labels)):
+    for name in labels:  # in this order, whatever the number of processes
+        rows, counted = found[name]
         writer.add(rows)
-        counts.update(found)
+        counts.update(counted)
     report = {'notes': _NOTES, 'splits': {name: len(scenes) for name, scenes in writer.splits.items()},
               'counts': dict(sorted(counts.items()))}
-    folder = writer.finish()
-    write_json(folder / REPORT_FILE, report)
+    write_json(writer.finish() / REPORT_FILE, report)
     return report
 
 
@@ -116,22 +131,9 @@ def lidar_to_ego() -> np.ndarray:
     return motion
 
 
-def _convert_frames(root: str | Path, out: str | Path, labels: dict[str, dict],
-                    workers: int) -> Iterable[tuple[SceneRows, Counter]]:
-    """In the order of the frames, whatever the number of processes."""
-    job = partial(_convert_frame, root, out)
-    if workers <= 1:
-        yield from map(job, labels, labels.values())
-        return
-    with ProcessPoolExecutor(workers) as pool:
-        try:
-            yield from pool.map(job, labels, labels.values(), chunksize=8)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _convert_frame(root: str | Path, out: str | Path, name: str, labels: dict) -> tuple[SceneRows, Counter]:
+def _convert_frame(root: str | Path, out: Path, named: tuple[str, dict]) -> tuple[str, SceneRows, Counter]:
+    """Write the files of a frame; returns its name, its rows and what was counted."""
+    name, labels = named
     frame = read_frame(root, name, labels)
     rows = SceneRows()
     log = rows.add_log(logfile='astyx-hires2019', vehicle='astyx', location='astyx')
@@ -153,14 +155,13 @@ def _convert_frame(root: str | Path, out: str | Path, name: str, labels: dict) -
         rows.add_sample_data(sample=sample, channel=channel, calibrated_sensor=calibration, ego_pose=pose,
                              timestamp_us=timestamp, filename=file, is_key_frame=True, width=width,
                              height=height)
-        _write_measurement(Path(out) / file, modality, frame)
-    return rows, _add_objects(rows, frame, sample, ref2ego)
+        _write_measurement(out / file, modality, frame)
+    return name, rows, _add_objects(rows, frame, sample, ref2ego)
 
 
 def _write_measurement(path: Path, modality: str, frame: AstyxFrame) -> None:
     if modality == 'camera':
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(frame.jpeg)
+        write_bytes(path, frame.jpeg)
     elif modality == 'lidar':
         write_lidar_bin(path, frame.lidar)
     else:
