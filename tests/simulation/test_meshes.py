@@ -83,6 +83,49 @@ def test_every_class_fills_its_box_and_faces_outwards(name):
         assert len(materials) > 1 or name == 'barrier'
 
 
+# Mean length, width and height in m of the boxes of nuScenes' training split.
+NUSCENES_SIZES = {
+    'car': (4.63, 1.97, 1.74), 'truck': (6.93, 2.51, 2.84), 'bus': (10.5, 2.94, 3.47), 'trailer': (12.29, 2.90, 3.87),
+    'construction_vehicle': (6.37, 2.85, 3.19), 'pedestrian': (0.73, 0.67, 1.77), 'motorcycle': (2.11, 0.77, 1.47),
+    'bicycle': (1.70, 0.60, 1.28), 'traffic_cone': (0.41, 0.41, 1.07), 'barrier': (0.50, 2.53, 0.98),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', CLASSES)
+def test_mean_sizes_are_those_of_nuscenes(name):
+    """Within 6 %; a bicycle, whose rider counts in its box, within 12 % (half of them are ridden)."""
+    rng = np.random.default_rng(0)
+    variants = ('ridden', 'parked') if name in ('bicycle', 'motorcycle') else ('',)
+    sizes = np.array([draw(name, rng, variant=variants[index % len(variants)]).size for index in range(40)])
+    np.testing.assert_allclose(sizes.mean(0), NUSCENES_SIZES[name], rtol=0.12 if name == 'bicycle' else 0.06)
+    assert (sizes.std(0) / sizes.mean(0)).max() < 0.25 and sizes.std(0).min() > 0
+
+
+def test_walkers_swing_their_limbs_with_both_feet_on_the_ground_in_turn():
+    adult = draw('pedestrian', np.random.default_rng(3), variant='adult').figure
+    poses = [adult.vertices(way, 1.0) for way in np.linspace(0, 1.5, 31)]
+    assert np.ptp([pose[:, 0].max() for pose in poses]) > 0.1, 'strides open and close'
+    assert np.ptp([pose[:, 2].min() for pose in poses]) < 1e-4, 'the lower foot stays on the ground'
+    head = adult.mesh.vertices[:, 2].argmax()
+    assert np.ptp([pose[head, 2] for pose in poses]) < 0.06, 'the head hardly moves'
+    np.testing.assert_array_equal(adult.vertices(0.0, 0.0), adult.vertices(0.7, 0.0))
+    car = draw('car', np.random.default_rng(3)).figure
+    np.testing.assert_array_equal(car.vertices(5.0, 1.0), car.vertices())
+
+
+def test_wheels_of_bicycles_roll():
+    figure = draw('bicycle', np.random.default_rng(3), variant='parked').figure
+    wheel_joint = next(joint for joint in figure.joints if joint.radius)
+    turn = 2 * np.pi * wheel_joint.radius
+    start, half, whole = (figure.vertices(way)[wheel_joint.vertices] for way in (0.0, turn / 2, turn))
+    np.testing.assert_allclose(whole, start, atol=1e-5)
+    np.testing.assert_allclose(half.mean(0), start.mean(0), atol=0.02)
+    top = start[:, 2].argmax()
+    assert half[top, 2] < 0.1
+    ahead = figure.vertices(0.1)[wheel_joint.vertices]
+    assert ahead[top, 0] > start[top, 0] + 0.05, 'the top of a wheel moves forward'
+
+
 def test_same_seed_same_object_and_variants():
     one, two = (draw('truck', np.random.default_rng(4)) for _ in range(2))
     np.testing.assert_array_equal(one.mesh.vertices, two.mesh.vertices)

@@ -96,6 +96,16 @@ def test_perfect_predictions_score_one_in_every_class(sim_root, tmp_path):
     assert summary['tp_errors']['attr_err'] < 1e-6 and summary['nd_score'] > 0.99
 
 
+def test_some_are_in_full_view_and_some_are_hidden(nusc):
+    """All four visibility levels are common; hidden cars are annotated and have hardly any LiDAR points."""
+    levels = Counter(row['visibility_token'] for row in nusc.sample_annotation)
+    assert all(levels[level] > 0.03 * len(nusc.sample_annotation) for level in '1234'), levels
+    cars = [row for row in nusc.sample_annotation if row['category_name'] == 'vehicle.car']
+    hidden = [row['num_lidar_pts'] for row in cars if row['visibility_token'] == '1']
+    plain = [row['num_lidar_pts'] for row in cars if row['visibility_token'] == '4']
+    assert np.mean(np.array(hidden) <= 2) > 0.3 and np.median(plain) > 10 * max(1, np.median(hidden))
+
+
 def test_point_counts_are_the_devkits(nusc, sim_root):
     sample = nusc.sample[4]
     clouds = {}
