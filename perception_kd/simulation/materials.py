@@ -9,7 +9,7 @@ from perception_kd.simulation.mesh import Surface
 # Texture numbers; textures.py paints them.
 PLAIN, ROAD, SLABS, GRASS, FACADE, FOLIAGE, ROUGH, SIDE_ROAD = range(8)
 # These are plain, and shine when they are switched on; rendering/glow.py tells how.
-LAMP, HEAD, TAIL, BOARD, CABIN = range(16, 21)
+LAMP, HEAD, TAIL, BOARD, CABIN, STOP, GO = range(16, 23)
 
 TYRE = Surface((0.02, 0.02, 0.022), 0.06, 0.15)
 RIM = Surface((0.42, 0.43, 0.45), 0.45, 0.7, 0.25)
@@ -21,10 +21,10 @@ TAILLIGHT = Surface((0.45, 0.015, 0.012), 0.75, 0.3, 0.2, TAIL)
 LUMINAIRE = Surface((0.55, 0.55, 0.52), 0.3, 0.3, 0.1, LAMP)
 BUS_BOARD = Surface((0.05, 0.03, 0.01), 0.1, 0.2, 0.3, BOARD)
 BUS_GLASS = Surface((0.015, 0.02, 0.025), 0.06, 0.15, 0.55, CABIN, clear=0.7)
-SIGNAL_RED = Surface((0.35, 0.02, 0.015), 0.3, 0.1, 0.2)
+SIGNAL_RED = Surface((0.35, 0.02, 0.015), 0.3, 0.1, 0.2, STOP)
 SIGNAL_AMBER = Surface((0.30, 0.16, 0.01), 0.3, 0.1, 0.2)
-SIGNAL_GREEN = Surface((0.02, 0.40, 0.16), 0.3, 0.1, 0.2)
-SHELTER_GLASS = Surface((0.10, 0.13, 0.13), 0.08, 0.15, 0.5)
+SIGNAL_GREEN = Surface((0.02, 0.40, 0.16), 0.3, 0.1, 0.2, GO)
+SHELTER_GLASS = Surface((0.10, 0.13, 0.13), 0.08, 0.15, 0.5, clear=0.8)
 PLATE = Surface((0.65, 0.65, 0.60), 1.0, 0.5)
 RETRO_WHITE = Surface((0.75, 0.75, 0.75), 0.95, 0.1)
 RETRO_RED = Surface((0.55, 0.02, 0.02), 0.85, 0.1)
@@ -68,24 +68,27 @@ def _pick(rng: np.random.Generator, colours: list, spread: float = 0.15) -> tupl
     return tuple(np.clip(colour * rng.uniform(1 - spread, 1 + spread), 0, 1).tolist())
 
 
+def _painted(rng: np.random.Generator, colours: list, gloss: float, radar: float = 1.0) -> Surface:
+    """Paint on metal. Its LiDAR reflectivity follows chance and how dark it is, not the class."""
+    colour = _pick(rng, colours)
+    bright = min(1.0, sum(colour) / 0.75)
+    return Surface(colour, rng.uniform(0.12, 0.8) * (0.3 + 0.7 * bright), radar, gloss)
+
+
 def car_paint(rng: np.random.Generator) -> Surface:
-    """Paint of a car; its LiDAR reflectivity follows the lot, not the class."""
-    return Surface(_pick(rng, _CAR_PAINTS), rng.uniform(0.12, 0.8), 1.0, 0.12)
+    """Paint of cars and two-wheelers."""
+    return _painted(rng, _CAR_PAINTS, 0.12)
 
 
 def cargo_paint(rng: np.random.Generator) -> Surface:
     """Paint of trucks, trailers and buses."""
-    return Surface(_pick(rng, _CARGO_PAINTS), rng.uniform(0.12, 0.8), 1.0, 0.05)
+    return _painted(rng, _CARGO_PAINTS, 0.05)
 
 
 def machine_paint(rng: np.random.Generator) -> Surface:
     """Construction machines are yellow or orange, now and then green."""
-    return Surface(
-        _pick(rng, [(0.70, 0.42, 0.02), (0.72, 0.48, 0.03), (0.70, 0.24, 0.02), (0.10, 0.3, 0.12)]),
-        rng.uniform(0.12, 0.8),
-        0.9,
-        0.05,
-    )
+    colours = [(0.70, 0.42, 0.02), (0.72, 0.48, 0.03), (0.70, 0.24, 0.02), (0.10, 0.3, 0.12)]
+    return _painted(rng, colours, 0.05, 0.9)
 
 
 def cloth(rng: np.random.Generator) -> Surface:

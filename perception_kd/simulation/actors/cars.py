@@ -96,7 +96,7 @@ def _lamps(size: tuple[float, float, float], belt: float) -> list[Mesh]:
         parts.append(
             box(
                 (0.04 * length, 0.16 * width, 0.09 * height),
-                (-0.48 * length, y, (belt - 0.10) * height),
+                (-0.483 * length, y, (belt - 0.10) * height),
                 m.TAILLIGHT,
             )
         )

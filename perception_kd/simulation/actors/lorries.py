@@ -90,7 +90,7 @@ def _rear_lamps(rear: float, width: float) -> list[Mesh]:
     return [
         *parts,
         box((0.04, 0.55, 0.13), (rear - 0.01, 0, 0.72), m.PLATE),
-        box((0.1, 0.95 * width, 0.12), (rear + 0.05, 0, 0.6), m.STEEL),
+        box((0.1, 0.95 * width, 0.12), (rear + 0.04, 0, 0.6), m.STEEL),
     ]
 
 

@@ -1,4 +1,4 @@
-"""What shines by itself: lit windows, street lamps, the lights of vehicles, the boards of buses."""
+"""What shines by itself: lit windows, street lamps, traffic lights, the lights of vehicles, the boards of buses."""
 
 from functools import lru_cache
 
@@ -11,6 +11,7 @@ from perception_kd.simulation.rendering.lamps import BRAKES, brakes, drives
 from perception_kd.simulation.rendering.view import column
 from perception_kd.simulation.snapshot import Hits, Snapshot
 from perception_kd.simulation.textures import spots
+from perception_kd.simulation.world import World
 
 _COLOURS = {
     m.LAMP: (26.0, 18.5, 11.0),
@@ -18,8 +19,11 @@ _COLOURS = {
     m.TAIL: (4.5, 0.12, 0.08),
     m.BOARD: (1.8, 0.8, 0.12),
     m.CABIN: (0.36, 0.37, 0.33),
+    m.STOP: (5.0, 0.25, 0.12),
+    m.GO: (0.2, 4.5, 2.0),
 }
 """Radiance of lit surfaces by night, by texture number."""
+_SIGNAL_BY_DAY = 0.5
 
 
 @lru_cache(maxsize=16)
@@ -48,24 +52,48 @@ def emission(snapshot: Snapshot, hits: Hits, rays: np.ndarray, footprint: np.nda
         rays: (3, N) unit directions that met them.
         footprint: (N,) size of the pixel on the surface in m.
     """
-    strength, braking, heading = _in_use(snapshot)
-    if not strength.any():
+    light, number = snapshot.world.light, snapshot.surfaces.texture.take(hits.triangle)
+    lit = np.flatnonzero(number >= m.LAMP)
+    panes = np.flatnonzero(number == m.FACADE) if light.lamps_on else lit[:0]
+    if not len(lit) and not len(panes):
         return None
-    number, owner = snapshot.surfaces.texture.take(hits.triangle), snapshot.owner(hits)
     radiance = np.zeros_like(rays)
-    for texture, colour in _COLOURS.items():
-        index = np.flatnonzero(number == texture)
-        whose = owner.take(index)
-        level = strength.take(whose, mode='wrap')
-        if texture in (m.HEAD, m.TAIL):
-            side = 1 if texture == m.HEAD else -1
-            towards = -side * inner(rays.take(index, 1), heading.take(whose, 1, mode='wrap'))
-            level = level * np.clip(0.12 + towards, 0, 1) ** 2
-            if texture == m.TAIL:
-                level = level * braking.take(whose, mode='wrap')
-        radiance[:, index] = level * column(colour)
-    index = np.flatnonzero(number == m.FACADE)
-    if snapshot.world.light.lamps_on and len(index):
-        lit = lit_windows(spots(snapshot, hits.chosen(index), footprint.take(index)))
-        radiance[:, index] = np.float32(1.3 * snapshot.world.light.lamps) * lit
+    radiance[:, lit] = _shine(snapshot, number.take(lit), hits.chosen(lit), rays.take(lit, 1))
+    if len(panes):
+        windows = lit_windows(spots(snapshot, hits.chosen(panes), footprint.take(panes)))
+        radiance[:, panes] = np.float32(1.3 * light.lamps) * windows
     return radiance
+
+
+def _shine(snapshot: Snapshot, number: np.ndarray, hits: Hits, rays: np.ndarray) -> np.ndarray:
+    """Radiance (3, M) of lamps, by their texture numbers (M,)."""
+    (strength, braking, heading), owner = _in_use(snapshot), snapshot.owner(hits)
+    level, ahead = strength.take(owner, mode='wrap'), inner(rays, heading.take(owner, 1, mode='wrap'))
+    level = np.where(number == m.HEAD, level * np.clip(0.12 - ahead, 0, 1) ** 2, level)
+    behind = braking.take(owner, mode='wrap') * np.clip(0.12 + ahead, 0, 1) ** 2
+    level = np.where(number == m.TAIL, level * behind, level)
+    for texture in (m.STOP, m.GO):
+        index = np.flatnonzero(number == texture)
+        if len(index):
+            on = _signals(snapshot, hits.triangle.take(index), texture)
+            level[index] = on * max(_SIGNAL_BY_DAY, snapshot.world.light.lamps)
+    table = np.zeros((3, 256), np.float32)
+    for texture, colour in _COLOURS.items():
+        table[:, texture] = colour
+    return table.take(number, 1) * level
+
+
+def _signals(snapshot: Snapshot, triangle: np.ndarray, texture: int) -> np.ndarray:
+    """(K,) whether the red or the green lamps of traffic lights are on; those of the side street show the other."""
+    road, stop = snapshot.world.plan.road, _halted(snapshot.world, snapshot.time)
+    heading = float(road.to_world(road.mouth[0] if road.mouth else road.crossing, 0.0)[2])
+    along = column([np.cos(heading), np.sin(heading), 0.0])
+    main = np.abs((snapshot.normal_planes.take(triangle, 1) * along).sum(0)) > 0.7
+    return (main == stop) == (texture == m.STOP)
+
+
+def _halted(world: World, time: float) -> bool:
+    """Whether the main road has red: the ego vehicle stands, or slows down."""
+    pace = world.plan.ego.pace
+    now, soon = float(pace.share(time)), float(pace.share(time + 0.3))
+    return (now < 0.02 and soon < 0.02) or soon < now

@@ -18,7 +18,13 @@ def sunlight(view: View, size: tuple[int, int]) -> np.ndarray:
     chosen = np.arange(width * height).reshape(height, width)[::_STEP, ::_STEP].ravel()
     chosen = chosen[view.hits.found[chosen]]
     chosen = chosen[inner(view.normals(chosen), snapshot.world.light.sun) > 0]
+    if not len(chosen):
+        return share
     points = (view.points(chosen) + np.float32(0.01) * view.normals(chosen)).T
-    share[chosen] = ~snapshot.blocked(points, np.broadcast_to(snapshot.world.light.sun, points.shape))
-    small = np.ascontiguousarray(share.reshape(height, width)[::_STEP, ::_STEP])
-    return cv2.resize(small, size, interpolation=cv2.INTER_LINEAR).ravel()
+    lit = np.zeros((height, width, 2), np.float32)
+    lit.reshape(-1, 2)[chosen, 0] = ~snapshot.blocked(points, np.broadcast_to(snapshot.world.light.sun, points.shape))
+    lit.reshape(-1, 2)[chosen, 1] = 1
+    # The mean of those neighbours that face the sun; what turns away from it says nothing about them.
+    lit = cv2.resize(np.ascontiguousarray(lit[::_STEP, ::_STEP]), size, interpolation=cv2.INTER_LINEAR)
+    asked = lit[..., 1].ravel()
+    return np.where(asked > 0, lit[..., 0].ravel() / np.maximum(asked, 1e-6), share)
