@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from perception_kd.simulation.actors.actor import Actor
+from perception_kd.simulation.description import describe
 from perception_kd.simulation.houses import houses
 from perception_kd.simulation.light import Light, draw_light
 from perception_kd.simulation.mesh import Mesh, Surfaces, merge
@@ -68,14 +69,7 @@ class World:
 
     def description(self) -> str:
         """What is to be seen, in the manner of nuScenes' scene descriptions."""
-        bend = self.plan.road.curvature
-        shape = 'straight road' if bend == 0 else f'road bending {"left" if bend > 0 else "right"}'
-        works = 'works in the right lane' if self.plan.lane_closed else 'works beside the road'
-        place = 'crossroads' if self.plan.road.mouth else 'pedestrian crossing'
-        ego = self.plan.ego
-        shares = [float(ego.pace.share(time)) for time in np.linspace(0, self.plan.duration, 9)]
-        drive = f'ego {ego.speed * min(shares):.1f} to {ego.speed * max(shares):.1f} m/s'
-        return f'{self.light.name}, {shape}, {place}, {works}, {len(self.actors)} objects, {drive}'
+        return describe(self.light.name, self.plan, self.actors)
 
 
 def build_world(preset: WorldPreset, seed: int, scene: int, attempt: int = 0) -> World:
