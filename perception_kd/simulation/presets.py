@@ -9,12 +9,12 @@ _COUNTS = {
         'pedestrian': 14, 'traffic_cone': 10, 'barrier': 9,
     },
     'small': {
-        'car': 30, 'truck': 5, 'trailer': 2, 'bus': 3, 'construction_vehicle': 2, 'bicycle': 7, 'motorcycle': 5,
-        'pedestrian': 26, 'traffic_cone': 13, 'barrier': 12,
+        'car': 27, 'truck': 4, 'trailer': 2, 'bus': 3, 'construction_vehicle': 2, 'bicycle': 6, 'motorcycle': 5,
+        'pedestrian': 22, 'traffic_cone': 12, 'barrier': 11,
     },
     'full': {
-        'car': 52, 'truck': 8, 'trailer': 3, 'bus': 4, 'construction_vehicle': 3, 'bicycle': 10, 'motorcycle': 8,
-        'pedestrian': 44, 'traffic_cone': 18, 'barrier': 18,
+        'car': 40, 'truck': 6, 'trailer': 3, 'bus': 4, 'construction_vehicle': 3, 'bicycle': 8, 'motorcycle': 6,
+        'pedestrian': 34, 'traffic_cone': 14, 'barrier': 14,
     },
 }  # fmt: skip
 
@@ -68,7 +68,7 @@ PRESETS: dict[str, WorldPreset] = {
         ),
         WorldPreset(
             'full', key_frames=40, camera_rate=12.0, lidar_rate=20.0, radar_rate=13.0, image_size=(1600, 900),
-            lidar_azimuths=1085, lidar_range=100.0, radar_range=250.0, annotation_radius=100.0,
+            lidar_azimuths=1085, lidar_range=100.0, radar_range=250.0, annotation_radius=80.0,
             ego_speed=(4.0, 12.0), counts=_COUNTS['full'],
         ),
     )
