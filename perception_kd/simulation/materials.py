@@ -15,7 +15,7 @@ TYRE = Surface((0.02, 0.02, 0.022), 0.06, 0.15)
 RIM = Surface((0.42, 0.43, 0.45), 0.45, 0.7, 0.25)
 GLASS = Surface((0.015, 0.02, 0.025), 0.06, 0.15, 0.55, clear=0.7)
 TRIM = Surface((0.03, 0.03, 0.033), 0.1, 0.6)
-STEEL = Surface((0.30, 0.31, 0.33), 0.4, 0.8, 0.1)
+STEEL = Surface((0.30, 0.31, 0.33), 0.4, 0.7, 0.1)
 HEADLIGHT = Surface((0.75, 0.76, 0.72), 0.7, 0.3, 0.3, HEAD)
 TAILLIGHT = Surface((0.45, 0.015, 0.012), 0.75, 0.3, 0.2, TAIL)
 LUMINAIRE = Surface((0.55, 0.55, 0.52), 0.3, 0.3, 0.1, LAMP)
@@ -98,7 +98,7 @@ def cloth(rng: np.random.Generator) -> Surface:
 
 def facade(rng: np.random.Generator) -> Surface:
     """A wall with windows; the seed chooses their pattern."""
-    return Surface(_pick(rng, _FACADES), rng.uniform(0.2, 0.5), 0.3, 0, FACADE, int(rng.integers(1 << 16)))
+    return Surface(_pick(rng, _FACADES), rng.uniform(0.2, 0.5), 0.24, 0, FACADE, int(rng.integers(1 << 16)))
 
 
 def tinted(surface: Surface, factor: float) -> Surface:

@@ -86,7 +86,7 @@ def dynamics(found: Detections, along: np.ndarray, view: View, rng: np.random.Ge
     crosses = object_seen & (echoes.across > 1.5) & (echoes.across > 2 * np.abs(along))
     halted = np.array([False, *(a.in_traffic for a in view.snapshot.world.actors)])[echoes.owner - SCENERY]
     halted &= object_seen & (echoes.across < 0.1)
-    state = np.where(chance < 0.22, CANDIDATE, STATIONARY)
+    state = np.where(chance < 0.25, CANDIDATE, STATIONARY)
     state[~moving & halted & (chance > 0.5)] = STOPPED
     state[~moving & crosses] = CROSSING_STILL
     state[moving] = MOVING
