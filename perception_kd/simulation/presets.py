@@ -33,6 +33,7 @@ class WorldPreset:
         lidar_range: Farthest LiDAR return in m.
         radar_range: Farthest radar return in m.
         annotation_radius: Boxes are annotated up to this distance from the ego vehicle in m.
+        rolling_shutter: Seconds from the first row of a picture to the last; 0 exposes all at once.
         ego_speed: Slowest and fastest speed of the ego vehicle in m/s, where it drives freely.
         counts: Actors of each detection class in a scene.
     """
@@ -48,6 +49,7 @@ class WorldPreset:
     lidar_range: float = 70.0
     radar_range: float = 100.0
     annotation_radius: float = 60.0
+    rolling_shutter: float = 0.0
     ego_speed: tuple[float, float] = (3.0, 7.0)
     counts: Mapping[str, int] = field(default_factory=lambda: dict(_COUNTS['tiny']))
 

@@ -13,7 +13,7 @@ _LEGS = ('pedestrian', 'bicycle', 'motorcycle', 'traffic_cone')
 """These shade less than their box, since light gets under them."""
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=2)
 def _shade_map(snapshot: Snapshot) -> tuple[np.ndarray, np.ndarray]:
     """(512 * 512,) float32 share of light from above that reaches the ground, and x and y of its corner."""
     centre = snapshot.world.ego_pose(snapshot.time)[:2, 3]

@@ -26,7 +26,7 @@ _COLOURS = {
 _SIGNAL_BY_DAY = 0.5
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=2)
 def _in_use(snapshot: Snapshot) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each actor, and last for the scenery: strength of its lights and factor of its tail lights, both
     (A + 1,), and its heading (3, A + 1)."""

@@ -56,7 +56,7 @@ def brakes(actor: Actor, time: float) -> bool:
     return drives(actor) and float(np.hypot(*actor.track.velocity(time)[:2])) < 0.3
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=2)
 def sources(snapshot: Snapshot) -> tuple[Source, ...]:
     """All sources that are lit: none by day."""
     world = snapshot.world

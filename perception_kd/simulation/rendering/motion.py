@@ -37,7 +37,7 @@ def blurred(image: np.ndarray, view: View, mount: Mount) -> np.ndarray:
 
 def flow(view: View, mount: Mount, duration: float) -> np.ndarray:
     """(H / 4, W / 4, 2) pixels that what every fourth pixel shows moves in ``duration`` s around the instant."""
-    width, height = mount.size
+    width, height = view.size
     index = np.arange(width * height).reshape(height, width)[::_STEP, ::_STEP]
     snapshot, chosen = view.snapshot, index.ravel()
     hits = view.hits.chosen(chosen)

@@ -69,7 +69,7 @@ def _shade(view: View, index: np.ndarray, sunny: np.ndarray) -> np.ndarray:
     return colour if shining is None else colour + shining
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=2)
 def _irradiance(snapshot: Snapshot) -> np.ndarray:
     """For each triangle (4, T): light from sky and ground, and the cosine towards the sun."""
     normals, light = snapshot.normal_planes, snapshot.world.light

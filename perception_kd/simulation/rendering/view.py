@@ -17,6 +17,7 @@ class View:
         rays: (3, N) float32 unit directions, world frame.
         hits: (N,) all of them.
         angle: Of a pixel in rad.
+        size: Width and height of the picture, row by row; None for rays that are no picture.
     """
 
     snapshot: Snapshot
@@ -24,6 +25,7 @@ class View:
     rays: np.ndarray
     hits: Hits
     angle: float
+    size: tuple[int, int] | None = None
 
     def start(self, index: np.ndarray) -> np.ndarray:
         """(3, 1) or (3, M) float32 where some of the rays start."""

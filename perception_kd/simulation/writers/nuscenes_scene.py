@@ -102,7 +102,7 @@ class _SceneWriter:
         for place, mount in enumerate(self.rig):
             if mount.modality == 'camera':
                 rng = np.random.default_rng([self.job.seed, self.job.scene, 4, number, place])
-                image = render(snapshot, mount, rng)
+                image = render(snapshot, mount, rng, self.job.preset.rolling_shutter)
                 done, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
                 if not done:
                     raise RuntimeError(f'OpenCV could not encode an image of {mount.channel}')
