@@ -55,8 +55,9 @@ def hard_voxelize_forward(
 ) -> None:
     """Group points into at most ``max_voxels`` voxels of at most ``max_points`` points, in place.
 
-    Voxels are numbered by their first point; a voxel keeps its first points. This is what the compiled op
-    does in its deterministic form, and here always.
+    Voxels are numbered by their first point; a voxel keeps its first points. When all voxels are taken, points of
+    a further cell are left out, and those of the cells that have a voxel still fill it. This is what the compiled
+    op does in its deterministic form, and here always (its other form has no CPU kernel).
 
     Args:
         voxels: (max_voxels, max_points, F) zeros, filled with points.
@@ -74,18 +75,17 @@ def hard_voxelize_forward(
     _, group, counts = torch.unique_consecutive(keys, return_inverse=True, return_counts=True)
     starts = counts.cumsum(0) - counts
     first_point = order[starts]
-    by_appearance = torch.argsort(first_point)
-    voxel_of_group = torch.empty_like(by_appearance)
-    voxel_of_group[by_appearance] = torch.arange(len(counts), device=keys.device)
+    is_first = torch.zeros_like(order)
+    is_first[first_point] = 1
+    voxel_of_group = (is_first.cumsum(0) - 1)[first_point]
     voxel = voxel_of_group[group]
     rank = torch.arange(len(keys), device=keys.device) - starts[group]
-    fits = (voxel < max_voxels) & (rank < max_points)
-    source = kept[order]
-    voxels[voxel[fits], rank[fits]] = points[source[fits]]
+    fits = torch.nonzero((voxel < max_voxels) & (rank < max_points)).squeeze(1)
+    voxels.flatten(0, 1)[voxel[fits] * voxels.shape[1] + rank[fits]] = points[kept[order[fits]]]
     number = min(len(counts), max_voxels)
-    chosen = by_appearance[:number]
-    coors[:number] = cells[kept[first_point[chosen]]].to(coors.dtype)
-    num_points_per_voxel[:number] = counts[chosen].clamp(max=max_points).to(num_points_per_voxel.dtype)
+    listed = torch.nonzero(voxel_of_group < max_voxels).squeeze(1)
+    coors[voxel_of_group[listed]] = cells[kept[first_point[listed]]].to(coors.dtype)
+    num_points_per_voxel[voxel_of_group[listed]] = counts[listed].clamp(max=max_points).to(num_points_per_voxel.dtype)
     voxel_num.fill_(number)
 
 
