@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -33,7 +34,9 @@ def run_unordered(work: Callable[[Any], Any], items: Iterable[Any], *, workers: 
     context = multiprocessing.get_context(method)
     with ProcessPoolExecutor(workers, context, initializer=_begin_worker) as pool:
         try:
-            for future in as_completed([pool.submit(work, item) for item in items]):
+            with _ctrl_c_ignored():
+                futures = [pool.submit(work, item) for item in items]
+            for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool:
             raise ChildProcessError('a worker process was killed from outside (did the memory run out?); '
@@ -41,6 +44,19 @@ def run_unordered(work: Callable[[Any], Any], items: Iterable[Any], *, workers: 
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+@contextmanager
+def _ctrl_c_ignored() -> Iterator[None]:
+    """Processes that start in here ignore Ctrl-C until :func:`_begin_worker`, while they still import."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _begin_worker() -> None:

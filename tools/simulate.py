@@ -24,7 +24,9 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     nuscenes.add_argument('--scenes', type=int, default=12, metavar='N', help='number of scenes (default: %(default)s)')
     nuscenes.add_argument('--seed', type=int, default=0, metavar='N',
                           help='equal seeds give equal files (default: %(default)s)')
-    nuscenes.add_argument('--preset', default='tiny', help='size of the world (default: %(default)s)')
+    nuscenes.add_argument('--preset', default='tiny', metavar='NAME',
+                          help='tiny: 5 s at low resolution; small: 10 s; full: 20 s at the resolution and the rates '
+                               'of nuScenes (default: %(default)s)')
     nuscenes.add_argument('--workers', type=int, metavar='N', help='processes (default: one for each processor)')
     nuscenes.add_argument('--force', action='store_true', help='replace a simulated data set that is there')
     return parser.parse_args(arguments)

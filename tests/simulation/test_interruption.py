@@ -1,10 +1,12 @@
 """A simulation that was interrupted goes on, and ends with the bytes of one that was not."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from perception_kd.simulation.writers import nuscenes as target
 from perception_kd.simulation.writers.journal import Journal
 from perception_kd.simulation.writers.nuscenes import simulate_nuscenes
 from perception_kd.simulation.writers.nuscenes_scene import SceneJob, SceneResult
+from tests.full_disk import file_size_limit
 from tests.simulation.quiet import QUIET, digests
 
 PROJECT = Path(__file__).parents[2]
@@ -81,6 +84,14 @@ def test_goes_on_with_the_finished_scenes(whole, tmp_path, error):
     assert [path.name for path in tmp_path.iterdir()] == ['root']
 
 
+def test_a_full_disk_is_named_and_cleared(tmp_path):
+    with redirect_stderr(io.StringIO()), file_size_limit(150):  # the progress bar's place is a file, too
+        _, made, error = simulate(tmp_path / 'root')
+    assert made == [0] and isinstance(error, DiskFullError)
+    assert 'no space left writing' in str(error) and 'LIDAR_TOP/scene-0000.pcd.bin' in str(error)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_error_of_the_world_keeps_nothing(tmp_path):
     simulate(tmp_path / 'root', 2, ValueError('no such class'))
     assert not list(tmp_path.iterdir())
@@ -124,6 +135,7 @@ def test_interrupted_between_the_tables_and_the_end(whole, tmp_path, monkeypatch
 CHILD = f"""
 import sys
 from perception_kd.simulation.writers.nuscenes import simulate_nuscenes
+from tests.full_disk import file_size_limit
 from tests.simulation.quiet import QUIET
 if __name__ == '__main__':
     simulate_nuscenes(sys.argv[1], scenes={SCENES}, preset=QUIET, workers=2)
@@ -137,7 +149,8 @@ def stop_after(scenes: int, how: str, root: Path) -> None:
     process = subprocess.Popen([sys.executable, child, root], env={**os.environ, 'PYTHONPATH': str(PROJECT)},
                                text=True, stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
     journal = Journal(root.with_name(f'.{root.name}.partial'))
-    wait_until(lambda: journal.count() >= scenes or process.poll() is not None)
+    wait_until(lambda: (journal.data.is_dir() and journal.count() >= scenes) or process.poll() is not None)
+    time.sleep(0 if scenes else 0.5)  # then the workers still import what they need
     if how == 'killed':
         process.kill()
     else:
@@ -171,6 +184,7 @@ def wait_until(condition, seconds=60):
 def test_processes_that_are_stopped(tmp_path):
     """Workers end with their parent, at once and quietly, and the last run ends with the right bytes."""
     root = tmp_path / 'root'
+    stop_after(0, 'Ctrl-C', root)
     stop_after(1, 'Ctrl-C', root)
     stop_after(2, 'killed', root)
     said: list[str] = []
