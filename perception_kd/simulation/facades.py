@@ -125,7 +125,9 @@ def lit_windows(spot: Spot) -> np.ndarray:
     level = np.where(window.shop, 0.35 + 0.8 * level, level)
     # Brighter towards the ceiling lamp; furniture and goods darken the lower part.
     shape = 0.65 + 0.35 * np.clip(window.up / window.half_height, -1, 1)
-    shape *= 1 + 0.12 * noise(*spot.uv, 0.06, spot.footprint)
+    shape *= 1 + 0.05 * noise(*spot.uv, 0.06, spot.footprint)
+    goods = cell_hash(np.floor(spot.uv[0] / 0.4), np.floor(spot.uv[1] / 0.45), spot.seed)
+    shape *= 1 - np.clip(0.1 - window.up, 0, 0.75) * goods * window.shop / (1 + 4 * spot.footprint)
     warm = cell_hash(window.column, window.floor + 13, spot.seed)
     light = on * level * shape * window.glass
     return np.stack([light * (a + b * warm) for a, b in ((1.0, -0.1), (0.72, 0.16), (0.40, 0.40))])

@@ -12,7 +12,7 @@ from perception_kd.simulation import materials as m
 from perception_kd.simulation.asphalt import mended
 from perception_kd.simulation.facades import facade
 from perception_kd.simulation.markings import road_markings, side_markings
-from perception_kd.simulation.patterns import Painted, Spot, cell_hash, comb, noise
+from perception_kd.simulation.patterns import Painted, Spot, cell_hash, comb, noise, smooth_noise
 from perception_kd.simulation.road import LANE_WIDTH, SIDE_KERB
 from perception_kd.simulation.snapshot import Hits, Snapshot
 
@@ -33,7 +33,9 @@ def _worn(spot: Spot, white: np.ndarray, yellow: np.ndarray) -> Painted:
     lane = np.abs(d - LANE_WIDTH * (np.floor(d * np.float32(1 / LANE_WIDTH)) + 0.5))
     grain *= 1 + 0.10 * np.exp(-(((lane - 0.8) / 0.3) ** 2)) - 0.08 * np.exp(-((lane / 0.3) ** 2))
     grain *= mended(s, d, footprint)
-    wear = 1 + 0.12 * noise(s, d, 0.06, footprint)
+    wear, used = np.ones_like(s), np.flatnonzero(white + yellow > 0.02)
+    fine = smooth_noise(16 * s.take(used), 16 * d.take(used)) / (1 + 2 * footprint.take(used))
+    wear[used] += 0.07 * fine + 0.05 * noise(s.take(used), d.take(used), 0.5, footprint.take(used))
     left = (1 - white) * (1 - yellow) * grain
     white, yellow = white * wear, yellow * wear
     tint = np.stack([left + a * white + b * yellow for a, b in ((7.4, 7.0), (7.4, 4.6), (7.2, 0.7))])

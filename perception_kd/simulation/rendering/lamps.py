@@ -3,8 +3,8 @@
 Intensities are in units of irradiance times m2; one unit is about 20 lux, see ``light``.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -38,12 +38,14 @@ class Source:
         place: (3,) in m.
         heading: (3,) unit vector of the beam.
         intensity: At its brightest.
+        apart: Two lamps, which only a mirror shows as two, are this far to either side, in m.
     """
 
     kind: str
     place: np.ndarray
     heading: np.ndarray
     intensity: float
+    apart: float = 0.0
 
 
 def drives(actor: Actor) -> bool:
@@ -72,19 +74,20 @@ def sources(snapshot: Snapshot) -> tuple[Source, ...]:
 
 def _ego_headlights(world: World, time: float, level: float) -> Source:
     pose = world.ego_pose(time)
-    return Source('head', pose[:3, :3] @ _EGO_FRONT + pose[:3, 3], pose[:3, 0], level * _INTENSITY['head'])
+    return Source('head', pose[:3, :3] @ _EGO_FRONT + pose[:3, 3], pose[:3, 0], level * _INTENSITY['head'], 0.65)
 
 
 def _vehicle_lights(actor: Actor, time: float, level: float) -> list[Source]:
     """One source in front for both headlights, one behind for both tail lights."""
-    centre, (length, _, height), yaw = actor.box(time)
+    centre, (length, width, height), yaw = actor.box(time)
     ahead = np.array([np.cos(yaw), np.sin(yaw), 0.0])
     middle = centre + [0.0, 0.0, 0.75 - height / 2]
     reach = (length / 2 + 0.15) * ahead
     tail = level * _INTENSITY['tail'] * (BRAKES if brakes(actor, time) else 1.0)
-    lights = [Source('tail', middle - reach, -ahead, tail)]
+    apart = 0.34 * width if actor.blueprint.name != 'motorcycle' else 0.0
+    lights = [Source('tail', middle - reach, -ahead, tail, apart)]
     if actor.blueprint.name in _MOTOR:
-        lights.append(Source('head', middle + reach, ahead, level * _INTENSITY['head']))
+        lights.append(Source('head', middle + reach, ahead, level * _INTENSITY['head'], apart))
     return lights
 
 
@@ -113,7 +116,7 @@ def illuminate(snapshot: Snapshot, points: np.ndarray, normals: np.ndarray) -> n
     def lambert(source: Source, way: np.ndarray, normal: np.ndarray) -> np.ndarray:
         return np.maximum(np.einsum('ij,ij->j', way, normal), 0) * beam(source, -way)
 
-    return _gather(snapshot, points, normals, lambert)
+    return _gather(sources(snapshot), points, normals, lambert)
 
 
 def mirrored(snapshot: Snapshot, points: np.ndarray, rays: np.ndarray) -> np.ndarray:
@@ -130,7 +133,16 @@ def mirrored(snapshot: Snapshot, points: np.ndarray, rays: np.ndarray) -> np.nda
         down = np.maximum(-ray[2], np.float32(0.03))
         return slopes * (0.02 + 0.98 * (1 - down) ** 5) / (4 * down) * _scattered(source, -way)
 
-    return _gather(snapshot, points, rays, glint)
+    single = [lamp for source in sources(snapshot) for lamp in _lamps(source)]
+    return _gather(single, points, rays, glint)
+
+
+def _lamps(source: Source) -> list[Source]:
+    """The single lamps of a source, as a mirror shows them."""
+    if not source.apart:
+        return [source]
+    side = source.apart * np.array([-source.heading[1], source.heading[0], 0.0])
+    return [replace(source, place=source.place + way * side, intensity=source.intensity / 2) for way in (-1, 1)]
 
 
 def highlights(snapshot: Snapshot, points: np.ndarray, away: np.ndarray) -> np.ndarray:
@@ -139,7 +151,7 @@ def highlights(snapshot: Snapshot, points: np.ndarray, away: np.ndarray) -> np.n
     def lobe(source: Source, way: np.ndarray, ray: np.ndarray) -> np.ndarray:
         return 40 * power_of_two(np.maximum(np.einsum('ij,ij->j', way, ray), 0), 7)
 
-    return _gather(snapshot, points, away, lobe, ('lamp',))
+    return _gather([source for source in sources(snapshot) if source.kind == 'lamp'], points, away, lobe)
 
 
 def _scattered(source: Source, towards: np.ndarray) -> np.ndarray:
@@ -151,24 +163,23 @@ def _scattered(source: Source, towards: np.ndarray) -> np.ndarray:
 
 
 def _gather(
-    snapshot: Snapshot,
+    found: Sequence[Source],
     points: np.ndarray,
     vectors: np.ndarray,
     share: Callable[[Source, np.ndarray, np.ndarray], np.ndarray],
-    kinds: Iterable[str] = tuple(COLOURS),
 ) -> np.ndarray:
-    """Sum (3, N) over sources of some kinds of ``share(source, unit vectors (3, M) to it, vectors (3, M))`` times
+    """Sum (3, N) over all ``found`` sources of ``share(source, unit vectors (3, M) to it, vectors (3, M))`` times
     their intensity over the square of the distance, block by block."""
     gathered = np.empty_like(points)
     for start in range(0, points.shape[1], _BLOCK):
         block = slice(start, start + _BLOCK)
         where, other = points[:, block], vectors[:, block]
         low, high = where.min(1), where.max(1)
-        sums = {kind: np.zeros(where.shape[1], np.float32) for kind in kinds}
-        for source in sources(snapshot):
-            if source.kind in kinds and _concerns(source, low, high):
+        sums = {kind: np.zeros(where.shape[1], np.float32) for kind in {source.kind for source in found}}
+        for source in found:
+            if _concerns(source, low, high):
                 _add(sums[source.kind], source, where, other, share)
-        gathered[:, block] = sum(column(COLOURS[kind]) * value for kind, value in sums.items())
+        gathered[:, block] = sum(column(COLOURS[kind]) * value for kind, value in sorted(sums.items()))
     return gathered
 
 
