@@ -27,6 +27,8 @@ class Pace:
 
     def _integral(self, time: np.ndarray) -> np.ndarray:
         """Integral of the share from the first knot, negative before it."""
+        if len(self.times) == 1:
+            return (time - self.times[0]) * self.shares[0]
         times, shares = np.array(self.times), np.array(self.shares)
         at_knots = np.concatenate([[0.0], np.cumsum(np.diff(times) * (shares[1:] + shares[:-1]) / 2)])
         before = np.clip(np.searchsorted(times, time, 'right') - 1, 0, None)

@@ -39,7 +39,11 @@ class Actor:
 
     def vertices(self, time: float) -> np.ndarray:
         """Mesh vertices (V, 3) float32 in the world frame."""
-        return self._placed(self._pose(time), time)
+        return self._placed(self._pose(time), time) if self.track.moves else self._standing
+
+    @cached_property
+    def _standing(self) -> np.ndarray:
+        return self._placed(self._rest, 0.0)
 
     def surface_points(self, time: float) -> np.ndarray:
         """Points spread evenly over its surface, (64, 3) in the world frame; the same ones at any time."""
