@@ -99,6 +99,8 @@ install_torch() {
     python -c 'import torch; v = torch.__version__.split("."); assert (int(v[0]), int(v[1])) >= (2, 4)' 2>/dev/null ||
         fail "torch $(version_of torch || echo 'is missing,') does not load or is older than 2.4: pass TORCH=$(pinned torch)"
     status=1
+    # From here on constraints that agree with the torch that is there.
+    { sed '/^torch==/d' constraints.txt; echo "torch==$(version_of torch)"; } >"$VENV/constraints.txt"
 }
 
 install_mmcv() {
@@ -106,7 +108,8 @@ install_mmcv() {
     if [ -n "$MMCV" ] && ! has torch,mmcv._ext; then
         say "$MMCV"
         pip uninstall -qq -y mmcv-lite
-        pip install --no-build-isolation "$MMCV" || fail "pip cannot install MMCV='$MMCV' (its reason is above)"
+        pip install -c "$VENV/constraints.txt" --no-build-isolation "$MMCV" ||
+            fail "pip cannot install MMCV='$MMCV' (its reason is above)"
         has torch,mmcv._ext || fail "MMCV='$MMCV' has no compiled ops that load with torch $(version_of torch)"
     fi
     if has torch,mmcv._ext; then
@@ -116,9 +119,7 @@ install_mmcv() {
     fi
 }
 
-# Constraints that agree with what the user has: their torch, their compiled mmcv.
 install_rest() {
-    { sed '/^torch==/d' constraints.txt; echo "torch==$(version_of torch)"; } >"$VENV/constraints.txt"
     say "perception_kd[$extras] and what it needs"
     pip install -c "$VENV/constraints.txt" -e ".[$extras]" || fail 'pip stopped (its reason is above); run this again'
 }
