@@ -7,6 +7,9 @@ import torch
 from mmengine.config import Config, ConfigDict
 
 import perception_kd.compat  # noqa: F401
+from tests.compat import lite_only
+
+pytestmark = lite_only
 
 # TOOD, VFNet, FoveaBox, RepPoints, DyHead and CenterNet reach deformable convolutions too.
 ONE_STAGE = (

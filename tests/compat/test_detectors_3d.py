@@ -8,8 +8,9 @@ from mmengine.config import Config, ConfigDict
 from mmengine.structures import InstanceData
 
 import perception_kd.compat as compat
+from tests.compat import lite_only
 
-lite_only = pytest.mark.skipif(compat.compiled_mmcv_available(), reason='a compiled mmcv is installed')
+pytestmark = lite_only
 
 
 def model_cfg(name: str) -> ConfigDict:
@@ -112,7 +113,6 @@ def test_voxel_encoders_of_second(encoder: str) -> None:
     assert features.isfinite().all() and len(features) > 100
 
 
-@lite_only
 def test_sparse_convolutions_say_that_they_are_missing() -> None:
     from mmcv.ops import SparseConvTensor, SubMConv3d
 

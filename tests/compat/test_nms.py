@@ -5,6 +5,9 @@ import pytest
 import torch
 
 import perception_kd.compat  # noqa: F401
+from tests.compat import lite_only
+
+pytestmark = lite_only
 
 
 def brute_nms(overlap: np.ndarray, scores: np.ndarray, gone) -> list[int]:

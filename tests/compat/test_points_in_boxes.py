@@ -7,6 +7,9 @@ import pytest
 import torch
 
 import perception_kd.compat  # noqa: F401
+from tests.compat import lite_only
+
+pytestmark = lite_only
 
 
 def brute(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:

@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import perception_kd.compat  # noqa: F401
+from tests.compat import lite_only
 from tests.compat.test_nms import brute_nms
+
+pytestmark = lite_only
 
 
 def shapely_overlaps(first: np.ndarray, second: np.ndarray, mode: str = 'iou') -> np.ndarray:
@@ -98,6 +101,14 @@ def test_rotated_overlap_of_no_box_and_of_boxes_without_meaning(aligned: bool) -
     assert not box_iou_rotated(bad, good, aligned=aligned).any()
     both_negative = torch.tensor([[0.0, 0, -1, -1, 0]])
     assert box_iou_rotated(both_negative, good[:1]).item() == pytest.approx(1)
+
+
+def test_overlaps_carry_no_gradient_as_the_compiled_op_gives_none() -> None:
+    from mmcv.ops import bbox_overlaps, box_iou_rotated
+
+    boxes = rotated_boxes(3, 8).requires_grad_()
+    assert not box_iou_rotated(boxes, boxes).requires_grad
+    assert not bbox_overlaps(boxes[:, :4], boxes[:, :4]).requires_grad
 
 
 @pytest.mark.parametrize('iou_threshold', [0.05, 0.3, 0.7])

@@ -7,6 +7,9 @@ import torch
 from torch.nn import functional
 
 import perception_kd.compat  # noqa: F401
+from tests.compat import lite_only
+
+pytestmark = lite_only
 
 DOUBLE = torch.float64
 

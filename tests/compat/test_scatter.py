@@ -5,6 +5,9 @@ import torch
 from torch.nn import functional
 
 import perception_kd.compat  # noqa: F401
+from tests.compat import lite_only
+
+pytestmark = lite_only
 
 
 def cloud(dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tensor]:

@@ -14,8 +14,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 import perception_kd.compat as compat
-
-lite_only = pytest.mark.skipif(compat.compiled_mmcv_available(), reason='a compiled mmcv is installed')
+from tests.compat import lite_only
 
 
 def run_python(code: str, *path: str) -> str:

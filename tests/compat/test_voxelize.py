@@ -5,6 +5,9 @@ import pytest
 import torch
 
 import perception_kd.compat  # noqa: F401
+from tests.compat import lite_only
+
+pytestmark = lite_only
 
 SIZE, RANGE = (0.5, 0.5, 2.0), (-4.0, -3.0, -2.0, 4.0, 3.0, 2.0)
 

@@ -1,5 +1,7 @@
 """Portable twins, in plain PyTorch, of the compiled ops that our models and mmdet's and mmdet3d's reach."""
 
+import torch
+
 from perception_kd.compat.ops import (
     deform_conv,
     focal_loss,
@@ -13,9 +15,10 @@ from perception_kd.compat.ops import (
     voxelize,
 )
 
-# Each has the name of its op: mmcv calls them with the op's own argument names and in-place outputs.
+# Each has the name of its op: mmcv calls them with the op's own argument names and in-place outputs. Like the
+# compiled ops they leave no trace for autograd; where there are gradients, mmcv's functions call a backward op.
 TWINS = {
-    function.__name__: function
+    function.__name__: torch.no_grad()(function)
     for function in (
         deform_conv.deform_conv_backward_input,
         deform_conv.deform_conv_backward_parameters,

@@ -18,8 +18,8 @@ def _inside(points: Tensor, boxes: Tensor) -> Tensor:
     """
     step = max(1, PAIRS_AT_ONCE // max(1, len(points)))
     x, y, z = points.to(boxes.dtype).unbind(1)
-    return torch.cat([_inside_few(x, y, z, some) for some in boxes.split(step)]) if len(boxes) else (
-        points.new_zeros((0, len(points)), dtype=torch.bool))
+    few = [_inside_few(x, y, z, some) for some in boxes.split(step) if len(some)]
+    return torch.cat(few) if few else torch.zeros((0, len(points)), dtype=torch.bool, device=points.device)
 
 
 def _inside_few(x: Tensor, y: Tensor, z: Tensor, boxes: Tensor) -> Tensor:
@@ -51,6 +51,7 @@ def points_in_boxes_all_forward(boxes: Tensor, points: Tensor, box_idx_of_points
         box_idx_of_points[sample][_inside(points[sample], boxes[sample]).T] = 1
 
 
+@torch.no_grad()
 def points_in_boxes_part(points: Tensor, boxes: Tensor) -> Tensor:
     """Index of the first box that holds a point, -1 if none does.
 
@@ -67,6 +68,7 @@ def points_in_boxes_part(points: Tensor, boxes: Tensor) -> Tensor:
     return found
 
 
+@torch.no_grad()
 def points_in_boxes_all(points: Tensor, boxes: Tensor) -> Tensor:
     """1 where a box holds a point, else 0: (B, M, T) int32. Arguments as in ``points_in_boxes_part``."""
     _check(points, boxes)
