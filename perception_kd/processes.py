@@ -32,7 +32,8 @@ def run_unordered(work: Callable[[Any], Any], items: Iterable[Any], *, workers: 
         yield from map(work, items)
         return
     context = multiprocessing.get_context(method)
-    with ProcessPoolExecutor(workers, context, initializer=_begin_worker) as pool:
+    deaf = signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # a background job of a script, which Ctrl-C spares
+    with ProcessPoolExecutor(workers, context, initializer=_begin_worker, initargs=(deaf,)) as pool:
         try:
             with _ctrl_c_ignored():
                 futures = [pool.submit(work, item) for item in items]
@@ -59,9 +60,9 @@ def _ctrl_c_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _begin_worker() -> None:
+def _begin_worker(deaf: bool) -> None:
     # Ctrl-C reaches the whole group: a worker just ends, without a traceback of its own.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN if deaf else signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
