@@ -8,7 +8,7 @@ same names here take their place (see ``perception_kd.compat.mmcv_ext``).
 import torch
 from torch import Tensor
 
-PAIRS_AT_ONCE = 1 << 18  # keeps the temporaries of one step in the processor's cache
+POINTS_AT_ONCE, BOXES_AT_ONCE = 1 << 12, 8  # the temporaries of one step stay in the processor's cache
 
 
 def _inside(points: Tensor, boxes: Tensor) -> Tensor:
@@ -16,21 +16,27 @@ def _inside(points: Tensor, boxes: Tensor) -> Tensor:
 
     The arithmetic is that of the compiled kernel: sums with a half in float64, then rounded.
     """
-    step = max(1, PAIRS_AT_ONCE // max(1, len(points)))
-    x, y, z = points.to(boxes.dtype).unbind(1)
-    few = [_inside_few(x, y, z, some) for some in boxes.split(step) if len(some)]
-    return torch.cat(few) if few else torch.zeros((0, len(points)), dtype=torch.bool, device=points.device)
+    points, half, yaw = points.to(boxes.dtype), boxes[:, 3:6] / 2, boxes[:, 6].double()
+    middle = (boxes[:, 2].double() + boxes[:, 5].double() / 2).to(boxes.dtype)
+    cos, sin = torch.cos(yaw).to(boxes.dtype), torch.sin(yaw).to(boxes.dtype)
+    table = torch.stack([boxes[:, 0], boxes[:, 1], middle, *half.unbind(1), cos, sin])[:, :, None]
+    found = torch.empty((len(boxes), len(points)), dtype=torch.bool, device=points.device)
+    for column in range(0, len(points), POINTS_AT_ONCE):
+        some = points[column : column + POINTS_AT_ONCE].T.contiguous()
+        for row in range(0, len(boxes), BOXES_AT_ONCE):
+            part = _inside_few(some, table[:, row : row + BOXES_AT_ONCE])
+            found[row : row + BOXES_AT_ONCE, column : column + POINTS_AT_ONCE] = part
+    return found
 
 
-def _inside_few(x: Tensor, y: Tensor, z: Tensor, boxes: Tensor) -> Tensor:
-    centre_x, centre_y, bottom, dx, dy, dz, yaw = boxes[:, :, None].unbind(1)
-    half_x, half_y, half_z = dx / 2, dy / 2, dz / 2
-    centre_z = (bottom.double() + dz.double() / 2).to(boxes.dtype)
-    cos, sin = torch.cos(yaw.double()).to(boxes.dtype), torch.sin(yaw.double()).to(boxes.dtype)
+def _inside_few(points: Tensor, table: Tensor) -> Tensor:
+    """(T, M) of points (3, M) and the boxes' centre, half sizes, cosine and sine (8, T, 1)."""
+    x, y, z = points
+    centre_x, centre_y, centre_z, half_x, half_y, half_z, cos, sin = table
     shift_x, shift_y = x - centre_x, y - centre_y
     along, across = shift_x * cos + shift_y * sin, shift_y * cos - shift_x * sin
     level = ~((z - centre_z).abs() > half_z)
-    return level & (along > -half_x) & (along < half_x) & (across > -half_y) & (across < half_y)
+    return level & (along.abs() < half_x) & (across.abs() < half_y)
 
 
 def points_in_boxes_cpu_forward(boxes: Tensor, points: Tensor, indices: Tensor) -> None:
@@ -40,9 +46,10 @@ def points_in_boxes_cpu_forward(boxes: Tensor, points: Tensor, indices: Tensor) 
 
 def points_in_boxes_part_forward(boxes: Tensor, points: Tensor, box_idx_of_points: Tensor) -> None:
     """Write the first box that holds a point into (B, M) int32; other entries stay as they are."""
-    for sample in range(len(boxes) if boxes.shape[1] else 0):
+    for sample in range(len(boxes)):
         inside = _inside(points[sample], boxes[sample])
-        box_idx_of_points[sample][inside.any(0)] = inside.int().argmax(0)[inside.any(0)].int()
+        for box in reversed(range(len(inside))):
+            box_idx_of_points[sample].masked_fill_(inside[box], box)
 
 
 def points_in_boxes_all_forward(boxes: Tensor, points: Tensor, box_idx_of_points: Tensor) -> None:
