@@ -1,5 +1,7 @@
 """Rays through all pixels, with every second one inferred where its neighbours leave no doubt."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from perception_kd.simulation.snapshot import MISS, Hits, Snapshot
@@ -29,8 +31,8 @@ def cast_picture(
         hits = snapshot.cast(origin, rays.take(index, 1).T)
         triangle[index], distance[index], barycentric[:, index] = hits.triangle, hits.distance, hits.barycentric.T
 
-    black = (np.arange(height)[:, None] + np.arange(width)) % 2 == 0
-    fill(np.flatnonzero(black))
+    black, fields = _chessboard(size)
+    fill(fields)
     seen = triangle.reshape(height, width)
     alike = np.zeros((height, width), bool)
     left, right, over, under = seen[1:-1, :-2], seen[1:-1, 2:], seen[:-2, 1:-1], seen[2:, 1:-1]
@@ -44,3 +46,11 @@ def cast_picture(
         barycentric.take(index - 1, 1) * near + barycentric.take(index + 1, 1) * far
     ) / (near + far)
     return Hits(distance, triangle, np.ascontiguousarray(barycentric.T))
+
+
+@lru_cache(maxsize=4)
+def _chessboard(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Its black fields as a (H, W) mask, and their (K,) numbers."""
+    width, height = size
+    black = (np.arange(height)[:, None] + np.arange(width)) % 2 == 0
+    return black, np.flatnonzero(black)

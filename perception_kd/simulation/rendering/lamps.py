@@ -19,6 +19,8 @@ COLOURS = {'lamp': (1.0, 0.70, 0.40), 'head': (1.0, 0.95, 0.86), 'tail': (1.0, 0
 _INTENSITY = {'lamp': 44.0, 'head': 500.0, 'tail': 1.2}
 _REACH = {'lamp': 30.0, 'head': 45.0, 'tail': 6.0}
 """Where a source fades out for good, in m."""
+_SEEN = {'lamp': 130.0, 'head': 80.0, 'tail': 30.0}
+"""Distance from the ego vehicle in m beyond which nobody misses what a source throws."""
 BRAKES = 2.5
 """How much brighter brake lights are than tail lights."""
 _MOTOR = ('car', 'truck', 'bus', 'motorcycle', 'construction_vehicle')
@@ -67,9 +69,10 @@ def sources(snapshot: Snapshot) -> tuple[Source, ...]:
     down, level = np.array([0.0, 0.0, -1.0]), world.light.lamps
     found = [Source('lamp', place, down, level * _INTENSITY['lamp']) for place in world.lamps]
     found.append(_ego_headlights(world, snapshot.time, level))
+    ego = world.ego_pose(snapshot.time)[:3, 3]
     for actor in filter(drives, world.actors):
         found += _vehicle_lights(actor, snapshot.time, level)
-    return tuple(found)
+    return tuple(source for source in found if np.linalg.norm(source.place - ego) < _SEEN[source.kind])
 
 
 def _ego_headlights(world: World, time: float, level: float) -> Source:
