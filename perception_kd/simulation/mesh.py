@@ -67,12 +67,6 @@ class Mesh:
         vertices = self.vertices @ np.asarray(rotation, np.float32).T + np.asarray(translation, np.float32)
         return Mesh(vertices.astype(np.float32), self.triangles, self.uv, self.surface)
 
-    def fitted(self, low: np.ndarray, high: np.ndarray) -> 'Mesh':
-        """Stretched so that it fills the box from ``low`` (3) to ``high`` (3) exactly."""
-        least, most = self.vertices.min(0), self.vertices.max(0)
-        scale = (np.asarray(high) - low) / (most - least)
-        return self.moved(np.diag(scale), np.asarray(low) - least * scale)
-
 
 def merge(meshes: Iterable[Mesh]) -> Mesh:
     """One mesh of many; the order of triangles is kept."""
