@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from perception_kd.simulation.actors.actor import Actor
+from perception_kd.simulation.poses import inner
 from perception_kd.simulation.rendering.sky import power_of_two
 from perception_kd.simulation.rendering.view import column
 from perception_kd.simulation.snapshot import Snapshot
@@ -117,7 +118,7 @@ def illuminate(snapshot: Snapshot, points: np.ndarray, normals: np.ndarray) -> n
     square of the distance. Nothing casts a shadow but what stands on the ground, see ``contact``."""
 
     def lambert(source: Source, way: np.ndarray, normal: np.ndarray) -> np.ndarray:
-        return np.maximum(np.einsum('ij,ij->j', way, normal), 0) * beam(source, -way)
+        return np.maximum(inner(way, normal), 0) * beam(source, -way)
 
     return _gather(sources(snapshot), points, normals, lambert)
 
@@ -131,7 +132,7 @@ def mirrored(snapshot: Snapshot, points: np.ndarray, rays: np.ndarray) -> np.nda
 
     def glint(source: Source, way: np.ndarray, ray: np.ndarray) -> np.ndarray:
         half = way - ray
-        steep = np.einsum('ij,ij->j', half, half) / np.maximum(half[2] ** 2, np.float32(1e-3)) - 1
+        steep = inner(half, half) / np.maximum(half[2] ** 2, np.float32(1e-3)) - 1
         slopes = np.exp(steep * np.float32(-1 / _ROUGHNESS)) * np.float32(1 / _ROUGHNESS)
         down = np.maximum(-ray[2], np.float32(0.03))
         return slopes * (0.02 + 0.98 * (1 - down) ** 5) / (4 * down) * _scattered(source, -way)
@@ -152,7 +153,7 @@ def highlights(snapshot: Snapshot, points: np.ndarray, away: np.ndarray) -> np.n
     """(3, M) blurred mirror images of street lamps along mirrored rays ``away`` (3, M) from paint and glass."""
 
     def lobe(source: Source, way: np.ndarray, ray: np.ndarray) -> np.ndarray:
-        return 40 * power_of_two(np.maximum(np.einsum('ij,ij->j', way, ray), 0), 7)
+        return 40 * power_of_two(np.maximum(inner(way, ray), 0), 7)
 
     return _gather([source for source in sources(snapshot) if source.kind == 'lamp'], points, away, lobe)
 
@@ -173,15 +174,18 @@ def _gather(
 ) -> np.ndarray:
     """Sum (3, N) over all ``found`` sources of ``share(source, unit vectors (3, M) to it, vectors (3, M))`` times
     their intensity over the square of the distance, block by block."""
-    gathered = np.empty_like(points)
+    gathered = np.zeros_like(points)
+    if not found:
+        return gathered
+    places, headings = (np.array([getattr(source, name) for source in found]) for name in ('place', 'heading'))
+    reaches = np.array([_REACH[source.kind] for source in found])
     for start in range(0, points.shape[1], _BLOCK):
         block = slice(start, start + _BLOCK)
         where, other = points[:, block], vectors[:, block]
         low, high = where.min(1), where.max(1)
         sums = {kind: np.zeros(where.shape[1], np.float32) for kind in {source.kind for source in found}}
-        for source in found:
-            if _concerns(source, low, high):
-                _add(sums[source.kind], source, where, other, share)
+        for number in np.flatnonzero(_concerned(places, headings, reaches, low, high)):
+            _add(sums[found[number].kind], found[number], where, other, share)
         gathered[:, block] = sum(column(COLOURS[kind]) * value for kind, value in sorted(sums.items()))
     return gathered
 
@@ -196,7 +200,7 @@ def _add(
     """Add what one source gives; close to its reach it fades to nothing."""
     scale = np.float32(1 / _REACH[source.kind] ** 2)
     way = column(source.place) - where
-    square = np.maximum(np.einsum('ij,ij->j', way, way), np.float32(0.25)) * scale
+    square = np.maximum(inner(way, way), np.float32(0.25)) * scale
     near = np.flatnonzero(square < 1)
     if len(near):
         square, way = square.take(near), way.take(near, 1)
@@ -205,10 +209,10 @@ def _add(
         total[near] += share(source, way, other.take(near, 1)) * fall
 
 
-def _concerns(source: Source, low: np.ndarray, high: np.ndarray) -> bool:
-    """Whether a source may light anything between two corners of a box."""
-    gap = np.maximum(np.maximum(low - source.place, source.place - high), 0)
-    if gap @ gap > _REACH[source.kind] ** 2:
-        return False
-    ahead = np.where(source.heading > 0, high, low) - source.place
-    return bool(ahead @ source.heading > 0)
+def _concerned(
+    places: np.ndarray, headings: np.ndarray, reaches: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> np.ndarray:
+    """(S,) which sources may light anything between two corners of a box."""
+    gap = np.maximum(np.maximum(low - places, places - high), 0)
+    ahead = np.where(headings > 0, high, low) - places
+    return ((gap**2).sum(1) < reaches**2) & ((ahead * headings).sum(1) > 0)
