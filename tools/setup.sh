@@ -4,7 +4,7 @@ set -eu
 
 VENV=${VENV:-.venv}
 TORCH=${TORCH-default}
-SYSTEM_SITE=${SYSTEM_SITE:-0}
+SYSTEM_SITE=${SYSTEM_SITE:-}
 MMCV=${MMCV:-}
 # OPENCV and NUMPY hold until others are given, PYTHON as long as the environment lives.
 CHOICES=$VENV/.perception_kd-choices
@@ -72,10 +72,19 @@ make_venv() {
     fi
     check_python "$asked"
     say "virtual environment $VENV"
-    flags=
-    [ "$SYSTEM_SITE" = 1 ] && flags=--system-site-packages
-    "$asked" -m venv $flags "$VENV" ||
+    "$asked" -m venv "$VENV" ||
         fail "no virtual environment could be made (on Debian: apt-get install python3-venv)"
+}
+
+# Holds like the other choices, in the environment's own settings.
+set_system_site() {
+    case $SYSTEM_SITE in
+        '') return 0 ;;
+        1) seen=true ;;
+        *) seen=false ;;
+    esac
+    sed "s/^\(include-system-site-packages\) *=.*/\1 = $seen/" "$VENV/pyvenv.cfg" >"$VENV/pyvenv.new"
+    mv "$VENV/pyvenv.new" "$VENV/pyvenv.cfg"
 }
 
 # pip writes RECORD last. What was interrupted before looks installed and is not whole.
@@ -147,6 +156,7 @@ one_opencv() {
 
 check_choices
 make_venv
+set_system_site
 install_libraries
 forget_half_installed
 install_torch

@@ -150,9 +150,10 @@ def test_torch_of_ones_own(machine) -> None:
     assert 'TORCH= keeps the torch that is there, and there is none' in machine.setup('TORCH=', ok=False)
     machine.setup('TORCH=torch==2.9.1')
     assert 'torch==2.9.1' in (machine.venv / 'constraints.txt').read_text()
-    machine.setup('TORCH=')
+    machine.setup('TORCH=', 'SYSTEM_SITE=1')
     machine.setup()
     assert machine.there('torch') == ['torch-2.9.1']
+    assert 'include-system-site-packages = true' in (machine.venv / 'pyvenv.cfg').read_text()
     machine.setup('TORCH=torch==2.13.0')
     assert machine.there('torch') == ['torch-2.13.0']
 
