@@ -79,6 +79,7 @@ class Machine:
         subprocess.run([sys.executable, '-m', 'venv', '--without-pip', str(self.venv)], check=True)
         self.site = next((self.venv / 'lib').glob('python3*/site-packages'))
         (self.site / 'pip').mkdir()
+        (self.site / 'pip' / '__init__.py').touch()
         (self.site / 'pip' / '__main__.py').write_text(FAKE_PIP)
 
     def setup(self, *settings: str, ok: bool = True) -> str:
