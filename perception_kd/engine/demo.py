@@ -7,7 +7,7 @@ from typing import Any
 
 from perception_kd.engine.closing_table import format_table
 from perception_kd.engine.recipe import Recipe, Stage
-from perception_kd.engine.stages import RESULTS, Run, compare_stage, data_stages, model_stages, tool
+from perception_kd.engine.stages import RESULTS, Run, compare_stage, data_stages, model_stages, simulate_stage, tool
 
 VERSION, SPLIT, SAMPLE = 'v1.0-sim', 'sim_val', 4
 RUNS = (
@@ -24,11 +24,7 @@ def build_demo(out: Path, scenes: int, seed: int, workers: int, options: dict[st
     """The simulated demo as a recipe under ``out``."""
     data, scene = out / 'data', out / 'pictures' / 'scene.png'
     infos = data / f'nuscenes_infos_{SPLIT}.pkl'
-    simulate = Stage(
-        'simulate', f'simulate {scenes} scenes',
-        tool('simulate', 'nuscenes', '--out', data, '--scenes', scenes, '--seed', seed, '--preset', 'tiny',
-             '--workers', workers, '--force'),
-        inputs=[scenes, seed], outputs=(data / VERSION / 'sample.json',))
+    simulate = simulate_stage(data, VERSION, scenes, seed, workers)
     stages = data_stages(data, VERSION, infos, simulate, workers)
     for run in RUNS:
         stages += model_stages(run, out, {'data_root': str(data), 'randomness.seed': seed, **options})

@@ -9,7 +9,7 @@ from typing import Any
 
 from perception_kd.engine.closing_table import format_table
 from perception_kd.engine.recipe import Recipe, Stage
-from perception_kd.engine.stages import RESULTS, Run, data_stages, model_stages, tool
+from perception_kd.engine.stages import RESULTS, Run, data_stages, model_stages, simulate_stage
 
 VERSION, SPLIT = 'v1.0-sim', 'sim_val'
 REACH = 24.0
@@ -24,10 +24,7 @@ ORDER = ('camera', 'camera_radar', 'lidar')
 def build_trial(out: Path, scenes: int, seed: int, epochs: int, workers: int, options: dict[str, Any]) -> Recipe:
     """One world, one training of each set of sensors with an equal number of epochs, as a recipe under ``out``."""
     data = out / 'data'
-    simulate = Stage('simulate', f'simulate {scenes} scenes',
-                     tool('simulate', 'nuscenes', '--out', data, '--scenes', scenes, '--seed', seed, '--workers',
-                          workers, '--force'),
-                     inputs=[scenes, seed], outputs=(data / VERSION / 'sample.json',))
+    simulate = simulate_stage(data, VERSION, scenes, seed, workers)
     stages = data_stages(data, VERSION, data / f'nuscenes_infos_{SPLIT}.pkl', simulate, workers)
     overrides = {'data_root': str(data), 'randomness.seed': seed, 'max_epochs': epochs, **options}
     for run in RUNS:

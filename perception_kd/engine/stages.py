@@ -51,6 +51,17 @@ def tool(name: str, *arguments: object) -> Callable[[], None]:
     return run
 
 
+def simulate_stage(data: Path, version: str, scenes: int, seed: int, workers: int) -> Stage:
+    """A tiny simulated world in ``data``; made again when the simulator itself has changed."""
+    from perception_kd.simulation.presets import get_preset
+    from perception_kd.simulation.stamp import world_stamp
+
+    make = tool('simulate', 'nuscenes', '--out', data, '--scenes', scenes, '--seed', seed, '--preset', 'tiny',
+                '--workers', workers, '--force')
+    return Stage('simulate', f'simulate {scenes} scenes', make, inputs=[scenes, world_stamp(get_preset('tiny'), seed)],
+                 outputs=(data / version / 'sample.json',))
+
+
 def data_stages(data: Path, version: str, infos: Path, make: Stage, workers: int) -> list[Stage]:
     """``make`` and the info files of what it made."""
     create = tool('create_data', 'nuscenes', '--root', data, '--version', version, '--workers', workers)

@@ -24,6 +24,17 @@ def test_every_set_is_trained_for_the_same_epochs(tmp_path: Path) -> None:
     assert set(stages['within_reach'].after) == {f'score_{run.name}' for run in RUNS}
 
 
+def test_another_world_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def key() -> str:
+        recipe = build_trial(tmp_path, 6, 3, 5, 1, {})
+        return recipe.key(recipe.stages[0])
+
+    before = key()
+    assert key() == before
+    monkeypatch.setattr('perception_kd.simulation.stamp.world_stamp', lambda preset, seed: 'another simulator')
+    assert key() != before
+
+
 def test_collect_joins_the_two_scores() -> None:
     results = {f'score_{run.name}': {'mAP': 0.2} for run in RUNS}
     results['within_reach'] = {run.name: 0.7 for run in RUNS}

@@ -19,4 +19,4 @@ depth_stride = 8
 image_aug = dict(type='ImageAug', final_size='${final_size}', resize_lim=(0.47, 0.58), flip_prob=0.5, training=True)
 bev_aug = dict(type='BEVAug', rot_deg=(-22.5, 22.5), scale_lim=(0.95, 1.05), flip_x_prob=0.5, flip_y_prob=0.5)
 box_filter = dict(type='FilterObjects', point_cloud_range='${point_cloud_range}')
-batch_size, num_workers, persistent_workers = 4, 1, False
+batch_size, num_workers, persistent_workers = 2, 1, False
