@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,19 @@ def _merge(cfg: Config, options: dict[str, Any]) -> None:
         raise ValueError(f'{cfg.filename}: an override does not fit: {error}') from error
 
 
+@contextmanager
+def naming_config(cfg: Config) -> Iterator[None]:
+    """Turn what a constructor makes of a setting of the wrong kind into a line that names the config.
+
+    Raises:
+        ValueError: instead of the error, which stays its cause.
+    """
+    try:
+        yield
+    except (TypeError, AttributeError, AssertionError, IndexError, ArithmeticError, RuntimeError) as error:
+        raise ValueError(f'config {cfg.filename}: cannot be built: {type(error).__name__}: {error}') from error
+
+
 def apply_amp(cfg: Config) -> None:
     """Turn ``optim_wrapper`` into our AMP wrapper (bf16 on the CPU, fp16 or bf16 on CUDA)."""
     kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
@@ -113,6 +128,9 @@ def build_runner(
         resume: ``'auto'``, a checkpoint path, or None.
         brief: Leave the pages on environment, config and hooks out of the log.
         strict: Refuse ``load_from`` where it lacks a weight of the model, as testing should.
+
+    Raises:
+        ValueError, KeyError: a setting that nothing can be built from.
     """
     cfg.launcher = launcher
     if work_dir is not None:
@@ -122,6 +140,10 @@ def build_runner(
     if amp:
         apply_amp(cfg)
     apply_resume(cfg, resume)
-    runner = (BriefRunner if brief else DistillRunner).from_cfg(cfg)
+    epochs = (cfg.get('train_cfg') or {}).get('max_epochs', 1)
+    if not isinstance(epochs, int) or epochs < 1:
+        raise ValueError(f'config {cfg.filename}: max_epochs must be a whole number, 1 or more, got {epochs!r}')
+    with naming_config(cfg):
+        runner = (BriefRunner if brief else DistillRunner).from_cfg(cfg)
     runner.register_hook(WeightCheckHook(strict=strict))
     return runner

@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from perception_kd.distill.taps import TapRecorder
+from perception_kd.engine.build import naming_config
 from perception_kd.registry import MODELS
 
 LATE = 10**6  # iterations and epochs
@@ -26,9 +27,10 @@ def dry_run(cfg: Config) -> None:
     """
     init_default_scope(cfg.get('default_scope', 'perception_kd'))
     torch.manual_seed(cfg.get('randomness', {}).get('seed') or 0)
-    model = MODELS.build(cfg.model)
-    model.to('cuda' if torch.cuda.is_available() else 'cpu')
-    loader = Runner.build_dataloader({**cfg.train_dataloader, 'num_workers': 0, 'persistent_workers': False})
+    with naming_config(cfg):
+        model = MODELS.build(cfg.model)
+        model.to('cuda' if torch.cuda.is_available() else 'cpu')
+        loader = Runner.build_dataloader({**cfg.train_dataloader, 'num_workers': 0, 'persistent_workers': False})
     if hasattr(model, 'describe'):
         print(model.describe())
     else:

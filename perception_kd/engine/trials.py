@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 
 from perception_kd.datasets.nuscenes.stamp import load_infos
 from perception_kd.distill.accounting import PREFIX
-from perception_kd.engine.build import build_runner, load_config, require
+from perception_kd.engine.build import build_runner, load_config, naming_config, require
 from perception_kd.evaluation.nuscenes_metric import RESULT_FILE
 from perception_kd.evaluation.nuscenes_official import evaluate_devkit
 from perception_kd.evaluation.subsets import BoxSubset
@@ -39,7 +39,11 @@ def overfit(config: str | Path, work_dir: str | Path, frames: int = 8, steps: in
 
     Returns:
         The devkit's summary (``mean_dist_aps`` ...).
+
+    Raises:
+        ValueError: fewer than one frame or step, or more frames than there are.
     """
+    _check_positive(frames=frames, steps=steps)
     cfg = load_config(config, options)
     require(cfg, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'test_dataloader', 'test_evaluator')
     batch = cfg.train_dataloader.get('batch_size', 1)
@@ -60,6 +64,12 @@ def overfit(config: str | Path, work_dir: str | Path, frames: int = 8, steps: in
     tokens = list(json.loads((Path(work_dir) / RESULT_FILE).read_text())['results'])
     return evaluate_devkit(Path(work_dir) / RESULT_FILE, metric.data_root, metric.version, metric.split,
                            sample_tokens=tokens, box_filter=BoxSubset(max_reach=reach))
+
+
+def _check_positive(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if number < 1:
+            raise ValueError(f'{name} must be at least 1, got {number}')
 
 
 def _cut(cfg: Config, frames: int) -> None:
@@ -87,7 +97,11 @@ def pair_alone(config: str | Path, pair: str, steps: int = 50, learning_rate: fl
 
     Returns:
         ``losses`` of every step, ``first`` and ``last`` (means of five), ``fall`` = 1 - last / first.
+
+    Raises:
+        ValueError: fewer than one step, or no such pair.
     """
+    _check_positive(steps=steps)
     cfg = load_config(config, options)
     require(cfg, 'model', 'train_dataloader')
     pairs = cfg.model.get('pairs', {})
@@ -96,9 +110,10 @@ def pair_alone(config: str | Path, pair: str, steps: int = 50, learning_rate: fl
     cfg.model.pairs = {pair: {**pairs[pair], 'weight': 1.0}}
     init_default_scope(cfg.default_scope)
     torch.manual_seed(cfg.randomness.seed)
-    model = MODELS.build(cfg.model)
-    loader = Runner.build_dataloader({**cfg.train_dataloader, 'num_workers': 0, 'persistent_workers': False},
-                                     seed=cfg.randomness.seed)
+    with naming_config(cfg):
+        model = MODELS.build(cfg.model)
+        loader = Runner.build_dataloader({**cfg.train_dataloader, 'num_workers': 0, 'persistent_workers': False},
+                                         seed=cfg.randomness.seed)
     optimiser = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), lr=learning_rate)
     model.train()
     losses: list[float] = []

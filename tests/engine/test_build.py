@@ -2,7 +2,7 @@
 
 import pytest
 
-from perception_kd.engine.build import apply_amp, apply_resume, load_config
+from perception_kd.engine.build import apply_amp, apply_resume, build_runner, load_config
 
 TEXT = """
 data_root = 'data/sim'
@@ -37,6 +37,15 @@ def test_override_inside_of_a_reference(config):
 def test_override_that_does_not_fit(config):
     with pytest.raises(ValueError, match='override does not fit'):
         load_config(config, {'optim_wrapper.type.name': 'x'})
+
+
+@pytest.mark.parametrize(('options', 'message'), [
+    ({'point_cloud_range': 5}, r"sim_teacher\.py: cannot be built: TypeError: .*has no len"),
+    ({'train_cfg.max_epochs': -1}, r'sim_teacher\.py: max_epochs must be a whole number, 1 or more, got -1'),
+])
+def test_setting_that_nothing_can_be_built_from(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        build_runner(load_config('configs/demo/sim_teacher.py', options), work_dir=tmp_path, brief=True)
 
 
 def test_missing_and_broken_config(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,16 @@ def test_a_pair_alone_makes_its_loss_fall(options: dict, pair: str) -> None:
     result = pair_alone('configs/demo/sim_imkd.py', pair, steps=50, options={**options, **TEACHER})
     assert len(result['losses']) == 50
     assert result['fall'] > 0.3
+
+
+@pytest.mark.parametrize(('work', 'name'), [
+    (lambda out: overfit('configs/demo/sim_teacher.py', out, frames=0), 'frames'),
+    (lambda out: overfit('configs/demo/sim_teacher.py', out, steps=0), 'steps'),
+    (lambda out: pair_alone('configs/demo/sim_imkd.py', 'lidar_to_radar', steps=0), 'steps'),
+])
+def test_nothing_to_train_on(tmp_path: Path, work: Callable, name: str) -> None:
+    with pytest.raises(ValueError, match=f'{name} must be at least 1, got 0'):
+        work(tmp_path)
 
 
 def test_bad_requests(options: dict, tmp_path: Path) -> None:
