@@ -61,7 +61,7 @@ def simulate(root, failing: int | None = None, error: BaseException | None = Non
         options = {'scenes': SCENES, 'preset': QUIET, 'workers': 1, **changes}
         try:
             simulate_nuscenes(root, echo=said.append, **options)
-        except (KeyboardInterrupt, OSError, ValueError) as raised:
+        except (KeyboardInterrupt, OSError, MemoryError, ValueError) as raised:
             return said, made, raised
     return said, made, None
 
@@ -74,7 +74,8 @@ def whole(tmp_path_factory):
     return digests(root)
 
 
-@pytest.mark.parametrize('error', [KeyboardInterrupt(), DiskFullError('no space left writing x')])
+@pytest.mark.parametrize('error', [KeyboardInterrupt(), DiskFullError('no space left writing x'),
+                                   MemoryError()])
 def test_goes_on_with_the_finished_scenes(whole, tmp_path, error):
     assert simulate(tmp_path / 'root', 2, error) == ([], [0, 1, 2], error)
     assert [path.name for path in tmp_path.iterdir()] == ['.root.partial']

@@ -85,6 +85,7 @@ def status_of(arguments: list[str]) -> int:
 @pytest.mark.parametrize(('options', 'message'), [
     (['--preset', 'huge'], "unknown preset 'huge'; there are: tiny"),
     (['--scenes', '0'], 'scenes must be at least 1, got 0'),
+    (['--scenes', '99999999999999999999'], 'scenes must be at most 100000, got 99999999999999999999'),
     (['--seed', '-1'], 'seed must be at least 0, got -1'),
     (['--workers', '0'], 'workers must be at least 1, got 0'),
 ])  # fmt: skip

@@ -20,7 +20,8 @@ from perception_kd.simulation.writers.nuscenes_scene import SceneJob, SceneResul
 VERSION = 'v1.0-sim'
 SPLITS = ('sim_train', 'sim_val', 'sim_test')
 _THREAD_LIMITS = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')
-_RESUMABLE = (KeyboardInterrupt, OSError)
+_MOST_SCENES = 100_000
+_RESUMABLE = (KeyboardInterrupt, OSError, MemoryError)
 """What may be over when the command is given again."""
 
 
@@ -53,8 +54,9 @@ def simulate_nuscenes(
 
     Raises:
         FileExistsError: ``out`` holds files and ``force`` is not given, or is no simulated data set.
-        ValueError: unknown preset, or a number below its minimum.
-        OSError: a full disk, or a worker that was killed; finished scenes stay for the next run.
+        ValueError: unknown preset, or a number out of its range.
+        OSError, MemoryError: a full disk or memory, or a worker that was killed; finished scenes stay for the next
+            run.
     """
     out = Path(out).absolute()
     preset = get_preset(preset) if isinstance(preset, str) else preset
@@ -90,6 +92,8 @@ def _check_numbers(scenes: int, seed: int, workers: int) -> None:
     for name, value, least in (('scenes', scenes, 1), ('seed', seed, 0), ('workers', workers, 1)):
         if value < least:
             raise ValueError(f'{name} must be at least {least}, got {value}')
+    if scenes > _MOST_SCENES:
+        raise ValueError(f'scenes must be at most {_MOST_SCENES}, got {scenes}')
 
 
 def _check_target(out: Path, force: bool) -> None:
