@@ -62,6 +62,25 @@ def test_hard_voxels_equal_brute_force(max_points: int, max_voxels: int) -> None
         assert not got[len(want) :].any()
 
 
+def test_a_buffer_that_is_not_contiguous_is_filled_too() -> None:
+    from perception_kd.compat.ops.voxelize import hard_voxelize_forward
+
+    size, limits, found = torch.tensor(SIZE), torch.tensor(RANGE), []
+    for voxels in (torch.zeros(50, 3, 5), torch.zeros(3, 50, 5).transpose(0, 1)):
+        coors, counts = torch.zeros(50, 3, dtype=torch.int32), torch.zeros(50, dtype=torch.int32)
+        hard_voxelize_forward(cloud(), size, limits, voxels, coors, counts, torch.tensor(0), 3, 50)
+        found.append(voxels)
+    assert found[0].any() and torch.equal(*found)
+
+
+@pytest.mark.parametrize('shape', [(4, 2), (4,)])
+def test_points_without_three_columns_are_refused(shape: tuple[int, ...]) -> None:
+    from mmcv.ops import voxelization
+
+    with pytest.raises(ValueError, match=r'points must be \(P, 3 or more\), got'):
+        voxelization(torch.zeros(shape), SIZE, RANGE, -1, -1)
+
+
 @pytest.mark.parametrize('points', [torch.zeros(0, 4), torch.full((3, 4), 99.0)])
 def test_no_point_in_range(points: torch.Tensor) -> None:
     from mmcv.ops import Voxelization

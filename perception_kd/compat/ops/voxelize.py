@@ -14,7 +14,12 @@ def grid_coordinates(points: Tensor, voxel_size: Tensor, coors_range: Tensor, nd
 
     Returns:
         (P, ndim) int32, ordered z y x; rows of -1 for points outside the range or not finite.
+
+    Raises:
+        ValueError: points with fewer columns.
     """
+    if points.dim() != 2 or points.shape[1] < ndim:
+        raise ValueError(f'points must be (P, {ndim} or more), got {tuple(points.shape)}')
     device = points.device
     size = voxel_size[:ndim].to(device=device, dtype=torch.float32)
     limits = coors_range.to(device=device, dtype=torch.float32)
@@ -81,7 +86,7 @@ def hard_voxelize_forward(
     voxel = voxel_of_group[group]
     rank = torch.arange(len(keys), device=keys.device) - starts[group]
     fits = torch.nonzero((voxel < max_voxels) & (rank < max_points)).squeeze(1)
-    voxels.flatten(0, 1)[voxel[fits] * voxels.shape[1] + rank[fits]] = points[kept[order[fits]]]
+    voxels[voxel[fits], rank[fits]] = points[kept[order[fits]]]
     number = min(len(counts), max_voxels)
     listed = torch.nonzero(voxel_of_group < max_voxels).squeeze(1)
     coors[voxel_of_group[listed]] = cells[kept[first_point[listed]]].to(coors.dtype)
