@@ -57,6 +57,15 @@ class Plan:
         there = float(self.ego.place(time)[0])
         return there - speed * float(pace.covered(time)) + rng.uniform(-reach, reach)
 
+    def red(self, time: np.ndarray | float) -> np.ndarray:
+        """Whether (...) traffic lights show red to the main road, and green to the side street, at ``time`` (...) in s.
+
+        They do where the ego vehicle brakes to a stand, and until it is about to start.
+        """
+        pace = self.ego.pace
+        now, soon = pace.share(time), pace.share(np.asarray(time) + 0.3)
+        return (min(pace.shares) == 0) & (((now < 0.02) & (soon < 0.02)) | (soon < now))
+
 
 def draw_plan(preset: WorldPreset, rng: np.random.Generator) -> Plan:
     """Road shape, drive and lanes, side street, open lots, road works and bus stop of a street."""

@@ -19,6 +19,8 @@ _EGO_AHEAD = 1.4
 _TRIES = 400
 _STEP = 0.1
 """Seconds between the instants at which footprints are compared."""
+_CLEARING = 1.0
+"""Seconds after which a red light finds the crossroads empty."""
 _SMALL_FIRST = (
     'traffic_cone',
     'barrier',
@@ -53,30 +55,61 @@ class Street:
         self._poses = np.concatenate([ego[None], fixed])
         self._halves = np.concatenate([_EGO_HALF[None], obstacles[:, 3:]])
         self._kept_free = _kept_free(plan)
+        now, before = plan.red(self.times), plan.red(self.times - _CLEARING)
+        self._red = {'main': now & before, 'side': ~now & ~before}
 
     def place(self, blueprint: Blueprint, track: Track, in_traffic: bool = False) -> bool:
-        """Add an actor if it touches nothing and stands in nobody's way; says whether it did."""
-        pose = track.pose(self.times)[:, [0, 1, 3]]
-        half = np.array(blueprint.size[:2]) / 2 + _GAP / 2
-        if track.speed and not track.drift and abs(track.d) < track.road.half:
-            half[0] += 0.8  # Traffic keeps its distance.
-        if touches(pose, half, self._poses, self._halves) or self._blocks(pose, half, track):
+        """Add an actor if it ``fits``; says whether it does."""
+        if not self.fits(blueprint, track):
             return False
+        pose, half = self._footprint(blueprint, track)
         self._poses = np.concatenate([self._poses, pose[None]])
         self._halves = np.concatenate([self._halves, half[None]])
         key = f'{blueprint.name}_{len(self.actors):03d}'
         self.actors.append(Actor(key, blueprint, track, in_traffic))
         return True
 
+    def fits(self, blueprint: Blueprint, track: Track) -> bool:
+        """Whether it touches nothing, stands in nobody's way and stops at red lights."""
+        pose, half = self._footprint(blueprint, track)
+        return not (
+            self._runs_red(blueprint, track)
+            or touches(pose, half, self._poses, self._halves)
+            or self._blocks(pose, half, track)
+        )
+
+    def _footprint(self, blueprint: Blueprint, track: Track) -> tuple[np.ndarray, np.ndarray]:
+        """Poses (T, 3) x, y, yaw, and half length and width with the distance that is kept."""
+        half = np.array(blueprint.size[:2]) / 2 + _GAP / 2
+        if _in_lane(track):
+            half[0] += 0.8  # Traffic keeps its distance.
+        return track.pose(self.times)[:, [0, 1, 3]], half
+
+    def _street(self, track: Track) -> str:
+        return 'main' if track.road is self.plan.road else 'side'
+
+    def _runs_red(self, blueprint: Blueprint, track: Track) -> bool:
+        """Whether any of it is inside the crossroads at red, unless the light has only just changed."""
+        if track.road.mouth is None or not _in_lane(track):
+            return False
+        red = self.times[self._red[self._street(track)]]
+        away = np.abs(track.road.along(*track.place(red)))
+        return bool((away < track.road.mouth[1] + blueprint.size[0] / 2).any())
+
     def _blocks(self, pose: np.ndarray, half: np.ndarray, track: Track) -> bool:
         """Whether it stands, at any time, where nothing may."""
-        free = self._kept_free['main' if track.road is self.plan.road else 'side']
+        free = self._kept_free[self._street(track)]
         standing = pose[~track.moving(self.times)]
         if not len(standing) or not len(free):
             return False
         return touches(standing[:1], half, free[:, None, :3], free[:, 3:]) or touches(
             standing[-1:], half, free[:, None, :3], free[:, 3:]
         )
+
+
+def _in_lane(track: Track) -> bool:
+    """Whether it goes along a roadway."""
+    return bool(track.speed) and not track.drift and abs(track.d) < track.road.half
 
 
 def _kept_free(plan: Plan) -> dict[str, np.ndarray]:
@@ -146,15 +179,16 @@ def _set_up_works(street: Street, missing: dict[str, int], rng: np.random.Genera
 
 
 def _couple_trailer(street: Street, missing: dict[str, int], rng: np.random.Generator) -> None:
-    """Every second street: a trailer in traffic behind its tractor."""
-    if rng.random() < 0.5 or not missing['trailer'] or not missing['truck']:
+    """In most streets: a trailer in traffic behind its tractor."""
+    if rng.random() < 0.3 or not missing['trailer'] or not missing['truck']:
         return
     tractor, trailer = draw('truck', rng, variant='tractor'), draw('trailer', rng)
     for _ in range(_TRIES):
         front = zones.lane(street.plan, rng)
         way = 1 if front.d < 0 else -1
-        rear = replace(front, s=front.s - way * ((tractor.size[0] + trailer.size[0]) / 2 + 2.0))
-        if street.place(tractor, front, in_traffic=True):
+        behind = ((tractor.size[0] + trailer.size[0]) / 2 + 2.3) / (1 - front.road.curvature * front.d)
+        rear = replace(front, s=front.s - way * behind)
+        if street.fits(trailer, rear) and street.place(tractor, front, in_traffic=True):
             missing['truck'] -= 1
             missing['trailer'] -= street.place(trailer, rear, in_traffic=True)
             return

@@ -91,8 +91,8 @@ def cylinder(
 def _frame(direction: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A right-handed frame whose first axis is ``direction``."""
     along = direction / np.linalg.norm(direction)
-    helper = np.array([0.0, 0, 1]) if abs(along[2]) < 0.9 else np.array([1.0, 0, 0])
-    side = np.cross(helper, along)
+    upright = np.array([0.0, 0, 1]) if abs(along[2]) < 0.9 else np.array([1.0, 0, 0])
+    side = np.cross(upright, along)
     side /= np.linalg.norm(side)
     return along, side, np.cross(along, side)
 

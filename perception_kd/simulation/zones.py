@@ -42,10 +42,11 @@ def side_lane(plan: Plan, rng: np.random.Generator) -> Track:
     way = _side(rng)
     speed, halt = rng.uniform(4, 9), _SIDE_STOP + rng.uniform(0.5, 4.5) + 7.5 * (rng.random() < 0.3)
     time = rng.uniform(0, plan.duration)
+    through = rng.uniform(-3.0, plan.duration + 2.0)  # Some have left the crossroads behind, some are yet to come.
     habit = rng.choice(4, p=[0.35, 0.15, 0.15, 0.35])
     brakes, starts = stopping(time, speed / 2.0, 60.0, 1.0), Pace((time, time + speed / 1.5), (0.0, 1.0))
     pace = (STANDING, brakes, starts, STEADY)[habit]
-    away = (halt, halt + speed * float(pace.covered(60.0)), halt, speed * time)[habit]
+    away = (halt, halt + speed * float(pace.covered(60.0)), halt, speed * through)[habit]
     d = -way * (SIDE_LANE + rng.uniform(-0.2, 0.2))
     return Track(plan.road.side_street(), -way * away, d, way * speed, facing=_ahead(way), pace=pace)
 
@@ -203,7 +204,7 @@ Zone = Callable[[Plan, np.random.Generator], Track]
 TRAFFIC: tuple[Zone, ...] = (lane, side_lane, bus_stop)
 """Who stands here means to go on."""
 RIDING: tuple[Zone, ...] = (lane, side_lane, cycle_lane)
-DISTANT: tuple[Zone, ...] = (side_lane, side_parking, side_pavement, side_crossing, bus_stop, waiting)
+DISTANT: tuple[Zone, ...] = (side_lane, side_parking, side_pavement, side_crossing, waiting)
 """They may lie far from the ego vehicle's path."""
 
 # Where each class is looked for, with its odds.
@@ -211,7 +212,7 @@ HABITATS: dict[str, tuple[tuple[Zone, float], ...]] = {
     'car': ((lane, 0.42), (parking, 0.14), (lot, 0.12), (side_lane, 0.2), (side_parking, 0.12)),
     'truck': ((lane, 0.5), (parking, 0.15), (lot, 0.2), (side_lane, 0.15)),
     'trailer': ((lot, 0.75), (parking, 0.25)),
-    'bus': ((lane, 0.5), (bus_stop, 0.25), (lot, 0.15), (side_lane, 0.1)),
+    'bus': ((lane, 0.4), (bus_stop, 0.3), (lot, 0.2), (side_lane, 0.1)),
     'construction_vehicle': ((works, 0.7), (lot, 0.3)),
     'bicycle': ((cycle_lane, 0.4), (lane, 0.05), (side_lane, 0.15), (pavement_parked, 0.4)),
     'motorcycle': ((lane, 0.4), (side_lane, 0.15), (parking, 0.2), (pavement_parked, 0.25)),

@@ -11,7 +11,6 @@ from perception_kd.simulation.rendering.lamps import BRAKES, brakes, drives
 from perception_kd.simulation.rendering.view import column
 from perception_kd.simulation.snapshot import Hits, Snapshot
 from perception_kd.simulation.textures import spots
-from perception_kd.simulation.world import World
 
 _COLOURS = {
     m.LAMP: (26.0, 18.5, 11.0),
@@ -85,15 +84,8 @@ def _shine(snapshot: Snapshot, number: np.ndarray, hits: Hits, rays: np.ndarray)
 
 def _signals(snapshot: Snapshot, triangle: np.ndarray, texture: int) -> np.ndarray:
     """(K,) whether the red or the green lamps of traffic lights are on; those of the side street show the other."""
-    road, stop = snapshot.world.plan.road, _halted(snapshot.world, snapshot.time)
+    road, stop = snapshot.world.plan.road, snapshot.world.plan.red(snapshot.time)
     heading = float(road.to_world(road.mouth[0] if road.mouth else road.crossing, 0.0)[2])
     along = column([np.cos(heading), np.sin(heading), 0.0])
     main = np.abs((snapshot.normal_planes.take(triangle, 1) * along).sum(0)) > 0.7
     return (main == stop) == (texture == m.STOP)
-
-
-def _halted(world: World, time: float) -> bool:
-    """Whether the main road has red: the ego vehicle stands, or slows down."""
-    pace = world.plan.ego.pace
-    now, soon = float(pace.share(time)), float(pace.share(time + 0.3))
-    return (now < 0.02 and soon < 0.02) or soon < now
