@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from perception_kd.visualization.frame import Frame
 from perception_kd.visualization.palette import FAINT_INK
 from perception_kd.visualization.sheet import Sheet
-from perception_kd.visualization.view import View
+from perception_kd.visualization.view import FARTHEST, View
 
 Place = tuple[float, float, float, float]
 """Left, top, width, height."""
@@ -34,7 +34,8 @@ def camera_grid(width: float, top: float, shapes: Sequence[Shape], columns: int)
 def fill_width(view: View, width: float) -> View:
     """Widen an all-round view to the room between the keys, where a square would leave paper white."""
     room = width - 2 * (2 * MARGIN + KEY_WIDTH)
-    return View(view.front, view.back, max(view.side, (view.front + view.back) / 2 * room / _GROUND_HEIGHT))
+    wide = min((view.front + view.back) / 2 * room / _GROUND_HEIGHT, FARTHEST)
+    return View(view.front, view.back, max(view.side, wide))
 
 
 class ScenePlan:

@@ -7,7 +7,7 @@ from pathlib import Path
 from perception_kd.visualization.compare import draw_compare
 from perception_kd.visualization.options import PictureOptions
 from perception_kd.visualization.scene import draw_scene
-from perception_kd.visualization.sheet import check_png
+from perception_kd.visualization.sheet import check_png, check_resolution
 from perception_kd.visualization.sources import InfoFile, ResultFile
 
 Size = tuple[int, int]
@@ -40,6 +40,7 @@ def save_scene(
         FileNotFoundError, ValueError: what is wrong with which file, in one line.
     """
     check_png(out)
+    check_resolution(dpi, max_width)
     options = options or PictureOptions()
     frame = InfoFile(infos, root).frame(sample, lidar=options.lidar != 'none')
     predictions = ResultFile(results).boxes(frame.token, frame.lidar2global) if results else None
@@ -60,6 +61,7 @@ def save_compare(
 ) -> Size:
     """Draw ``compare`` of one sample into ``out``; ``models`` maps titles to result files."""
     check_png(out)
+    check_resolution(dpi, max_width)
     options = options or PictureOptions()
     frame = InfoFile(infos, root).frame(sample, lidar=options.lidar != 'none')
     boxes = {title: ResultFile(path).boxes(frame.token, frame.lidar2global) for title, path in models.items()}

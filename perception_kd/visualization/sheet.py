@@ -19,6 +19,8 @@ from perception_kd.visualization.palette import FAINT_INK, INK, PAPER, RULE, Col
 
 DPI = 100
 """Resolution at which one unit of the layout is one pixel."""
+DPI_LIMITS = (10, 1000)
+LEAST_WIDTH = 64
 
 
 class Sheet:
@@ -109,21 +111,16 @@ class Sheet:
 
     def pixels(self, *, dpi: float = DPI, max_width: int | None = None) -> NDArray[np.uint8]:
         """The picture as an array (H, W, 3), RGB; ``dpi`` and errors as ``save``."""
-        self.figure.dpi = self.resolution(dpi, max_width)
+        self.figure.dpi = self._resolution(dpi, max_width)
         try:
             self.canvas.draw()
             return np.array(self.canvas.buffer_rgba())[..., :3]
         finally:
             self.figure.dpi = DPI
 
-    def resolution(self, dpi: float, max_width: int | None) -> float:
-        """``dpi``, or less where the picture were wider than ``max_width`` pixels.
-
-        Raises:
-            ValueError: one of them is not positive.
-        """
-        if dpi <= 0 or (max_width is not None and max_width < 1):
-            raise ValueError(f'dpi and max_width must be positive, got {dpi:g} and {max_width}')
+    def _resolution(self, dpi: float, max_width: int | None) -> float:
+        """``dpi``, or less where the picture were wider than ``max_width`` pixels."""
+        check_resolution(dpi, max_width)
         return min(dpi, max_width * DPI / self.width) if max_width else dpi
 
     def save(self, path: str | Path, *, dpi: float = DPI, max_width: int | None = None) -> tuple[int, int]:
@@ -133,13 +130,26 @@ class Sheet:
             Width and height in pixels.
 
         Raises:
-            ValueError: the name does not end in .png, or a resolution that is not positive.
+            ValueError: the name does not end in .png, or see ``check_resolution``.
         """
         path = check_png(path)
-        dpi = self.resolution(dpi, max_width)
+        dpi = self._resolution(dpi, max_width)
         with atomic_path(path) as temporary:
             self.figure.savefig(temporary, dpi=dpi, format='png', facecolor=PAPER)
         return int(self.width * dpi / DPI), int(self.height * dpi / DPI)
+
+
+def check_resolution(dpi: float, max_width: int | None) -> None:
+    """See that a picture can be drawn so finely; asked before it is drawn, as ``check_png``.
+
+    Raises:
+        ValueError: a number outside of what serves a reader and fits into memory.
+    """
+    low, high = DPI_LIMITS
+    if not low <= dpi <= high:
+        raise ValueError(f'dpi must lie in {low} to {high}, got {dpi:g}')
+    if max_width is not None and max_width < LEAST_WIDTH:
+        raise ValueError(f'max_width must be at least {LEAST_WIDTH} pixels, got {max_width}')
 
 
 def check_png(path: str | Path) -> Path:

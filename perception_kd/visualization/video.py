@@ -14,6 +14,7 @@ from perception_kd.visualization.frame import Frame
 from perception_kd.visualization.movie import Picture, check_movie, open_movie
 from perception_kd.visualization.options import PictureOptions
 from perception_kd.visualization.scene import common_view, draw_scene
+from perception_kd.visualization.sheet import check_resolution
 from perception_kd.visualization.sources import InfoFile, ResultFile, Scene
 
 DEFAULT_WIDTH = 1280
@@ -66,6 +67,7 @@ def save_video(
         FileNotFoundError, ValueError, OSError: what is wrong with which file, in one line.
     """
     check_movie(out, fps)
+    check_resolution(dpi, max_width)
     source = InfoFile(infos, root)
     found = ResultFile(results) if results else None
     chosen = source.scene(scene)

@@ -11,13 +11,19 @@ from numpy.typing import NDArray
 from perception_kd.visualization.boxes import Boxes, in_frame
 from perception_kd.visualization.frame import Frame
 
+FARTHEST = 1000.0
+"""Metres; rings and marks of a larger picture would be too many to draw, and to see."""
+
 
 @dataclass(frozen=True)
 class View:
     """What of the ground is shown, in metres from the vehicle.
 
     Args:
-        front, back, side: How far ahead, behind, and to either side; all positive or 0.
+        front, back, side: How far ahead, behind, and to either side; up to ``FARTHEST``.
+
+    Raises:
+        ValueError: a distance that is negative, too large or not finite, or nothing ahead or aside.
     """
 
     front: float
@@ -25,8 +31,9 @@ class View:
     side: float
 
     def __post_init__(self) -> None:
-        if self.front <= 0 or self.side <= 0 or self.back < 0:
-            raise ValueError(f'range: front and side must be positive, back at least 0 m, got {self}')
+        if not (0 < self.front <= FARTHEST and 0 < self.side <= FARTHEST and 0 <= self.back <= FARTHEST):
+            raise ValueError(f'range: front and side must be positive, back at least 0, all at most {FARTHEST:g} m, '
+                             f'got front {self.front:g}, back {self.back:g}, side {self.side:g}')
 
     @property
     def aspect(self) -> float:
@@ -61,5 +68,5 @@ def fit_view(frame: Frame, boxes: Boxes) -> View:
 
 
 def _reach(farthest: float, least: float) -> float:
-    """The next 5 m beyond a corner of a box."""
-    return float(max(np.ceil((farthest + 0.5) / 5) * 5, least))
+    """The next 5 m beyond a corner of a box, as far as a view reaches."""
+    return float(np.clip(np.ceil((farthest + 0.5) / 5) * 5, least, FARTHEST))

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -187,7 +188,7 @@ def test_bad_results_are_named(content, said, tmp_path):
 def test_missing_files_are_named(infos, tiny_root, tmp_path):
     with pytest.raises(FileNotFoundError, match='no such result file'):
         ResultFile(tmp_path / 'r.json')
-    with pytest.raises(FileNotFoundError, match='no such data root'):
+    with pytest.raises(FileNotFoundError, match='data root .* does not exist'):
         InfoFile(infos, tmp_path / 'nowhere')
     with pytest.raises(FileNotFoundError, match=r'infos\.pkl'):
         InfoFile(tmp_path / 'infos.pkl', tiny_root)
@@ -213,8 +214,11 @@ def test_only_png_and_sensible_resolutions(tmp_path):
     sheet = Sheet(width=100, height=50)
     with pytest.raises(ValueError, match=r'end'):
         sheet.save(tmp_path / 'a.jpg')
-    with pytest.raises(ValueError, match='positive'):
-        sheet.save(tmp_path / 'a.png', dpi=0)
+    for dpi in (0, 1e5, float('nan')):
+        with pytest.raises(ValueError, match=f'dpi must lie in 10 to 1000, got {dpi:g}'):
+            sheet.save(tmp_path / 'a.png', dpi=dpi)
+    with pytest.raises(ValueError, match='max_width must be at least 64 pixels, got 1'):
+        sheet.save(tmp_path / 'a.png', max_width=1)
     assert sheet.save(tmp_path / 'a.png', dpi=200) == (200, 100)
     assert cv2.imread(str(tmp_path / 'a.png')).shape == (100, 200, 3)
 
@@ -224,6 +228,9 @@ def test_range_takes_one_or_three_numbers():
     assert view_of_range([40]).back == 40 and view_of_range([60, 5, 25]).side == 25
     with pytest.raises(ValueError, match=r'1 number .* or 3'):
         view_of_range([1, 2])
+    for number in (float('nan'), float('inf'), 1e9, -1):
+        with pytest.raises(ValueError, match=re.escape(f'at most 1000 m, got front {number:g}, back')):
+            view_of_range([number])
 
 
 def run_tool(*arguments):

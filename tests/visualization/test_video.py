@@ -153,6 +153,12 @@ def test_command_line(infos, tiny_root, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['a.gif']
 
 
+@pytest.mark.parametrize('wish', [{'dpi': 1e5}, {'max_width': 1}])
+def test_sizes_are_checked_before_anything_is_read(tmp_path, wish):
+    with pytest.raises(ValueError, match='must'):
+        save_video(infos=tmp_path / 'gone.pkl', root=tmp_path, scene=0, out=tmp_path / 'a.mp4', **wish)
+
+
 def test_ctrl_c_leaves_no_half_video(infos, tiny_root, tmp_path):
     tool = Path(__file__).parents[2] / 'tools' / 'visualize.py'
     command = [sys.executable, tool, 'video', '--infos', infos, '--root', tiny_root, '--out', tmp_path / 'a.mp4',
