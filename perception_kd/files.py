@@ -45,19 +45,74 @@ def _full_disk_behind(error: BaseException | None) -> OSError | None:
     return error
 
 
+def require_file(path: str | Path, what: str = 'file') -> Path:
+    """The path, if it is a file to read; ``what`` it should be is said in the error.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError: it is not.
+    """
+    if Path(path).is_dir():
+        raise IsADirectoryError(f'{what} {path} is a folder; give a file')
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{what} {path} does not exist')
+    return Path(path)
+
+
+def require_folder(path: str | Path, what: str = 'folder') -> Path:
+    """The path, if it is a folder to read; see :func:`require_file`.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: it is not.
+    """
+    if Path(path).is_file():
+        raise NotADirectoryError(f'{what} {path} is a file; give a folder')
+    if not Path(path).is_dir():
+        raise FileNotFoundError(f'{what} {path} does not exist')
+    return Path(path)
+
+
+def check_file_target(path: str | Path) -> None:
+    """See that a file can be put there, before what takes long.
+
+    Raises:
+        IsADirectoryError, NotADirectoryError: a folder has that name, or a file the name of a folder above it.
+    """
+    if Path(path).is_dir():
+        raise IsADirectoryError(f'{path} is a folder; name a file')
+    check_folder_target(Path(path).parent)
+
+
+def check_folder_target(path: str | Path) -> None:
+    """See that a folder is there or can be made.
+
+    Raises:
+        NotADirectoryError: it, or a folder above it, is a file.
+    """
+    path = Path(path)
+    there = next((one for one in (path, *path.parents) if one.exists()), path)
+    if there.is_file():
+        raise NotADirectoryError(f'{there} is a file; name a folder')
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; move it to ``path`` on success, remove it on failure.
 
     The temporary name keeps the suffix, since many writers choose their format by it. Errors of a full disk
     come as :class:`DiskFullError`.
+
+    Raises:
+        IsADirectoryError, NotADirectoryError: as :func:`check_file_target`.
     """
     path = Path(path)
     temporary = path.with_name(f'.{path.stem}.{os.getpid()}.partial{path.suffix}')
     try:
+        check_folder_target(path.parent)
         with naming_full_disk(path, rename=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
+            if temporary.is_file() and path.is_dir():
+                check_file_target(path)
             os.replace(temporary, path)
     finally:
         with suppress(OSError):

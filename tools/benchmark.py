@@ -66,8 +66,10 @@ def main() -> int:
     args = parse_args()
     import torch
 
-    from perception_kd.files import write_json
+    from perception_kd.files import check_file_target, write_json
 
+    if args.json:
+        check_file_target(args.json)
     if args.device.startswith('cuda') and not torch.cuda.is_available():
         raise ValueError(f'--device {args.device}: this torch sees no CUDA device')
     if args.runs < 1 or (args.threads is not None and args.threads < 1):

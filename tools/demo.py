@@ -15,7 +15,7 @@ from perception_kd.cli import run_tool
 
 
 def parse_args() -> argparse.Namespace:
-    from mmengine.config import DictAction
+    from perception_kd.overrides import OverrideAction
 
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -24,7 +24,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--workers', type=int, default=min(os.cpu_count() or 1, 8), help='processes for data')
     parser.add_argument('--real', type=Path, metavar='DIR', help='use the Astyx HiRes 2019 logs in DIR')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE')
     return parser.parse_args()
 
 

@@ -12,7 +12,7 @@ from perception_kd.cli import run_tool
 
 
 def parse_args() -> argparse.Namespace:
-    from mmengine.config import DictAction
+    from perception_kd.overrides import OverrideAction
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file of the training')
@@ -20,7 +20,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--format', choices=['student'], default='student',
                         help='student: a checkpoint with the student alone')
     parser.add_argument('--out', required=True, help='file to write')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
+    parser.add_argument('--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE',
                         help='override settings of the config')
     return parser.parse_args()
 

@@ -14,7 +14,7 @@ from perception_kd.cli import run_tool
 
 
 def parse_args() -> argparse.Namespace:
-    from mmengine.config import DictAction
+    from perception_kd.overrides import OverrideAction
 
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -23,7 +23,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', help='where results_nusc.json, metrics and logs go '
                                            '(default: work_dirs/<config name>/test)')
     parser.add_argument('--format-only', action='store_true', help='only write the result file')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
+    parser.add_argument('--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE',
                         help='override settings of the config')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
@@ -33,13 +33,13 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    if not Path(args.checkpoint).is_file():
-        raise FileNotFoundError(f'checkpoint {args.checkpoint} does not exist')
+    from perception_kd.files import naming_full_disk, require_file
+
+    require_file(args.checkpoint, 'checkpoint')
     from mmengine.dist import is_main_process
 
     from perception_kd.engine.build import build_runner, load_config, require
     from perception_kd.export import without_teachers
-    from perception_kd.files import naming_full_disk
 
     cfg = load_config(args.config, args.cfg_options)
     require(cfg, 'model', 'test_dataloader', 'test_cfg', 'test_evaluator')

@@ -17,7 +17,7 @@ from perception_kd.cli import run_tool
 
 
 def parse_args() -> argparse.Namespace:
-    from mmengine.config import DictAction
+    from perception_kd.overrides import OverrideAction
 
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -40,7 +40,7 @@ def parse_args() -> argparse.Namespace:
     sensors.add_argument('--epochs', type=int, default=12, help='of every model')
     sensors.add_argument('--workers', type=int, default=min(os.cpu_count() or 1, 8), help='processes for data')
     for trial in (overfit, pair, sensors):
-        trial.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE')
+        trial.add_argument('--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE')
         trial.add_argument('--json', type=Path, help='write the result there')
     return parser.parse_args()
 
@@ -48,8 +48,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     args = parse_args()
     from perception_kd.engine import trials
-    from perception_kd.files import write_json
+    from perception_kd.files import check_file_target, write_json
 
+    if args.json:
+        check_file_target(args.json)
     if args.trial == 'sensors':
         result = run_sensors(args)
     elif args.trial == 'overfit':

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from perception_kd.engine.hooks.weight_check import WeightCheckHook
 from perception_kd.engine.references import resolve_references
 from perception_kd.engine.runner import BriefRunner, DistillRunner
-from perception_kd.files import DiskFullError, naming_full_disk
+from perception_kd.files import DiskFullError, naming_full_disk, require_file
 
 
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
@@ -26,9 +26,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         FileNotFoundError: no such file.
         ValueError: the file is not a valid config.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'config {path} does not exist')
+    path = require_file(path, 'config')
     try:
         with naming_full_disk(f'a temporary copy of {path}'):
             cfg = Config.fromfile(str(path))
@@ -103,8 +101,7 @@ def apply_resume(cfg: Config, resume: str | None) -> None:
     if resume == 'auto':
         cfg.resume, cfg.load_from = True, None
     elif resume is not None:
-        if not Path(resume).is_file():
-            raise FileNotFoundError(f'--resume: checkpoint {resume} does not exist')
+        require_file(resume, '--resume: checkpoint')
         cfg.resume, cfg.load_from = True, resume
 
 

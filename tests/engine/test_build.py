@@ -1,8 +1,11 @@
 """Config loading: overrides, a moved data root, and clear errors."""
 
+from argparse import ArgumentParser
+
 import pytest
 
 from perception_kd.engine.build import apply_amp, apply_resume, build_runner, load_config
+from perception_kd.overrides import OverrideAction
 
 TEXT = """
 data_root = 'data/sim'
@@ -55,6 +58,20 @@ def test_missing_and_broken_config(tmp_path):
     broken.write_text('model = dict(')
     with pytest.raises(ValueError, match=r'broken\.py cannot be read'):
         load_config(broken)
+
+
+@pytest.mark.parametrize(('word', 'message'), [
+    ('foo', "argument --cfg-options: 'foo' is not of the form KEY=VALUE"),
+    ('=1', "argument --cfg-options: '=1' is not of the form KEY=VALUE"),
+    ('a=[1,2', "argument --cfg-options: 'a=[1,2': Imbalanced brackets"),
+])
+def test_word_that_is_no_override(capsys, word, message):
+    parser = ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=OverrideAction, default={})
+    assert parser.parse_args(['--cfg-options', 'a.b=1', 'c=[2,x=3]']).cfg_options == {'a.b': 1, 'c': [2, 'x=3']}
+    with pytest.raises(SystemExit):
+        parser.parse_args(['--cfg-options', 'a=1', word])
+    assert message in capsys.readouterr().err
 
 
 def test_amp_and_resume(config, tmp_path):
