@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from perception_kd.cli import one_line
-from perception_kd.files import atomic_path, write_json
+from perception_kd.files import atomic_path, check_file_target, require_file, require_folder, write_json
 
 
 def test_write_json_round_trip(tmp_path):
@@ -23,6 +23,43 @@ def test_failure_keeps_the_old_file_and_leaves_nothing_behind(tmp_path):
         raise RuntimeError('power cut')
     assert target.read_text() == 'old'
     assert [path.name for path in tmp_path.iterdir()] == ['a.txt']
+
+
+@pytest.mark.parametrize(('given', 'error', 'message'), [
+    ('here', IsADirectoryError, 'table .*here is a folder; give a file'),
+    ('gone', FileNotFoundError, 'table .*gone does not exist'),
+])
+def test_a_file_to_read(tmp_path, given, error, message):
+    (tmp_path / 'here').mkdir()
+    with pytest.raises(error, match=message):
+        require_file(tmp_path / given, 'table')
+    (tmp_path / 'a.txt').touch()
+    assert require_file(tmp_path / 'a.txt') == tmp_path / 'a.txt'
+
+
+@pytest.mark.parametrize(('given', 'error', 'message'), [
+    ('a.txt', NotADirectoryError, 'data root .*a.txt is a file; give a folder'),
+    ('gone', FileNotFoundError, 'data root .*gone does not exist'),
+])
+def test_a_folder_to_read(tmp_path, given, error, message):
+    (tmp_path / 'a.txt').touch()
+    with pytest.raises(error, match=message):
+        require_folder(tmp_path / given, 'data root')
+    assert require_folder(tmp_path) == tmp_path
+
+
+@pytest.mark.parametrize(('given', 'message'), [
+    ('here', 'here is a folder; name a file'), ('a.txt/b/c', 'a.txt is a file; name a folder'),
+])
+def test_places_that_take_no_file(tmp_path, given, message):
+    (tmp_path / 'here').mkdir()
+    (tmp_path / 'a.txt').touch()
+    for write in (check_file_target, lambda path: write_json(path, {})):
+        with pytest.raises(OSError, match=message) as caught:
+            write(tmp_path / given)
+        assert 'partial' not in str(caught.value)
+    check_file_target(tmp_path / 'new' / 'b.txt')
+    assert sorted(path.name for path in tmp_path.rglob('*')) == ['a.txt', 'here']
 
 
 def run_raising(expression: str) -> subprocess.CompletedProcess:

@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from perception_kd.files import require_file
+
 # Containers, dtypes and the functions that make a tensor from a storage. None of them runs code of the file.
 _NEEDED = {
     ('collections', 'OrderedDict'): OrderedDict,
@@ -90,9 +92,7 @@ def read_without_code(path: str | Path, map_location: Any = 'cpu') -> Any:
         FileNotFoundError: no such file.
         ValueError: the file asks for code that is neither needed nor known to be harmless, or is damaged.
     """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f'checkpoint {path} does not exist')
+    path = require_file(Path(path).expanduser(), 'checkpoint')
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from perception_kd.datasets.nuscenes.tables import read_json
+from perception_kd.files import require_file
 
 MAX_BOXES_PER_SAMPLE = 500
 """The devkit refuses a result file with more."""
@@ -100,10 +101,8 @@ def read_results(path: str | Path, tokens: Collection[str], version_tokens: Coll
         FileNotFoundError, ValueError: no such file, not a result file, another set of samples, more than
             500 boxes in a sample, a box without a field, a number that is not finite.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'result file {path} does not exist')
-    content = read_json(path)
+    path = require_file(path, 'result file')
+    content = read_json(path, cure='make it again with tools/test.py')
     if not isinstance(content, Mapping) or not all(isinstance(content.get(key), Mapping)
                                                    for key in ('meta', 'results')):
         raise ValueError(f'{path}: a result file has the two entries "meta" and "results"')

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perception_kd.datasets.nuscenes.stamp import load_infos
+from perception_kd.files import require_file, require_folder
 from perception_kd.visualization.boxes import Boxes, boxes_of_results
 from perception_kd.visualization.frame import Frame, read_frame
 
@@ -45,9 +46,7 @@ class InfoFile:
     """
 
     def __init__(self, path: str | Path, root: str | Path) -> None:
-        self.path, self.root = Path(path), Path(root)
-        if not self.root.is_dir():
-            raise FileNotFoundError(f'{root}: no such data root')
+        self.path, self.root = Path(path), require_folder(root, 'data root')
         self.metainfo, self.data_list = load_infos(path)
 
     def find(self, sample: str | int) -> Mapping[str, Any]:
@@ -132,8 +131,9 @@ class ResultFile:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if not self.path.is_file():
+        if not self.path.exists():
             raise FileNotFoundError(f'{path}: no such result file; make it with tools/test.py')
+        require_file(self.path, 'result file')
         try:
             content = json.loads(self.path.read_text())
         except ValueError as error:

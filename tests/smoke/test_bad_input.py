@@ -36,11 +36,15 @@ def test_teacher_without_weights(tool: Tool, options: list[str], tmp_path: Path)
 
 @pytest.mark.parametrize(('arguments', 'words'), [
     (['train', 'configs/none.py'], ['configs/none.py', 'does not exist']),
+    (['train', 'configs/demo'], ['config configs/demo is a folder; give a file']),
     (['train', 'configs/demo/sim_teacher.py', '--work-dir', '{tmp}', '--cfg-options', 'data_root={tmp}/gone'],
      ['gone']),
     (['test', 'configs/demo/sim_teacher.py', '{tmp}/gone.pth'], ['gone.pth']),
     (['create_data', 'nuscenes', '--root', '{tmp}/gone', '--version', 'v1.0-mini'], ['gone']),
     (['create_data', 'nuscenes', '--root', '{tiny}', '--version', 'v9.9'], ['v9.9']),
+    (['create_data', 'nuscenes', '--root', '{tiny}', '--version', 'v1.0-tiny', '--out', 'README.md'],
+     ['error: README.md is a file; name a folder']),
+    (['benchmark', 'ops', '--json', '{tmp}'], ['is a folder; name a file']),
     (['convert', 'astyx', '--root', '{tmp}/gone', '--out', '{tmp}/out'], ['gone']),
     (['evaluate', 'nuscenes', '{tmp}/gone.json', '--root', '{tiny}', '--version', 'v1.0-tiny', '--split', 'tiny_val'],
      ['gone.json']),

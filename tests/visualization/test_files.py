@@ -188,7 +188,7 @@ def test_bad_results_are_named(content, said, tmp_path):
 def test_missing_files_are_named(infos, tiny_root, tmp_path):
     with pytest.raises(FileNotFoundError, match='no such result file'):
         ResultFile(tmp_path / 'r.json')
-    with pytest.raises(FileNotFoundError, match='data root .* does not exist'):
+    with pytest.raises(FileNotFoundError, match=r'data root .* does not exist'):
         InfoFile(infos, tmp_path / 'nowhere')
     with pytest.raises(FileNotFoundError, match=r'infos\.pkl'):
         InfoFile(tmp_path / 'infos.pkl', tiny_root)

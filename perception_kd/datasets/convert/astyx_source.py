@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from perception_kd.files import require_folder
+
 LABEL_FILE = 'labels_and_calibration.json.gz'
 IMAGE_SCALE = 0.5
 """The images were halved; the calibration is of the full size (2048 x 618)."""
@@ -55,9 +57,7 @@ def read_labels(root: str | Path) -> dict[str, dict[str, Any]]:
     Raises:
         FileNotFoundError, ValueError: no such folder or file, or the file is damaged.
     """
-    root = Path(root)
-    if not root.is_dir():
-        raise FileNotFoundError(f'Astyx folder {root} does not exist')
+    root = require_folder(root, 'Astyx folder')
     path = root / LABEL_FILE
     if not path.is_file():
         raise FileNotFoundError(f'{path} is missing; {root} is not the compact Astyx HiRes 2019 data set')

@@ -19,7 +19,7 @@ from perception_kd.datasets.nuscenes.infos import sample_info
 from perception_kd.datasets.nuscenes.missing_radar import RadarGaps
 from perception_kd.datasets.nuscenes.stamp import load_infos, load_plain_pickle, make_stamp, save_infos
 from perception_kd.datasets.nuscenes.tables import NuScenesTables, simulated_world, split_scenes, table_folder
-from perception_kd.files import write_bytes
+from perception_kd.files import check_folder_target, write_bytes
 from perception_kd.processes import run_unordered
 
 PARTS = '.nuscenes_infos_parts-'
@@ -87,8 +87,10 @@ def create_infos(job: InfoJob, *, splits: list[str] | None = None, workers: int 
 
     Raises:
         FileNotFoundError: root, version or a table is missing; with ``strict``, a radar file.
+        NotADirectoryError: the output folder, or one above it, is a file.
         ValueError: an unknown split, or one without a scene in the tables.
     """
+    check_folder_target(job.out)
     scenes = _wanted(split_scenes(job.root, job.version), splits, job)
     if force:
         shutil.rmtree(job.parts, ignore_errors=True)

@@ -10,7 +10,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-from perception_kd.files import atomic_path, remove_left_overs
+from perception_kd.files import atomic_path, remove_left_overs, require_file
 from perception_kd.structures.classes import CLASS_COLOURS, NUSCENES_CLASSES
 
 SCHEMA = 'perception_kd-1'
@@ -80,9 +80,10 @@ def load_infos(path: str | Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 def load_plain_pickle(path: str | Path) -> Any:
     """Unpickle numbers, strings and containers, nothing else. Errors as :func:`load_infos`."""
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         beside = ', '.join(sorted(other.name for other in path.parent.glob('*.pkl'))) or 'no .pkl file'
         raise FileNotFoundError(f'info file {path} is missing (there: {beside}); {_CURE}')
+    require_file(path, 'info file')
     try:
         with path.open('rb') as file:
             return _PlainUnpickler(file).load()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from perception_kd.datasets.nuscenes.table_numbers import check_numbers
+from perception_kd.files import require_folder
 
 Row = dict[str, Any]
 
@@ -132,9 +133,7 @@ def table_folder(root: str | Path, version: str) -> Path:
     Raises:
         FileNotFoundError: the root or the version is not there; names the versions that are.
     """
-    root = Path(root)
-    if not root.is_dir():
-        raise FileNotFoundError(f'data root {root} does not exist')
+    root = require_folder(root, 'data root')
     folder = root / version
     if not (folder / 'scene.json').is_file():
         found = ', '.join(sorted(path.parent.name for path in root.glob('*/scene.json'))) or 'none'
@@ -142,8 +141,8 @@ def table_folder(root: str | Path, version: str) -> Path:
     return folder
 
 
-def read_json(path: Path) -> Any:
-    """Content of a JSON file.
+def read_json(path: Path, cure: str = 'unpack the data set again') -> Any:
+    """Content of a JSON file; ``cure`` ends the message where there is none.
 
     Raises:
         FileNotFoundError, ValueError: missing, or not JSON; the message names the file.
@@ -151,9 +150,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise FileNotFoundError(f'{path} is missing; unpack the data set again') from None
+        raise FileNotFoundError(f'{path} is missing; {cure}') from None
     except ValueError as error:
-        raise ValueError(f'{path} is not valid JSON ({error}); unpack the data set again') from None
+        raise ValueError(f'{path} is not valid JSON ({error}); {cure}') from None
 
 
 def read_rows(path: Path, columns: Iterable[str] = ('token',)) -> list[Row]:
