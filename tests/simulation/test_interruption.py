@@ -122,6 +122,14 @@ def test_damaged_scenes_are_simulated_again(whole, tmp_path):
     assert digests(tmp_path / 'root') == whole
 
 
+def test_only_one_process_at_a_time(whole, tmp_path):
+    with Journal(tmp_path / '.root.partial').locked():
+        _, made, error = simulate(tmp_path / 'root')
+    assert not made and isinstance(error, BlockingIOError) and 'another process is simulating' in str(error)
+    assert simulate(tmp_path / 'root') == ([], [0, 1, 2, 3], None)
+    assert digests(tmp_path / 'root') == whole
+
+
 def test_interrupted_between_the_tables_and_the_end(whole, tmp_path, monkeypatch):
     def stop(_old, _new):
         raise KeyboardInterrupt

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from perception_kd.datasets.nuscenes.rows import SceneRows
 from perception_kd.files import write_json
 from perception_kd.simulation.town import Lot
 from perception_kd.simulation.writers.nuscenes_scene import SceneResult
+
+_LOCK = 'lock'
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,22 @@ class Journal:
         """Root of the unfinished data set."""
         return self.folder / 'data'
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out of the folder, which is made if need be.
+
+        Raises:
+            BlockingIOError: another process has it locked.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / _LOCK).open('w') as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BlockingIOError(f'{self.folder}: another process is simulating this data set; wait for it, or '
+                                      'write elsewhere') from None
+            yield
+
     def begin(self, arguments: dict[str, Any], echo: Callable[[str], None]) -> None:
         """Go on with what the folder holds if it was begun with equal ``arguments``, else begin anew; say which."""
         if self.folder.is_dir() and self._read('arguments.json') == arguments:
@@ -39,9 +59,9 @@ class Journal:
                 left_over.unlink()  # of a process that was killed while it wrote
             echo(f'going on with {self.folder}: {self.count()} scenes are finished')
             return
-        if self.folder.exists():
+        if set(self.folder.glob('*')) - {self.folder / _LOCK}:
             echo(f'beginning anew: {self.folder} was begun with other arguments or by another simulator')
-        self.discard()
+        self._clear()
         self.data.mkdir(parents=True)
         write_json(self.folder / 'arguments.json', arguments)
 
@@ -67,6 +87,10 @@ class Journal:
     def count(self) -> int:
         """How many scenes are finished."""
         return len(list(self.folder.glob('scenes/[!.]*.json')))
+
+    def _clear(self) -> None:
+        for path in set(self.folder.glob('*')) - {self.folder / _LOCK}:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def discard(self) -> None:
         """Remove the folder."""

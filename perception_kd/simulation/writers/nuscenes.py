@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from perception_kd.datasets.nuscenes.writer import NuScenesWriter
+from perception_kd.files import check_folder_target
 from perception_kd.processes import run_unordered
 from perception_kd.simulation.presets import WorldPreset, get_preset
 from perception_kd.simulation.stamp import world_stamp
@@ -54,6 +55,8 @@ def simulate_nuscenes(
 
     Raises:
         FileExistsError: ``out`` holds files and ``force`` is not given, or is no simulated data set.
+        NotADirectoryError: ``out``, or a folder above it, is a file.
+        BlockingIOError: another process is at it.
         ValueError: unknown preset, or a number out of its range.
         OSError, MemoryError: a full disk or memory, or a worker that was killed; finished scenes stay for the next
             run.
@@ -65,18 +68,19 @@ def simulate_nuscenes(
     _check_target(out, force)
     stamp = world_stamp(preset, seed)
     journal = Journal(out.with_name(f'.{out.name}.partial'))
-    journal.begin({'version': VERSION, 'stamp': stamp, 'scenes': scenes}, echo)
     jobs = [
         SceneJob(journal.data, preset, seed, scene, split_of(scene, scenes), stamp) for scene in range(scenes)
     ]
-    try:
-        _write_tables(journal.data, _run(jobs, workers, journal))
-        _replace(out, journal.data)
-    except BaseException as error:
-        if not (isinstance(error, _RESUMABLE) and journal.count()):
-            journal.discard()
-        raise
-    journal.discard()
+    with journal.locked():
+        journal.begin({'version': VERSION, 'stamp': stamp, 'scenes': scenes}, echo)
+        try:
+            _write_tables(journal.data, _run(jobs, workers, journal))
+            _replace(out, journal.data)
+        except BaseException as error:
+            if not (isinstance(error, _RESUMABLE) and journal.count()):
+                journal.discard()
+            raise
+        journal.discard()
     return out
 
 
@@ -97,8 +101,7 @@ def _check_numbers(scenes: int, seed: int, workers: int) -> None:
 
 
 def _check_target(out: Path, force: bool) -> None:
-    if out.is_file():
-        raise FileExistsError(f'{out} is a file; name a folder')
+    check_folder_target(out)
     if not out.exists() or not any(out.iterdir()):
         return
     if not force:
