@@ -45,10 +45,11 @@ def pictures(world, rig):
 
 
 def test_brightness_and_contrast_follow_time_and_weather(pictures):
-    mean = {name: image.mean() for name, image in pictures.items()}
     spread = {name: image.mean(2).std() for name, image in pictures.items()}
-    assert mean['night'] < 0.8 * mean['dusk'] and mean['dusk'] < 0.9 * mean['day'], mean
-    assert mean['night'] < 0.65 * mean['day'] and mean['night rain'] < 0.65 * mean['rain'], mean
+    # Not the means: lamps close to the ego vehicle are as bright by night.
+    middle = {name: np.median(image) for name, image in pictures.items()}
+    assert middle['night'] < 0.85 * middle['dusk'] and middle['dusk'] < 0.85 * middle['day'], middle
+    assert middle['night'] < 0.7 * middle['day'] and middle['night rain'] < 0.75 * middle['rain'], middle
     assert spread['rain'] < 0.75 * spread['day'], spread
     colourful = {name: np.ptp(image, axis=2).mean() for name, image in pictures.items()}
     assert colourful['rain'] < 0.7 * colourful['day']

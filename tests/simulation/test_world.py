@@ -13,11 +13,12 @@ from shapely.geometry import Polygon
 from perception_kd.datasets.nuscenes.vocabulary import ATTRIBUTES, CATEGORIES
 from perception_kd.simulation import population
 from perception_kd.simulation.annotate import visibility_level, visible_shares
-from perception_kd.simulation.plan import draw_plan
+from perception_kd.simulation.pace import STANDING, STEADY, slowing, stopping
+from perception_kd.simulation.plan import Plan, draw_plan
 from perception_kd.simulation.poses import yaw_matrix
 from perception_kd.simulation.presets import get_preset
-from perception_kd.simulation.recording import record, schedule
-from perception_kd.simulation.road import KERB
+from perception_kd.simulation.recording import record
+from perception_kd.simulation.road import KERB, Road, Track
 from perception_kd.simulation.roadside import furnish
 from perception_kd.simulation.sensors.rig import build_rig
 from perception_kd.simulation.stamp import world_stamp
@@ -112,6 +113,36 @@ def test_traffic_crosses_comes_towards_waits_and_starts(streets):
     assert min(seen[name] for name in ('crossing', 'oncoming', 'waits', 'starts', 'stops', 'parked')) >= 3, seen
 
 
+def test_nobody_is_inside_the_crossroads_at_red(streets):
+    """Ten streets, four times a second; who entered in time has one second to leave after the change."""
+    inside = Counter()
+    for street in streets:
+        for actor in street.actors:
+            track = actor.track
+            if track.road.mouth is None or not track.moves or track.drift or abs(track.d) > track.road.half:
+                continue
+            main = track.road is street.plan.road
+            for time in np.arange(0, 4.6, 0.25):
+                if abs(float(track.road.along(*track.place(time)))) < track.road.mouth[1]:
+                    red = [bool(street.plan.red(at)) == main for at in (time, time - 1.0)]
+                    inside['main' if main else 'side', 'red' if all(red) else 'green'] += 1
+    assert min(inside['main', 'green'], inside['side', 'green']) >= 3, inside
+    assert not inside['main', 'red'] and not inside['side', 'red'], inside
+
+
+def test_the_light_is_red_from_braking_to_starting_and_stays_green_where_nobody_stops():
+    road = Road(0.0, -100, 150, 4.6, mouth=(15.0, 5.75))
+    plan = Plan(road, Track(road, 0.0, -1.75, 6.0), 6.0, {}, frozenset({1}), (0.0, 1), False)
+    for pace, expected in (
+        (STEADY, [0, 0, 0, 0, 0]),
+        (slowing(1.0, 1.0, 2.0, 1.0, 0.5), [0, 0, 0, 0, 0]),
+        (STANDING, [1, 1, 1, 1, 1]),
+        (stopping(1.0, 1.0, 2.0, 1.0), [0, 1, 1, 0, 0]),
+    ):
+        stopped = replace(plan, ego=replace(plan.ego, pace=pace))
+        assert stopped.red(np.array([0.5, 1.5, 3.0, 4.5, 5.5])).tolist() == [bool(red) for red in expected], pace
+
+
 def test_ego_vehicle_drives_waits_and_stands(streets):
     speeds = [[np.linalg.norm(street.ego_velocity(time)[0]) for time in np.arange(0, 4.6, 0.5)] for street in streets]
     assert any(min(drive) > 2 for drive in speeds), 'some drive on'
@@ -151,7 +182,8 @@ def test_people_walk_and_their_boxes_hold_them(world):
             centre, size, yaw = actor.box(time)
             local = (actor.vertices(time) - centre) @ yaw_matrix(yaw)
             assert (np.abs(local) <= size / 2 + 2e-3).all(), actor.key
-    shapes = [walkers[0].vertices(time) - walkers[0].vertices(time)[0] for time in (1.0, 1.3)]
+    walker = next(a for a in walkers if a.track.moving(1.0) and a.track.moving(1.3))
+    shapes = [walker.vertices(time) - walker.vertices(time)[0] for time in (1.0, 1.3)]
     assert np.abs(shapes[0] - shapes[1]).max() > 0.05
 
 
@@ -189,29 +221,6 @@ def test_visibility_levels(snapshot, rig):
     assert seen.shape == (len(snapshot.world.actors),) and seen.min() == 0 and seen.max() > 0.9
     blind = visible_shares(snapshot, [rig['LIDAR_TOP']])
     assert not blind.any()
-
-
-def test_schedule_leads_up_to_key_frames(preset):
-    instants = schedule(preset)
-    assert sum(instant.is_key for instant in instants) == preset.key_frames
-    assert len(instants) == preset.key_frames * (1 + 1 + 2)
-    for instant in instants:
-        wait = instant.key_frame * preset.key_interval - instant.time
-        assert (wait == 0) == instant.is_key and 0 <= wait < preset.key_interval
-
-
-def test_rates_hold_on_average_however_they_divide():
-    full = get_preset('full')
-    instants = schedule(full)
-    assert [i.time for i in instants] == sorted({i.time for i in instants}), 'one instant for sensors that coincide'
-    keys = [i for i in instants if i.is_key]
-    assert len(keys) == 40 and all(i.modalities == {'camera', 'lidar', 'radar'} for i in keys)
-    for modality, rate in (('camera', 12), ('lidar', 20), ('radar', 13)):
-        times = np.array([i.time for i in instants if modality in i.modalities and i.time >= 0])
-        assert len(times) == rate * 19.5 + 1 or abs(len(times) - rate * 19.5 - 1) < 1
-        assert np.diff(times).min() > 0.8 / rate and np.diff(times).max() < 1.2 / rate
-    for instant in instants:
-        assert -0.5 < instant.time - instant.key_frame * 0.5 <= 0
 
 
 def test_presets_grow_up_to_nuscenes():
