@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def parse_args() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest='kind', required=True, metavar='KIND')
@@ -43,6 +44,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def run_ops(args: argparse.Namespace) -> Report:
+    """The portable ops against plain loops; ``ValueError`` for numbers that make no case."""
     from perception_kd.benchmark.ops import OpsCase, benchmark_ops
 
     if min(args.points, args.boxes) < 1 or not 0 < args.iou_threshold < 1:
@@ -52,6 +54,7 @@ def run_ops(args: argparse.Namespace) -> Report:
 
 
 def run_pooling(args: argparse.Namespace) -> Report:
+    """BEV pooling against index_add."""
     from perception_kd.benchmark.pooling import PoolingCase, benchmark_pooling
 
     case = PoolingCase(batch=args.batch, cameras=args.cameras, height=args.height, width=args.width,
@@ -63,6 +66,7 @@ RUNNERS = {'ops': run_ops, 'pooling': run_pooling}
 
 
 def main() -> int:
+    """Exit status; raises what ``run_tool`` says in one line."""
     args = parse_args()
     import torch
 

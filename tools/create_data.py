@@ -17,6 +17,7 @@ from perception_kd.cli import run_tool
 
 
 def parse_args() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest='kind', required=True, metavar='KIND')
@@ -38,6 +39,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> int:
+    """Exit status; raises what ``run_tool`` says in one line."""
     args = parse_args()
     from perception_kd.datasets.nuscenes.create import InfoJob, create_infos
 

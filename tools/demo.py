@@ -15,6 +15,7 @@ from perception_kd.cli import run_tool
 
 
 def parse_args() -> argparse.Namespace:
+    """The command line."""
     from perception_kd.overrides import OverrideAction
 
     parser = argparse.ArgumentParser(description=__doc__,
@@ -29,6 +30,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> int:
+    """Exit status; raises what ``run_tool`` says in one line."""
     args = parse_args()
     from perception_kd.engine import demo, demo_real
 

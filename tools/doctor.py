@@ -15,6 +15,7 @@ from perception_kd.cli import run_tool
 
 
 def parse_args() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--data-root', type=Path, metavar='DIR', help='a root in the nuScenes format')
@@ -24,6 +25,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> int:
+    """Exit status; raises what ``run_tool`` says in one line."""
     args = parse_args()
     from perception_kd.doctor import check_data, check_environment, check_machine, format_checks, is_healthy
 

@@ -12,6 +12,7 @@ from perception_kd.cli import run_tool
 
 
 def parse_args() -> argparse.Namespace:
+    """The command line."""
     from perception_kd.overrides import OverrideAction
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -26,6 +27,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> int:
+    """Exit status; raises what ``run_tool`` says in one line."""
     args = parse_args()
     from perception_kd.engine.build import load_config
     from perception_kd.export import export_student

@@ -14,6 +14,7 @@ from perception_kd.cli import run_tool
 
 
 def parse_args() -> argparse.Namespace:
+    """The command line."""
     from perception_kd.overrides import OverrideAction
 
     parser = argparse.ArgumentParser(description=__doc__,
@@ -31,6 +32,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> int:
+    """Exit status; raises what ``run_tool`` says in one line."""
     args = parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     from perception_kd.files import naming_full_disk, require_file

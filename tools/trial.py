@@ -17,6 +17,7 @@ from perception_kd.cli import run_tool
 
 
 def parse_args() -> argparse.Namespace:
+    """The command line."""
     from perception_kd.overrides import OverrideAction
 
     parser = argparse.ArgumentParser(description=__doc__,
@@ -46,6 +47,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> int:
+    """Exit status; raises what ``run_tool`` says in one line."""
     args = parse_args()
     from perception_kd.engine import trials
     from perception_kd.files import check_file_target, write_json

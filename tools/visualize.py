@@ -19,6 +19,7 @@ from perception_kd.cli import run_tool
 
 
 def parse_args() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -58,6 +59,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
+    """What all pictures and videos take."""
     parser.add_argument(
         '--infos', type=Path, required=True, metavar='PKL', help='info file of tools/create_data.py'
     )
@@ -94,6 +96,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def main() -> int:
+    """Exit status; raises what ``run_tool`` says in one line."""
     args = parse_args()
     from perception_kd.visualization.options import PictureOptions, view_of_range
     from perception_kd.visualization.run import save_compare, save_scene

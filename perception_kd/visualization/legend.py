@@ -28,6 +28,7 @@ def outline_mark(colour: Colour, *, width: float = 1.6, style: str = '-', fill: 
     """A small box seen from above, heading to the right."""
 
     def draw(axes: Axes, left: float, middle: float) -> None:
+        """26 pixels wide, from ``left`` on."""
         axes.add_patch(
             Rectangle(
                 (left, middle - 6),
@@ -48,6 +49,7 @@ def cross_mark(colour: Colour) -> Mark:
     """A small box with a cross."""
 
     def draw(axes: Axes, left: float, middle: float) -> None:
+        """26 pixels wide, from ``left`` on."""
         outline_mark(colour, fill=0.12)(axes, left, middle)
         axes.scatter([left + 13], [middle], marker='x', s=30, color=[colour], linewidths=1.4)
 

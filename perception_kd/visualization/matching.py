@@ -35,14 +35,17 @@ class Matching:
 
     @property
     def matches(self) -> int:
+        """Predictions that found an object."""
         return int(self.found.sum())
 
     @property
     def misses(self) -> int:
+        """Objects that no prediction found."""
         return int((~self.found).sum())
 
     @property
     def false_alarms(self) -> int:
+        """Predictions that found none."""
         return int((self.truth_of < 0).sum())
 
 

@@ -86,6 +86,7 @@ class _Mp4:
         self.writer = cv2.VideoWriter()
 
     def add(self, picture: Picture) -> None:
+        """Encode a frame, less the last row or column of an odd size."""
         height, width = (size // 2 * 2 for size in picture.shape[:2])  # the codec halves the colour planes
         if self.size is None:
             self.size = (width, height)
@@ -97,6 +98,7 @@ class _Mp4:
         self.count += 1
 
     def finish(self) -> None:
+        """Close the file, and see that it holds all frames."""
         self.writer.release()
         written = cv2.VideoCapture(str(self.path))
         count = int(written.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -105,6 +107,7 @@ class _Mp4:
             raise OSError(f'{self.path.parent}: only {count} of {self.count} frames were written; is the disk full?')
 
     def discard(self) -> None:
+        """Close the file."""
         self.writer.release()
 
 
@@ -116,11 +119,13 @@ class _Gif:
         self.pictures: list[Picture] = []
 
     def add(self, picture: Picture) -> None:
+        """Keep a frame: the palette is made from all."""
         if self.pictures:
             _check_size(self.pictures[0].shape[1::-1], picture.shape[1::-1], len(self.pictures))
         self.pictures.append(np.ascontiguousarray(picture))
 
     def finish(self) -> None:
+        """Write all frames."""
         if not self.pictures:
             raise ValueError(f'{self.path.parent}: a GIF without frames cannot be written')
         palette = shared_palette(self.pictures)
@@ -128,6 +133,7 @@ class _Gif:
         frames[0].save(self.path, save_all=True, append_images=frames[1:], duration=self.duration, loop=0)
 
     def discard(self) -> None:
+        """Forget the frames; nothing was written yet."""
         self.pictures.clear()
 
 
@@ -139,6 +145,7 @@ class _Folder:
         path.mkdir()
 
     def add(self, picture: Picture) -> None:
+        """Write a frame as the next PNG."""
         self.count += 1
         if self.count == 1:
             self.size = picture.shape[1::-1]
@@ -148,9 +155,10 @@ class _Folder:
             raise OSError(f'{self.path.parent}: cannot write {name.name}; is the disk full?')
 
     def finish(self) -> None:
-        pass
+        """Every frame is written already."""
 
     def discard(self) -> None:
+        """Remove the folder."""
         shutil.rmtree(self.path)
 
 
