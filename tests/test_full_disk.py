@@ -96,9 +96,9 @@ def test_other_errors_stay_what_they_are(tmp_path):
     with pytest.raises(RuntimeError, match='a defect'), atomic_path(tmp_path / 'a'):
         raise RuntimeError('a defect')
     (tmp_path / 'file').write_text('x')
-    with pytest.raises(FileExistsError) as caught:
+    with pytest.raises(NotADirectoryError) as caught:
         write_json(tmp_path / 'file' / 'a.json', 1)
-    assert one_line(caught.value) == f'{tmp_path / "file"}: File exists'
+    assert one_line(caught.value) == f'{tmp_path / "file"} is a file; name a folder'
 
 
 def test_the_file_is_named_rather_than_its_folder(tmp_path):

@@ -22,7 +22,7 @@ def check_data(root: Path, version: str | None = None) -> list[Check]:
     """
     root = Path(root)
     if not root.is_dir():
-        return [broken('data', f'{root} does not exist',
+        return [broken('data', f'{root} is a file' if root.is_file() else f'{root} does not exist',
                        'see data/README.md, or: python tools/simulate.py nuscenes --out DIR')]
     versions = sorted(path.parent.name for path in root.glob('*/sample_data.json'))
     if version is None and len(versions) == 1:
