@@ -39,7 +39,7 @@ def test_existing_folders_are_not_lost(made, tmp_path, monkeypatch):
     (holiday / 'photo.jpg').write_text('x')
     with pytest.raises(FileExistsError, match=r'holds no simulated data set .*--force will not replace it'):
         simulate_nuscenes(holiday, scenes=1, preset=QUIET, force=True)
-    with pytest.raises(FileExistsError, match=r'photo\.jpg is a file; name a folder'):
+    with pytest.raises(NotADirectoryError, match=r'photo\.jpg is a file; name a folder'):
         simulate_nuscenes(holiday / 'photo.jpg', scenes=1, preset=QUIET, force=True)
 
     def fail(_job):

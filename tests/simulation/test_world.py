@@ -11,13 +11,12 @@ from shapely import STRtree
 from shapely.geometry import Polygon
 
 from perception_kd.datasets.nuscenes.vocabulary import ATTRIBUTES, CATEGORIES
-from perception_kd.simulation import population
+from perception_kd.simulation import population, recording
 from perception_kd.simulation.annotate import visibility_level, visible_shares
 from perception_kd.simulation.pace import STANDING, STEADY, slowing, stopping
 from perception_kd.simulation.plan import Plan, draw_plan
 from perception_kd.simulation.poses import yaw_matrix
 from perception_kd.simulation.presets import get_preset
-from perception_kd.simulation.recording import record
 from perception_kd.simulation.road import KERB, Road, Track
 from perception_kd.simulation.roadside import furnish
 from perception_kd.simulation.sensors.rig import build_rig
@@ -237,6 +236,7 @@ def test_presets_grow_up_to_nuscenes():
 
 def test_a_street_that_is_too_small_says_so(rig, preset, monkeypatch):
     monkeypatch.setattr(population, '_TRIES', 25)
+    monkeypatch.setattr(recording, '_ATTEMPTS', 2)
     crowded = replace(preset, counts={**preset.counts, 'bus': 200})
     with pytest.raises(RuntimeError, match='no room for another bus'):
         build_world(crowded, 0, 0)
@@ -246,7 +246,7 @@ def test_a_street_that_is_too_small_says_so(rig, preset, monkeypatch):
         counts={**dict.fromkeys(preset.counts, 0), 'car': 1},
     )
     with pytest.raises(RuntimeError, match='scene 0 of seed 0: no street shows every class: car'):
-        record(unseen, list(rig.values()), 0, 0)
+        recording.record(unseen, list(rig.values()), 0, 0)
 
 
 def test_stamp_names_preset_and_seed(preset):
