@@ -9,6 +9,6 @@ _base_ = ['../_base_/rigs/sim_tiny.py', '../_base_/datasets/nuscenes_camera_rada
           '../_base_/distill/imkd.py', '../_base_/runtime/default.py']
 
 model = '${distiller}'
-max_epochs = 10
+max_epochs = 8
 learning_rate = 4e-3
 train_cfg = dict(val_begin=1000)  # scored after training, not during it
