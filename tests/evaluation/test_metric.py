@@ -37,7 +37,7 @@ def run(metric: NuScenesDetMetric, samples: list[dict]) -> dict:
 
 
 def test_round_trip_of_the_annotations(tiny_root, tmp_path):
-    metric = METRICS.build(dict(type='NuScenesDetMetric', data_root=str(tiny_root), ann_file=INFOS,
+    metric = METRICS.build(dict(type='perception_kd.NuScenesDetMetric', data_root=str(tiny_root), ann_file=INFOS,
                                 jsonfile_prefix=str(tmp_path)))
     scores = run(metric, predictions(tiny_root))
     for name in ('car', 'truck', 'pedestrian', 'barrier'):
