@@ -32,6 +32,17 @@ def inverse(motion: Matrix) -> Matrix:
     return result
 
 
+def frame_motion(from_lidar2global: Matrix, to_lidar2global: Matrix) -> NDArray[np.float32]:
+    """``(4, 4)`` points of one moment's LiDAR frame -> the frame of another moment.
+
+    Multiplied in float64 (global coordinates are large) and rounded once.
+
+    Args:
+        from_lidar2global, to_lidar2global: ``(4, 4)`` poses in the world.
+    """
+    return (inverse(to_lidar2global) @ from_lidar2global).astype(np.float32)
+
+
 def yaw_of(rotation: Matrix) -> float:
     """Angle of a rotation's x axis in the ground plane, counter-clockwise from +x, in rad."""
     return math.atan2(rotation[1, 0], rotation[0, 0])

@@ -13,9 +13,10 @@ from perception_kd.models.det3d.points_preprocessor import PointsPreprocessor
 from perception_kd.models.det3d.preprocessor import CameraRadarPreprocessor
 from perception_kd.models.det3d.radar_branch import RadarPillarEncoder
 from perception_kd.models.det3d.teachers import CenterPointAdapter
+from perception_kd.models.det3d.temporal import TemporalFuser
 from perception_kd.models.det3d.view_transform import LiftSplatTransform
 
 __all__ = ['BEVCenterHead', 'BEVTrunk', 'CameraRadarDetector', 'CameraRadarPreprocessor',
            'CenterPointAdapter', 'CompactPillarFeatureNet', 'ConcatNeck', 'DepthLoss', 'DepthNet',
            'IntensityGate', 'IntensityGuidedFuser', 'LiftSplatTransform', 'PillarCenterPoint',
-           'PointsPreprocessor', 'RadarPillarEncoder']
+           'PointsPreprocessor', 'RadarPillarEncoder', 'TemporalFuser']

@@ -4,34 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import perception_kd.compat  # noqa: F401  # isort: skip
 import torch
 from mmdet3d.models.detectors import Base3DDetector
 from mmdet3d.structures import Det3DDataSample
-from torch import Tensor
+from torch import Tensor, nn
 
 from perception_kd.distill.taps import tap
+from perception_kd.models.det3d.frames import Frame, Lifted, key_frame, past_frames
+from perception_kd.models.det3d.radar_branch import RadarMaps
+from perception_kd.models.det3d.radar_strength import radar_strength
+from perception_kd.models.det3d.streaming import StreamingMemory
+from perception_kd.models.stages import stage
 from perception_kd.registry import MODELS
 from perception_kd.structures import BEVGrid, TapSpec
+
+ABOUT = {'camera': 'image features lifted to BEV', 'radar': 'features of the radar branch on the BEV grid'}
 
 
 @MODELS.register_module()
 class CameraRadarDetector(Base3DDetector):
-    """Cameras lifted to BEV, radar pillars, intensity-guided fusion, trunk, CenterHead.
+    """Cameras lifted to BEV, radar, intensity-guided fusion, past key frames, trunk, CenterHead.
 
     Every part is optional on the input side: without ``view_transform`` it is a radar detector, without
-    ``radar_encoder`` a camera detector. The range, the cell and the widths between the parts are written once
-    and handed on.
+    ``radar_encoder`` a camera detector. Radar comes as BEV pillars (``RadarPillarEncoder``) or in the cameras'
+    frustum (``RadarFrustumEncoder`` with ``RadarAssistedTransform``). The range, the cell and the widths between the
+    parts are written once and handed on.
+
+    The key frame goes first and carries the gradient; past frames follow without one, each pooled into the key
+    frame's grid.
 
     Args:
         point_cloud_range: ``[x_min, y_min, z_min, x_max, y_max, z_max]`` m, LiDAR frame; need not be centred.
         cell: BEV cell in metres.
         image_backbone, image_neck: Configs; the neck gives one map.
-        view_transform: Config of ``LiftSplatTransform``.
-        radar_encoder: Config of ``RadarPillarEncoder``.
+        view_transform: Config of ``LiftSplatTransform`` or ``RadarAssistedTransform``.
+        radar_encoder: Config of ``RadarPillarEncoder`` or ``RadarFrustumEncoder``.
         fuser: Config of ``IntensityGuidedFuser``.
-        trunk: Config of ``BEVTrunk``.
+        temporal: Config of ``TemporalFuser``; None: the key frame alone.
+        streaming: Which frames back are merged in ``predict``, taken from memory and not from the batch; the same
+            numbers as the data set's ``past_frames``.
+        trunk: Config of ``BEVTrunk`` or ``ResNetBEVTrunk``.
         head: Config of ``BEVCenterHead``.
         depth_loss: Config of ``DepthLoss``; used where the batch has depth targets.
         channels_last: Keep convolution weights channels last; a fifth faster on a CPU.
@@ -41,6 +56,7 @@ class CameraRadarDetector(Base3DDetector):
     def __init__(self, *, point_cloud_range: Sequence[float], cell: float, fuser: dict, trunk: dict,
                  head: dict, image_backbone: dict | None = None, image_neck: dict | None = None,
                  view_transform: dict | None = None, radar_encoder: dict | None = None,
+                 temporal: dict | None = None, streaming: Sequence[int] | None = None,
                  depth_loss: dict | None = None, channels_last: bool = False,
                  data_preprocessor: dict | None = None, init_cfg: dict | None = None) -> None:
         preprocessor = data_preprocessor or dict(type='perception_kd.CameraRadarPreprocessor')
@@ -52,6 +68,7 @@ class CameraRadarDetector(Base3DDetector):
         self.grid = BEVGrid.from_range(point_cloud_range, cell)
         place = dict(point_cloud_range=point_cloud_range, cell=cell)
         widths, extras = {}, {}
+        self._perspective_radar = False
         if view_transform is not None:
             self.image_backbone = MODELS.build(image_backbone)
             self.image_neck = MODELS.build(image_neck)
@@ -59,10 +76,17 @@ class CameraRadarDetector(Base3DDetector):
             widths['camera'], extras['camera'] = self.view_transform.out_channels, 1
         if radar_encoder is not None:
             self.radar_encoder = MODELS.build({**radar_encoder, **place})
-            widths['radar'], extras['radar'] = self.radar_encoder.out_channels, 2
+            self._perspective_radar = getattr(self.radar_encoder, 'perspective', False)
+            if self._perspective_radar and view_transform is None:
+                raise ValueError(f'{radar_encoder["type"]} works in the camera frustum and needs view_transform')
+            source = self.view_transform.radar_channels if self._perspective_radar else self.radar_encoder.out_channels
+            widths['radar'], extras['radar'] = source, 2
         self.modalities = tuple(widths)
         self.fuser = MODELS.build({**fuser, 'in_channels': widths, 'extras': extras})
-        self.trunk = MODELS.build({**trunk, 'in_channels': self.fuser.out_channels})
+        self.temporal = MODELS.build({**temporal, 'in_channels': self.fuser.out_channels}) if temporal else None
+        self._merged_channels = self.temporal.out_channels if temporal else self.fuser.out_channels
+        self.memory = _memory(streaming, self.temporal)
+        self.trunk = MODELS.build({**trunk, 'in_channels': self._merged_channels})
         self.head = MODELS.build({**head, **place, 'in_channels': self.trunk.out_channels})
         self.depth_loss = MODELS.build(depth_loss) if depth_loss else None
         self._widths = widths
@@ -71,40 +95,92 @@ class CameraRadarDetector(Base3DDetector):
 
     def tap_specs(self) -> dict[str, TapSpec]:
         """The student's taps by name; each fires once per forward pass, so a pass may end at the last one wanted."""
-        about = {'camera': 'image features lifted to BEV', 'radar': 'radar pillars after the radar branch'}
-        specs = [TapSpec(f'{name}_bev', 'bev', width, about[name], grid=self.grid)
-                 for name, width in self._widths.items()]
+        fused = {'fused_bev': (self.fuser.out_channels, 'fuser output of the key frame'),
+                 'merged_bev': (self._merged_channels, 'all frames merged, the trunk reads it'),
+                 'trunk_bev': (self.trunk.out_channels, 'what the head reads')}
+        widths = {f'{name}_bev': (width, ABOUT[name]) for name, width in self._widths.items()}
         if 'radar' in self._widths:
-            specs.append(TapSpec('radar_occupancy', 'bev', 1, '1 where a cell holds a point', grid=self.grid))
-        if self.fuser.mode == 'gated_conv':
-            specs += [TapSpec(f'{name}_intensity', 'bev', 1, f'gate of the {name} map', grid=self.grid)
-                      for name in self._widths]
-        specs += [
-            TapSpec('fused_bev', 'bev', self.fuser.out_channels, 'fuser output', grid=self.grid),
-            TapSpec('trunk_bev', 'bev', self.trunk.out_channels, 'what the head reads', grid=self.grid),
-            TapSpec('head', 'head', sum(self.head.num_classes), 'raw head outputs per task', grid=self.grid)]
+            widths['radar_occupancy'] = (1, 'where a cell holds radar points, in [0, 1]')
+        if self.fuser.gated_maps:
+            widths.update({f'{name}_intensity': (1, f'gate of the {name} map') for name in self._widths})
+        specs = [TapSpec(name, 'bev', width, text, grid=self.grid)
+                 for name, (width, text) in {**widths, **fused}.items()]
+        specs += getattr(self.trunk, 'tap_specs', lambda grid: [])(self.grid)
+        specs.append(TapSpec('head', 'head', sum(self.head.num_classes), 'raw head outputs per task', grid=self.grid))
         return {spec.name: replace(spec, call='first') for spec in specs}
 
-    def extract_feat(self, batch_inputs: dict) -> tuple[Tensor, Tensor | None]:
-        """Trunk output ``(B, C, ny, nx)`` and depth logits ``(B*N, D, H, W)`` (None without cameras)."""
-        features, physical, logits = {}, {}, None
-        if 'camera' in self.modalities:
-            lifted = self.view_transform(self._image_features(batch_inputs), batch_inputs)
-            features['camera'], physical['camera'] = tap('camera_bev', lifted.bev), lifted.confidence
-            logits = lifted.depth_logits
+    def extract_feat(self, batch_inputs: dict, metas: list[dict] | None = None) -> tuple[Tensor, Tensor | None]:
+        """Trunk output ``(B, C, ny, nx)`` and depth logits ``(B*N, D, H, W)`` of the key frame (None without cameras).
+
+        Args:
+            batch_inputs: As the preprocessor gives them.
+            metas: Metainfo of the samples, where memories take the place of past frames.
+        """
+        frame = key_frame(batch_inputs)
+        seen = self._perceive(frame)
+        merged = fused = tap('fused_bev', self._fuse(seen, frame))
+        if self.temporal is not None:
+            with torch.no_grad():
+                past = [self._fuse(*moment) for moment in self._past(seen, frame, metas)]
+            with stage('temporal'):
+                merged = self.temporal([fused, *past])
+        merged = tap('merged_bev', merged)
+        with stage('trunk'):
+            trunk = self.trunk(merged)
+        return tap('trunk_bev', trunk), None if seen is None else seen.depth_logits
+
+    def _past(self, seen: Any, frame: Frame, metas: list[dict] | None) -> list[tuple[Any, Frame]]:
+        """What was seen in past frames, and these frames: from memory, or from the batch."""
+        if self.memory is not None and metas is not None:
+            self.memory.add(seen, frame, metas[0])
+            return self.memory.recall()
+        return [(self._perceive(past), past) for past in past_frames(frame.inputs)]
+
+    def _perceive(self, frame: Frame) -> Any:
+        """A frame in the cameras' perspective, independent of its place in the BEV map; None without cameras."""
+        if 'camera' not in self.modalities:
+            return None
+        with stage('image'):
+            image = self._image_features(frame.inputs)
+        radar = None
+        if self._perspective_radar:
+            _needed(frame.inputs, 'radar')
+            with stage('radar'):
+                radar = self.radar_encoder(frame)
+        with stage('view'):
+            return self.view_transform.perceive(image, frame, radar)
+
+    def _fuse(self, seen: Any, frame: Frame) -> Tensor:
+        """One frame's modalities on the BEV grid, fused: ``(B, C, ny, nx)``."""
+        features, physical, lifted = {}, {}, None
+        if seen is not None:
+            with stage('view'):
+                lifted = self.view_transform.splat(seen, frame)
+            features['camera'], physical['camera'] = tap('camera_bev', lifted.camera), lifted.confidence
         if 'radar' in self.modalities:
-            radar = self.radar_encoder(_needed(batch_inputs, 'radar'))
+            with stage('radar'):
+                radar = self._radar_maps(lifted, frame)
             features['radar'] = tap('radar_bev', radar.bev)
             physical['radar'] = torch.cat([tap('radar_occupancy', radar.occupancy), radar.intensity], dim=1)
-        fused = tap('fused_bev', self.fuser(features, physical))
-        return tap('trunk_bev', self.trunk(fused)), logits
+        with stage('fusion'):
+            return self.fuser(features, physical)
+
+    def _radar_maps(self, lifted: Lifted | None, frame: Frame) -> RadarMaps:
+        _needed(frame.inputs, 'radar')
+        clouds = frame.radar_bev()
+        if not self._perspective_radar:
+            return self.radar_encoder(clouds)
+        strength = radar_strength(clouds, self.grid, self.radar_encoder.rcs_range)
+        return RadarMaps(lifted.radar, lifted.occupancy, strength)
 
     def _image_features(self, batch_inputs: dict) -> Tensor:
         images = _needed(batch_inputs, 'img')
-        return self.image_neck(self.image_backbone(images.flatten(0, 1)))
+        maps = self.image_neck(self.image_backbone(images.flatten(0, 1)))
+        return maps if isinstance(maps, Tensor) else maps[0]  # mmdet3d's necks give a list of one
 
     def _outputs(self, trunk: Tensor) -> tuple[list[dict], ...]:
-        outputs = self.head([trunk])
+        with stage('head'):
+            outputs = self.head([trunk])
         tap('head', [task[0] for task in outputs])
         return outputs
 
@@ -122,9 +198,11 @@ class CameraRadarDetector(Base3DDetector):
     def predict(self, batch_inputs: dict, data_samples: list[Det3DDataSample],
                 **kwargs: object) -> list[Det3DDataSample]:
         """Fills ``pred_instances_3d`` (LiDAR frame, nine numbers a box). Needs no LiDAR."""
-        trunk, _ = self.extract_feat(batch_inputs)
         metas = [sample.metainfo for sample in data_samples]
-        results = self.head.predict_by_feat(self._outputs(trunk), metas)
+        trunk, _ = self.extract_feat(batch_inputs, metas)
+        outputs = self._outputs(trunk)
+        with stage('decode'):
+            results = self.head.predict_by_feat(outputs, metas)
         return self.add_pred_to_datasample(data_samples, results)
 
     def _forward(self, batch_inputs: dict, data_samples: list[Det3DDataSample] | None = None,
@@ -138,3 +216,13 @@ def _needed(batch_inputs: dict, key: str) -> Tensor | list[Tensor]:
     if key not in batch_inputs:
         raise ValueError(f"the student's config asks for '{key}', the batch has only {sorted(batch_inputs)}")
     return batch_inputs[key]
+
+
+def _memory(streaming: Sequence[int] | None, temporal: nn.Module | None) -> StreamingMemory | None:
+    if streaming is None:
+        return None
+    if temporal is None or temporal.frames != len(streaming) + 1:
+        frames = 1 if temporal is None else temporal.frames
+        raise ValueError(f'streaming={tuple(streaming)} names {len(streaming)} past frames, the student merges '
+                         f'{frames - 1}')
+    return StreamingMemory(past_frames=streaming)

@@ -38,6 +38,7 @@ class IntensityGuidedFuser(BaseModule):
         if mode not in ('gated_conv', 'conv'):
             raise ValueError(f"IntensityGuidedFuser: mode is 'gated_conv' or 'conv', got {mode!r}")
         self.mode, self.out_channels = mode, out_channels
+        self.gated_maps = mode == 'gated_conv'  # whether taps `<modality>_intensity` fire
         self.norms = nn.ModuleDict({name: ChannelNorm(width) for name, width in in_channels.items()})
         if mode == 'gated_conv':
             template = dict(type='IntensityGate', norm_cfg=norm_cfg, **(intensity or {}))

@@ -9,6 +9,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from perception_kd.models.det3d.radar_strength import radar_strength
 from perception_kd.models.layers import ResidualBlock, conv, pillar_scatter
 from perception_kd.registry import MODELS
 from perception_kd.structures import BEVGrid
@@ -71,13 +72,10 @@ class RadarPillarEncoder(BaseModule):
         rows = len(radar) * self.grid.nx * self.grid.ny
         pillars = pillar_scatter(self.point_net(self._decorate(points, cell)), cell, rows)
         ones = pillar_scatter(torch.ones_like(points[:, :1]), cell, rows, reduce='sum')
-        low, high = self.rcs_range
-        strength = ((points[:, 3:4] - low) / (high - low)).clamp(0.0, 1.0)
-        intensity = pillar_scatter(strength, cell, rows)
         bev = self._map(torch.cat([pillars, torch.log1p(ones).to(pillars.dtype)], dim=1), len(radar))
         bev = self.blocks(self.stem(bev))
         occupancy = (ones > 0).to(ones.dtype)
-        return RadarMaps(bev, self._map(occupancy, len(radar)), self._map(intensity, len(radar)))
+        return RadarMaps(bev, self._map(occupancy, len(radar)), radar_strength(radar, self.grid, self.rcs_range))
 
     def _on_grid(self, radar: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         for sample, cloud in enumerate(radar):

@@ -9,24 +9,23 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from perception_kd.models.det3d.frames import Frame, Lifted
+from perception_kd.models.det3d.kept_pattern import KeptPattern
 from perception_kd.models.layers import BEVPoolPattern, DepthBins, bev_pool, frustum_points
 from perception_kd.registry import MODELS
 from perception_kd.structures import BEVGrid
 
 
-class Lifted(NamedTuple):
-    """What the view transform gives.
+class SeenDepth(NamedTuple):
+    """What the cameras of a frame see, wherever the frame lies in the BEV map.
 
     Attributes:
-        bev: ``(B, C, ny, nx)``.
-        confidence: ``(B, 1, ny, nx)`` in [0, 1], without gradient: the largest bin's probability, averaged
-            over the pixels that reach the cell by their probability there; 0 where no camera looks.
         depth_logits: ``(B*N, D, H, W)``.
+        context: ``(B*N, C, H, W)``.
     """
 
-    bev: Tensor
-    confidence: Tensor
     depth_logits: Tensor
+    context: Tensor
 
 
 @MODELS.register_module()
@@ -56,45 +55,43 @@ class LiftSplatTransform(BaseModule):
         self.reduction, self.pool_grad = reduction, pool_grad
         self.out_channels = depth_net['context_channels']
         self.depth_net = MODELS.build(dict(depth_net, depth_bins=self.bins.count))
-        self._last: tuple[tuple, list[Tensor], BEVPoolPattern] | None = None
+        self._kept: KeptPattern[BEVPoolPattern] = KeptPattern()
 
-    def forward(self, feature: Tensor, inputs: dict) -> Lifted:
-        """Args: ``feature`` ``(B*N, C, H, W)``; ``inputs`` with the four matrices of the contract."""
-        logits, context = self.depth_net(feature)
-        depth = logits.float().softmax(dim=1)
-        pattern = self.pattern(inputs, tuple(feature.shape[-2:]))
-        batch = inputs['cam2lidar'].shape[0]
-        pooled = bev_pool(depth, context, pattern, reduction=self.reduction, pool_grad=self.pool_grad)
-        return Lifted(self._map(pooled, batch), self._confidence(depth.detach(), pattern, batch), logits)
+    def perceive(self, image: Tensor, frame: Frame, radar: None = None) -> SeenDepth:
+        """Image feature ``(B*N, C, H, W)`` -> depth and context; radar has no part in it."""
+        return SeenDepth(*self.depth_net(image))
+
+    def splat(self, seen: SeenDepth, frame: Frame) -> Lifted:
+        """Bring what was seen to the BEV grid, by the matrices and ``to_bev`` of the frame."""
+        depth = seen.depth_logits.float().softmax(dim=1)
+        pattern = self.pattern(frame, tuple(depth.shape[-2:]))
+        batch = len(frame.to_bev)
+        pooled = bev_pool(depth, seen.context, pattern, reduction=self.reduction, pool_grad=self.pool_grad)
+        return Lifted(self._map(pooled, batch), self._confidence(depth.detach(), pattern, batch))
 
     def _confidence(self, depth: Tensor, pattern: BEVPoolPattern, batch: int) -> Tensor:
         peak = depth.amax(1, keepdim=True)
         pooled = bev_pool(depth, torch.cat([peak, torch.ones_like(peak)], dim=1), pattern, reduction='sum')
         return self._map(pooled[:, :1] / pooled[:, 1:].clamp(min=1e-6), batch)
 
-    def pattern(self, inputs: dict, size: tuple[int, int]) -> BEVPoolPattern:
-        """The pooling pattern of this batch; in eval mode the last one again if no matrix has changed."""
-        names = ('cam2img', 'img_aug_matrix', 'cam2lidar', 'lidar_aug_matrix')
-        matrices = [inputs[name] for name in names]
-        key = (size, matrices[0].device)
-        if self._last and self._last[0] == key and all(map(torch.equal, self._last[1], matrices)):
-            return self._last[2]
-        points = frustum_points(**dict(zip(names, matrices)), bins=self.bins, stride=self.stride, size=size)
+    def pattern(self, frame: Frame, size: tuple[int, int]) -> BEVPoolPattern:
+        """The pooling pattern of this frame; in eval mode the last key frame's again if no matrix has changed."""
+        cameras = {name: frame.inputs[name] for name in ('cam2img', 'img_aug_matrix', 'cam2lidar')}
+        keep = not self.training and 'to_key' not in frame.inputs  # a past frame moves with every sample
+        return self._kept.get((size, frame.to_bev.device), [*cameras.values(), frame.to_bev],
+                              lambda: self._make_pattern(cameras, frame.to_bev, size), keep=keep)
+
+    def _make_pattern(self, cameras: dict[str, Tensor], to_bev: Tensor, size: tuple[int, int]) -> BEVPoolPattern:
+        points = frustum_points(**cameras, lidar_aug_matrix=to_bev, bins=self.bins, stride=self.stride, size=size)
         cell, inside = self.grid.cell_index(points[..., :2])
         inside &= (points[..., 2] >= self.z_range[0]) & (points[..., 2] < self.z_range[1])
-        pattern = BEVPoolPattern.build(cell, inside, self.grid.nx * self.grid.ny)
-        if not self.training:
-            self._last = (key, [matrix.clone() for matrix in matrices], pattern)
-        return pattern
+        return BEVPoolPattern.build(cell, inside, self.grid.nx * self.grid.ny)
 
     def train(self, mode: bool = True) -> LiftSplatTransform:
         """As any module's; training drops the pattern that was kept."""
         if mode:
-            self._last = None
+            self._kept.clear()
         return super().train(mode)
-
-    def __getstate__(self) -> dict:
-        return {**self.__dict__, '_last': None}
 
     def _map(self, rows: Tensor, batch: int) -> Tensor:
         return rows.view(batch, *self.grid.shape, -1).permute(0, 3, 1, 2).contiguous()

@@ -46,6 +46,7 @@ def test_taps_are_as_declared_and_head_tap_survives_the_loss(student):
             'camera_intensity',
             'radar_intensity',
             'fused_bev',
+            'merged_bev',
             'trunk_bev',
             'head',
         }
@@ -75,9 +76,9 @@ def test_no_tensor_is_held_after_a_training_step():
         module.register_forward_hook(lambda module, args, output: seen.extend(map(weakref.ref, _tensors(output))))
     original = model.view_transform.pattern
 
-    def watched(inputs, size):
-        pattern = original(inputs, size)
-        seen.extend(map(weakref.ref, (pattern, pattern.col, *_tensors(inputs))))
+    def watched(frame, size):
+        pattern = original(frame, size)
+        seen.extend(map(weakref.ref, (pattern, pattern.col, *_tensors(frame.inputs))))
         return pattern
     model.view_transform.pattern = watched
     step(model, collate(sample(seed=1), sample(seed=2)))

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from perception_kd.models.det3d.depth_net import DepthLoss
+from perception_kd.models.det3d.frames import Frame, key_frame
 from perception_kd.models.layers import DepthBins
 from tests.models.det3d.worlds import NORM, RANGE, build, camera, collate, sample, student_cfg
 
@@ -147,51 +148,54 @@ def _view(**changes):
     return build(dict(cfg, point_cloud_range=RANGE, cell=1.6)).eval()
 
 
-def _inputs(**changes):
+def _frame(**changes):
     model = build(student_cfg())
-    return {**model.data_preprocessor(collate(sample(cameras=1)), False)['inputs'], **changes}
+    return key_frame({**model.data_preprocessor(collate(sample(cameras=1)), False)['inputs'], **changes})
+
+
+def _lift(view, feature, frame):
+    return view.splat(view.perceive(feature, frame), frame)
 
 
 def test_camera_sees_its_own_side_and_the_augmentation_turns_it():
     view, feature = _view(), torch.randn(1, 16, 8, 12)
-    forward = view(feature, _inputs(cam2lidar=camera(0.0)[None, None]))
-    assert not forward.bev[:, :, :8].any() and forward.bev[:, :, 9:].any()  # +y is the upper half
+    forward = _lift(view, feature, _frame(cam2lidar=camera(0.0)[None, None]))
+    assert not forward.camera[:, :, :8].any() and forward.camera[:, :, 9:].any()  # +y is the upper half
     assert (forward.confidence >= 0).all() and (forward.confidence <= 1).all()
-    assert torch.equal(forward.confidence != 0, forward.bev.abs().sum(1, keepdim=True) != 0)
+    assert torch.equal(forward.confidence != 0, forward.camera.abs().sum(1, keepdim=True) != 0)
     flip = torch.diag(torch.tensor([1.0, -1, 1, 1]))[None]
-    flipped = view(feature, _inputs(cam2lidar=camera(0.0)[None, None], lidar_aug_matrix=flip))
-    torch.testing.assert_close(flipped.bev, forward.bev.flip(2), atol=1e-5, rtol=1e-4)
+    flipped = _lift(view, feature, _frame(cam2lidar=camera(0.0)[None, None], lidar_aug_matrix=flip))
+    torch.testing.assert_close(flipped.camera, forward.camera.flip(2), atol=1e-5, rtol=1e-4)
 
 
 def test_pattern_is_kept_while_the_matrices_stay():
-    view, inputs = _view(), _inputs()
-    pattern = view.pattern(inputs, (8, 12))
-    assert (
-        view.pattern({k: v.clone() if torch.is_tensor(v) else v for k, v in inputs.items()}, (8, 12))
-        is pattern
-    )
-    moved = dict(inputs, lidar_aug_matrix=inputs['lidar_aug_matrix'] * 1.01)
-    assert view.pattern(moved, (8, 12)) is not pattern
+    view, frame = _view(), _frame()
+    pattern = view.pattern(frame, (8, 12))
+    same = Frame({k: v.clone() if torch.is_tensor(v) else v for k, v in frame.inputs.items()}, *frame[1:])
+    assert view.pattern(same, (8, 12)) is pattern
+    past = frame._replace(inputs={**frame.inputs, 'to_key': torch.eye(4)[None]}, to_bev=frame.to_bev * 1.02)
+    assert view.pattern(past, (8, 12)) is not pattern
+    assert view.pattern(same, (8, 12)) is pattern  # past frames, which move in every sample, do not push it out
+    assert view.pattern(frame._replace(to_bev=frame.to_bev * 1.01), (8, 12)) is not pattern
 
 
 def test_pattern_is_kept_in_eval_mode_only_and_in_no_copy():
-    view, inputs = _view(), _inputs()
-    kept = weakref.ref(view.pattern(inputs, (8, 12)))
+    view, frame = _view(), _frame()
+    kept = weakref.ref(view.pattern(frame, (8, 12)))
     copy = deepcopy(view)
-    assert kept() is not None and copy.pattern(inputs, (8, 12)) is not kept()
+    assert kept() is not None and copy.pattern(frame, (8, 12)) is not kept()
     view.train()
-    assert kept() is None and view.pattern(inputs, (8, 12)) is not view.pattern(inputs, (8, 12))
-    assert torch.equal(view.pattern(inputs, (8, 12)).col, copy.pattern(inputs, (8, 12)).col)
+    assert kept() is None and view.pattern(frame, (8, 12)) is not view.pattern(frame, (8, 12))
+    assert torch.equal(view.pattern(frame, (8, 12)).col, copy.pattern(frame, (8, 12)).col)
     assert pickle.loads(pickle.dumps(copy)).state_dict().keys() == view.state_dict().keys()
 
 
 @pytest.mark.parametrize('fault', ['nan', 'away'])
 def test_nothing_in_view_gives_zeros_and_finite_gradients(fault):
-    inputs = _inputs()
-    matrix = inputs['cam2lidar'].clone()
+    matrix = _frame().inputs['cam2lidar'].clone()
     matrix[..., 0, 3] = float('nan') if fault == 'nan' else 1000.0
     view = _view()
-    lifted = view(torch.randn(1, 16, 8, 12), dict(inputs, cam2lidar=matrix))
-    lifted.bev.sum().backward()
-    assert not lifted.bev.any() and not lifted.confidence.any()
+    lifted = _lift(view, torch.randn(1, 16, 8, 12), _frame(cam2lidar=matrix))
+    lifted.camera.sum().backward()
+    assert not lifted.camera.any() and not lifted.confidence.any()
     assert all(torch.isfinite(w.grad).all() for w in view.parameters() if w.grad is not None)
