@@ -71,8 +71,8 @@ class BEVPoolPattern:
         col_t, to_t = torch.sort(entry_col, stable=True)
         return cls(
             shape=(rows, columns), depth_shape=(batch * cameras, bins, height, width),
-            crow=_row_pointers(entry_row, rows, index), col=entry_col,
-            crow_t=_row_pointers(col_t, columns, index), col_t=entry_row[to_t], to_t=to_t,
+            crow=row_pointers(entry_row, rows, index), col=entry_col,
+            crow_t=row_pointers(col_t, columns, index), col_t=entry_row[to_t], to_t=to_t,
             point=point, entry=entry, count=torch.bincount(row, minlength=rows).float())
 
 
@@ -89,7 +89,7 @@ def _points_in_pixel_order(cell: Tensor, inside: Tensor, cells_per_sample: int,
     return row.to(index), pixel.to(index), point
 
 
-def _row_pointers(sorted_rows: Tensor, rows: int, index: torch.dtype) -> Tensor:
+def row_pointers(sorted_rows: Tensor, rows: int, index: torch.dtype) -> Tensor:
     pointers = torch.zeros(rows + 1, dtype=torch.int64, device=sorted_rows.device)
     torch.cumsum(torch.bincount(sorted_rows, minlength=rows), 0, out=pointers[1:])
     return pointers.to(index)
