@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from perception_kd.structures import TapSpec
@@ -131,6 +132,7 @@ def _copied(value: Any) -> Any:
     return value
 
 
+@torch.compiler.disable  # a compiled module would keep the recorder of its first step
 def tap(name: str, value: T) -> T:
     """Mark ``value`` as the tap ``name``; returns it unchanged, and records it if a recorder is active."""
     for recorder in _ACTIVE:

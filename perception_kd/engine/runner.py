@@ -8,10 +8,9 @@ from typing import Any
 
 import mmengine
 import torch
-from mmengine.dist import all_gather_object, get_rank, get_world_size, is_distributed, is_main_process
+from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
-from mmengine.optim.scheduler import ReduceOnPlateauParamScheduler
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import _load_checkpoint, _load_checkpoint_to_model
 from torch import nn
@@ -22,9 +21,11 @@ from perception_kd.engine.checkpoint_hook import (
     ValidationRandomStateHook,
     training_random_state,
 )
+from perception_kd.engine.compiled import compile_modules
 from perception_kd.engine.foreign_checkpoint import Inert
 from perception_kd.engine.hooks.nan_guard import NaNGuardHook
-from perception_kd.engine.hooks.progress import DistillProgressHook
+from perception_kd.engine.hooks.progress import DistillProgressHook, unwrapped
+from perception_kd.engine.launch import parallel_settings, start_processes
 from perception_kd.engine.random_state import restore_random_state, seed_worker
 from perception_kd.engine.resumable import ResumableEpochLoop, ResumableIterLoop, ResumableSampler
 from perception_kd.engine.safe_checkpoint import (
@@ -34,6 +35,7 @@ from perception_kd.engine.safe_checkpoint import (
     to_plain,
     write_checkpoint,
 )
+from perception_kd.engine.schedulers import flat, release_ends, scheduler_state, take_missed_step
 from perception_kd.engine.seeded import SeededDataset
 from perception_kd.registry import RUNNERS
 
@@ -54,21 +56,19 @@ class DistillRunner(Runner):
     _random_state: dict[str, Any] | None = None  # of this process, from a checkpoint, until a loop takes it
 
     def setup_env(self, env_cfg: dict[str, Any]) -> None:
-        """As in mmengine; without a GPU the processes of ``torchrun`` talk through gloo.
-
-        mmengine's launcher selects a CUDA device first, and stops where there is none.
-        """
-        if self._launcher == 'pytorch' and not is_distributed() and not torch.cuda.is_available():
-            torch.distributed.init_process_group('gloo')
+        """As in mmengine, also without a GPU (:mod:`perception_kd.engine.launch`)."""
+        start_processes(self._launcher, env_cfg.get('dist_cfg'))
         super().setup_env(env_cfg)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """As in mmengine; without a GPU the parallel wrapper is not told a device number."""
         if self.distributed and not torch.cuda.is_available() and not is_model_wrapper(model):
-            unused = self.cfg.get('find_unused_parameters', False)
-            plain = dict(broadcast_buffers=False, find_unused_parameters=unused)
-            model_wrapper_cfg = dict(model_wrapper_cfg or plain, device_ids=None)
+            model_wrapper_cfg = parallel_settings(self.cfg, model_wrapper_cfg)
         return super().wrap_model(model_wrapper_cfg, model)
+
+    def _maybe_compile(self, target: str) -> None:
+        """Not the whole step, which records taps, but modules in it (:mod:`perception_kd.engine.compiled`)."""
+        compile_modules(unwrapped(self), self.cfg.get('compile'))
 
     # Data ---------------------------------------------------------------------------------------------------
 
@@ -185,8 +185,8 @@ class DistillRunner(Runner):
     def _scheduler_states(self) -> Any:
         schedulers = self.param_schedulers
         if isinstance(schedulers, dict):
-            return {name: [_scheduler_state(one) for one in many] for name, many in schedulers.items()}
-        return [_scheduler_state(one) for one in schedulers]
+            return {name: [scheduler_state(one) for one in many] for name, many in schedulers.items()}
+        return [scheduler_state(one) for one in schedulers]
 
     # Loading ------------------------------------------------------------------------------------------------
 
@@ -236,8 +236,8 @@ class DistillRunner(Runner):
             super().resume(filename, resume_optimizer, resume_param_scheduler, map_location)
         finally:
             self._resuming = False
-        for scheduler in _flatten(self.param_schedulers):
-            _take_missed_step(scheduler)
+        for scheduler in flat(self.param_schedulers):
+            take_missed_step(scheduler)
 
     def _take_state(self, checkpoint: dict[str, Any], filename: str) -> None:
         """Keep what mmengine's ``resume`` does not know, and give it the rest in its own terms."""
@@ -248,7 +248,7 @@ class DistillRunner(Runner):
             hub[part] = {key: value for key, value in hub[part].items() if not isinstance(value, Inert)}
         known = {*hub['log_scalars'], *hub['runtime_info']}
         hub['resumed_keys'] = {key: value for key, value in hub['resumed_keys'].items() if key in known}
-        _release_ends(checkpoint, hub['runtime_info'])
+        release_ends(checkpoint, hub['runtime_info'])
         states = checkpoint.get('random_states') or []
         if len(states) == get_world_size():
             self._random_state = states[get_rank()]
@@ -281,36 +281,3 @@ class BriefRunner(DistillRunner):
     def get_hooks_info(self) -> str:
         """Nothing."""
         return '(as in every run of this project)'
-
-
-def _scheduler_state(scheduler: Any) -> dict[str, Any]:
-    # OneCycleLR keeps its annealing function among its state; the config builds it again.
-    return {name: value for name, value in scheduler.state_dict().items() if not callable(value)}
-
-
-def _release_ends(checkpoint: dict[str, Any], info: dict[str, Any]) -> None:
-    """Schedules that ran to the end of training take that end from the config of now.
-
-    Without this, a run resumed with more epochs keeps the learning rate of the old end for ever.
-    """
-    for state in _flatten(checkpoint.get('param_schedulers')):
-        if state.get('end') == info.get('max_epochs' if state.get('by_epoch') else 'max_iters'):
-            for name in ('end', 'T_max', 'total_iters', 'total_steps'):
-                state.pop(name, None)
-
-
-def _take_missed_step(scheduler: Any) -> None:
-    """A schedule does not take the step at its end; with a later end that step is due."""
-    step = scheduler._global_step
-    steps_by_metric = isinstance(scheduler, ReduceOnPlateauParamScheduler)
-    due = scheduler.begin <= step < scheduler.end and scheduler.last_step == step - scheduler.begin - 1
-    if due and not steps_by_metric:
-        scheduler._global_step -= 1
-        scheduler.step()
-
-
-def _flatten(schedulers: Any) -> list[Any]:
-    """The schedulers, or their states, of one optimiser (a list) or of several (a dict of lists)."""
-    if isinstance(schedulers, dict):
-        return [one for many in schedulers.values() for one in many]
-    return list(schedulers or [])
