@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from perception_kd.models.layers.matrices import affine_inverse, small_product
+
 
 class Frame(NamedTuple):
     """Cameras and radars of one key frame, and where this frame lies in the BEV map that is being made.
@@ -28,14 +30,14 @@ class Frame(NamedTuple):
 
     def radar_own(self) -> list[Tensor]:
         """Radar clouds ``(M, 7)`` in the frame's own LiDAR frame, without augmentation."""
-        return [_moved(cloud, undo) for cloud, undo in zip(self.inputs['radar'], torch.linalg.inv(self.points_aug))]
+        return [_moved(cloud, undo) for cloud, undo in zip(self.inputs['radar'], affine_inverse(self.points_aug))]
 
     def radar_bev(self) -> list[Tensor]:
         """Radar clouds ``(M, 7)`` in the frame of the BEV map, velocities turned and scaled with it."""
-        motion = self.to_bev @ torch.linalg.inv(self.points_aug)
-        identity = torch.eye(4, device=motion.device)
-        return [cloud if torch.equal(step, identity) else _moved(cloud, step)
-                for cloud, step in zip(self.inputs['radar'], motion)]
+        if self.to_bev is self.points_aug:  # the key frame: its points are there already
+            return list(self.inputs['radar'])
+        motion = small_product(self.to_bev, affine_inverse(self.points_aug))
+        return [_moved(cloud, step) for cloud, step in zip(self.inputs['radar'], motion)]
 
 
 class Lifted(NamedTuple):
@@ -74,7 +76,6 @@ def past_frames(inputs: Mapping[str, Any]) -> list[Frame]:
 
 def _moved(cloud: Tensor, motion: Tensor) -> Tensor:
     """``(M, 7)`` x, y, z, rcs, vx, vy, dt moved by ``(4, 4)``, in float32 whatever autocast says."""
-    with torch.autocast(cloud.device.type, enabled=False):
-        place = cloud[:, :3] @ motion[:3, :3].T + motion[:3, 3]
-        velocity = cloud[:, 4:6] @ motion[:2, :2].T
+    place = small_product(cloud[:, :3], motion[:3, :3].T) + motion[:3, 3]
+    velocity = small_product(cloud[:, 4:6], motion[:2, :2].T)
     return torch.cat([place, cloud[:, 3:4], velocity, cloud[:, 6:]], dim=1)

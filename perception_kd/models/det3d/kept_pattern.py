@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
+from perception_kd.models.layers.export_forms import exporting
+
 Pattern = TypeVar('Pattern')
 
 
@@ -24,12 +26,16 @@ class KeptPattern(Generic[Pattern]):
     def get(self, key: Hashable, matrices: Sequence[Tensor], make: Callable[[], Pattern], *, keep: bool) -> Pattern:
         """The kept pattern if ``key`` and all ``matrices`` are those of its making, else a new one.
 
+        Nothing is kept while a graph is made.
+
         Args:
             key: What else decides the pattern (size, device).
             matrices: The geometry.
             make: Makes the pattern.
             keep: Hold a new pattern for the next call.
         """
+        if exporting():
+            return make()
         if self._last and self._last[0] == key and all(map(torch.equal, self._last[1], matrices)):
             return self._last[2]
         pattern = make()

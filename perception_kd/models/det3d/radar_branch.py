@@ -9,7 +9,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from perception_kd.models.det3d.radar_strength import radar_strength
+from perception_kd.models.det3d.radar_strength import points_on_grid, radar_strength
 from perception_kd.models.layers import ResidualBlock, conv, pillar_scatter
 from perception_kd.registry import MODELS
 from perception_kd.structures import BEVGrid
@@ -69,7 +69,7 @@ class RadarPillarEncoder(BaseModule):
     def forward(self, radar: Sequence[Tensor]) -> RadarMaps:
         """Args: ``radar``, one ``(M, 7)`` cloud a sample (x, y, z, rcs, vx_comp, vy_comp, dt); M may be 0."""
         points, cell = self._on_grid(radar)
-        rows = len(radar) * self.grid.nx * self.grid.ny
+        rows = len(radar) * self.grid.nx * self.grid.ny + 1  # one for the points that are nowhere
         pillars = pillar_scatter(self.point_net(self._decorate(points, cell)), cell, rows)
         ones = pillar_scatter(torch.ones_like(points[:, :1]), cell, rows, reduce='sum')
         bev = self._map(torch.cat([pillars, torch.log1p(ones).to(pillars.dtype)], dim=1), len(radar))
@@ -82,11 +82,7 @@ class RadarPillarEncoder(BaseModule):
             if cloud.dim() != 2 or cloud.shape[1] != RADAR_CHANNELS:
                 raise ValueError(f'radar of sample {sample} is {tuple(cloud.shape)}, expected '
                                  f'(M, {RADAR_CHANNELS}): x, y, z, rcs, vx_comp, vy_comp, dt')
-        points = torch.cat([cloud.float() for cloud in radar])
-        sample = torch.repeat_interleave(torch.tensor([len(cloud) for cloud in radar])).to(points.device)
-        cell, inside = self.grid.cell_index(points[:, :2])
-        keep = inside & torch.isfinite(points).all(dim=1)
-        return points[keep], (cell + sample * self.grid.nx * self.grid.ny)[keep]
+        return points_on_grid(radar, self.grid)
 
     def _decorate(self, points: Tensor, cell: Tensor) -> Tensor:
         """``(M, 7)`` -> ``(M, 10)``: offset to the cell centre in cells, and every column near unit scale."""
@@ -99,4 +95,4 @@ class RadarPillarEncoder(BaseModule):
             velocity.norm(dim=1, keepdim=True), points[:, 6:7]], dim=1)
 
     def _map(self, rows: Tensor, batch: int) -> Tensor:
-        return rows.view(batch, *self.grid.shape, -1).permute(0, 3, 1, 2).contiguous()
+        return rows[:-1].view(batch, *self.grid.shape, -1).permute(0, 3, 1, 2).contiguous()

@@ -24,12 +24,22 @@ def radar_strength(clouds: Sequence[Tensor], grid: BEVGrid, rcs_range: Sequence[
         ``(B, 1, ny, nx)`` float32, 0 in empty cells.
     """
     low, high = rcs_range
-    points = torch.cat([cloud.float() for cloud in clouds])
-    counts = torch.tensor([len(cloud) for cloud in clouds], device=points.device)
-    sample = torch.repeat_interleave(torch.arange(len(clouds), device=points.device), counts)
+    points, cell = points_on_grid(clouds, grid)
+    strength = ((points[:, 3:4] - low) / (high - low)).clamp(0.0, 1.0)
+    cells = pillar_scatter(strength, cell, len(clouds) * grid.ny * grid.nx + 1)[:-1]
+    return cells.view(len(clouds), 1, *grid.shape)
+
+
+def points_on_grid(clouds: Sequence[Tensor], grid: BEVGrid) -> tuple[Tensor, Tensor]:
+    """All points of a batch and their cells. Nothing is filtered out, so that shapes do not depend on values.
+
+    Returns:
+        ``(M, C)`` float32, zeros where a point is not finite or off the grid, and ``(M,)`` int64 the flat cell in the
+        batch, ``B * ny * nx`` for such points.
+    """
+    points, size = torch.cat([cloud.float() for cloud in clouds]), grid.ny * grid.nx
+    first = torch.cat([torch.full((len(cloud),), sample * size, device=points.device)
+                       for sample, cloud in enumerate(clouds)])
     cell, inside = grid.cell_index(points[:, :2])
     inside &= torch.isfinite(points).all(dim=1)
-    strength = ((points[inside, 3:4] - low) / (high - low)).clamp(0.0, 1.0)
-    size = grid.ny * grid.nx
-    cells = pillar_scatter(strength, (cell + sample * size)[inside], len(clouds) * size)
-    return cells.view(len(clouds), 1, *grid.shape)
+    return torch.where(inside[:, None], points, 0.0), torch.where(inside, cell + first, len(clouds) * size)

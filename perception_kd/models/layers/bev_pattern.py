@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from perception_kd.models.layers.export_forms import ScatterPattern, exporting
+
 _INT32_MAX = 2**31 - 1
 
 
@@ -47,8 +49,8 @@ class BEVPoolPattern:
 
     @classmethod
     @torch.no_grad()
-    def build(cls, cell: Tensor, inside: Tensor, cells_per_sample: int) -> BEVPoolPattern:
-        """Sort the frustum points by cell and count.
+    def build(cls, cell: Tensor, inside: Tensor, cells_per_sample: int) -> BEVPoolPattern | ScatterPattern:
+        """Sort the frustum points by cell and count; inside of ``export_forms`` only name their cells.
 
         Args:
             cell: ``(B, N, H, W, D)`` integer, flat cell index of every frustum point in its own sample.
@@ -58,6 +60,8 @@ class BEVPoolPattern:
         if cell.dim() != 5 or cell.shape != inside.shape:
             raise ValueError(f'BEVPoolPattern needs cell and inside of one shape (B, N, H, W, D), '
                              f'got {tuple(cell.shape)} and {tuple(inside.shape)}')
+        if exporting():
+            return ScatterPattern.build(cell, inside, cells_per_sample)
         batch, cameras, height, width, bins = cell.shape
         rows, columns = batch * cells_per_sample, batch * cameras * height * width
         index = torch.int32 if max(rows, columns, cell.numel()) < _INT32_MAX else torch.int64

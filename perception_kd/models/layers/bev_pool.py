@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from perception_kd.models.layers.bev_pattern import BEVPoolPattern
+from perception_kd.models.layers.export_forms import ScatterPattern
 
 Reduction = Literal['mean', 'sum']
 
 
-def bev_pool(depth: Tensor, features: Tensor, pattern: BEVPoolPattern, *, reduction: Reduction = 'mean',
-             pool_grad: Reduction = 'mean') -> Tensor:
+def bev_pool(depth: Tensor, features: Tensor, pattern: BEVPoolPattern | ScatterPattern, *,
+             reduction: Reduction = 'mean', pool_grad: Reduction = 'mean') -> Tensor:
     """Pool image features into BEV cells, weighted by depth probability. An fp32 island under autocast.
 
     Args:
@@ -38,6 +39,8 @@ def bev_pool(depth: Tensor, features: Tensor, pattern: BEVPoolPattern, *, reduct
     _check(depth, features, pattern, reduction, pool_grad)
     with torch.autocast(device_type=depth.device.type, enabled=False):
         exact = torch.float64 if depth.dtype == torch.float64 else torch.float32
+        if isinstance(pattern, ScatterPattern):
+            return pattern.pool(depth.to(exact), features.to(exact), mean=reduction == 'mean')
         pixels = features.to(exact).permute(0, 2, 3, 1).reshape(-1, features.shape[1])
         scale = pattern.count.to(exact).clamp(min=1).reciprocal()[:, None] if reduction == 'mean' else None
         return _SparseBEVPool.apply(depth.to(exact), pixels, pattern, scale, pool_grad)
@@ -101,7 +104,8 @@ def csr_matrix(crow: Tensor, col: Tensor, values: Tensor, shape: tuple[int, int]
         return torch.sparse_csr_tensor(crow, col, values, shape, check_invariants=False)
 
 
-def _check(depth: Tensor, features: Tensor, pattern: BEVPoolPattern, reduction: str, pool_grad: str) -> None:
+def _check(depth: Tensor, features: Tensor, pattern: BEVPoolPattern | ScatterPattern, reduction: str,
+           pool_grad: str) -> None:
     if reduction not in ('mean', 'sum') or pool_grad not in ('mean', 'sum'):
         raise ValueError(
             f"bev_pool: reduction and pool_grad are 'mean' or 'sum', got {reduction!r}, {pool_grad!r}")

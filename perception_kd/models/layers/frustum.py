@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from perception_kd.models.layers.matrices import inverse3, small_product
+
 
 @dataclass(frozen=True)
 class DepthBins:
@@ -65,14 +67,8 @@ def frustum_points(*, cam2img: Tensor, img_aug_matrix: Tensor, cam2lidar: Tensor
         v, u = torch.meshgrid(torch.arange(height, device=device) * float(stride) + centre,
                               torch.arange(width, device=device) * float(stride) + centre, indexing='ij')
         pixels = torch.stack([u, v, torch.ones_like(u)], dim=-1).view(-1, 3)
-        to_ray = _inverse(img_aug_matrix.float() @ cam2img.float())
-        to_lidar = lidar_aug_matrix.float()[:, None] @ cam2lidar.float()
-        rays = torch.einsum('bnij,bnjk,pk->bnpi', to_lidar[..., :3, :3], to_ray, pixels)
+        to_ray = inverse3(small_product(img_aug_matrix, cam2img))
+        to_lidar = small_product(lidar_aug_matrix[:, None], cam2lidar)
+        rays = small_product(small_product(to_lidar[..., :3, :3], to_ray)[:, :, None], pixels[..., None])[..., 0]
         points = bins.centres(device)[:, None] * rays[..., None, :] + to_lidar[:, :, None, None, :3, 3]
     return points.unflatten(2, (height, width))
-
-
-def _inverse(matrix: Tensor) -> Tensor:
-    inverse, failed = torch.linalg.inv_ex(matrix)
-    bad = (failed != 0) | ~torch.isfinite(matrix).all(-1).all(-1)
-    return torch.where(bad[..., None, None], torch.full_like(inverse, float('nan')), inverse)
