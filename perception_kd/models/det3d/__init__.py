@@ -6,17 +6,21 @@ from perception_kd.models.det3d.center_head import BEVCenterHead
 from perception_kd.models.det3d.depth_net import DepthLoss, DepthNet
 from perception_kd.models.det3d.fusers import IntensityGuidedFuser
 from perception_kd.models.det3d.image_branch import ConcatNeck
+from perception_kd.models.det3d.imagenet_resnet import ImageNetResNet
 from perception_kd.models.det3d.intensity import IntensityGate
+from perception_kd.models.det3d.label_encoder import LabelEncoder, LabelEncoderAdapter
+from perception_kd.models.det3d.label_trainer import LabelEncoderTrainer
 from perception_kd.models.det3d.pillar_centerpoint import PillarCenterPoint
 from perception_kd.models.det3d.pillar_encoder import CompactPillarFeatureNet
 from perception_kd.models.det3d.points_preprocessor import PointsPreprocessor
 from perception_kd.models.det3d.preprocessor import CameraRadarPreprocessor
 from perception_kd.models.det3d.radar_branch import RadarPillarEncoder
+from perception_kd.models.det3d.resnet_trunk import ResNetBEVTrunk
 from perception_kd.models.det3d.teachers import CenterPointAdapter
 from perception_kd.models.det3d.temporal import TemporalFuser
 from perception_kd.models.det3d.view_transform import LiftSplatTransform
 
-__all__ = ['BEVCenterHead', 'BEVTrunk', 'CameraRadarDetector', 'CameraRadarPreprocessor',
-           'CenterPointAdapter', 'CompactPillarFeatureNet', 'ConcatNeck', 'DepthLoss', 'DepthNet',
-           'IntensityGate', 'IntensityGuidedFuser', 'LiftSplatTransform', 'PillarCenterPoint',
-           'PointsPreprocessor', 'RadarPillarEncoder', 'TemporalFuser']
+__all__ = ['BEVCenterHead', 'BEVTrunk', 'CameraRadarDetector', 'CameraRadarPreprocessor', 'CenterPointAdapter',
+           'CompactPillarFeatureNet', 'ConcatNeck', 'DepthLoss', 'DepthNet', 'ImageNetResNet', 'IntensityGate',
+           'IntensityGuidedFuser', 'LabelEncoder', 'LabelEncoderAdapter', 'LabelEncoderTrainer', 'LiftSplatTransform',
+           'PillarCenterPoint', 'PointsPreprocessor', 'RadarPillarEncoder', 'ResNetBEVTrunk', 'TemporalFuser']

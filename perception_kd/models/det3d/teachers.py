@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable
 import perception_kd.compat  # noqa: F401  # isort: skip
 from mmdet3d.models.detectors import MVXTwoStageDetector
 from mmdet3d.structures import Det3DDataSample
+from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from perception_kd.distill.taps import capture_modules
+from perception_kd.models.det3d.known_l1 import KnownL1Loss
 from perception_kd.registry import TEACHER_ADAPTERS
 from perception_kd.structures import BEVGrid, TapSpec
 
@@ -51,8 +53,15 @@ class CenterPointAdapter:
         return {name: paths[name] for name in self._specs}
 
     def functions(self) -> dict[str, Callable]:
-        """``head``: neck map -> head maps. ``neck_head``: list of all stage maps -> head maps."""
-        return {'head': self._head, 'neck_head': lambda stages: self._head(self.model.pts_neck(stages)[0])}
+        """What the frozen parts can do for others.
+
+        - ``head``: neck map -> head maps; ``neck_head``: list of all stage maps -> head maps;
+        - ``loss``: head maps, data samples -> the head's own losses against their annotations;
+        - ``decode``: head maps, data samples (for their metainfo) -> ``InstanceData`` of each;
+        - ``predict``: inputs as the loader gives them, data samples -> the same from the sensors.
+        """
+        return {'head': self._head, 'neck_head': lambda stages: self._head(self.model.pts_neck(stages)[0]),
+                'loss': self._loss, 'decode': self._decode, 'predict': self._predict}
 
     def run(self, inputs: dict, data_samples: list[Det3DDataSample] | None,
             taps: Iterable[str]) -> dict[str, Tensor | HeadMaps]:
@@ -88,6 +97,20 @@ class CenterPointAdapter:
     def _head(self, neck: Tensor) -> HeadMaps:
         return _heads(self.model.pts_bbox_head([neck]))
 
+    def _loss(self, maps: HeadMaps, data_samples: list[Det3DDataSample]) -> dict[str, Tensor]:
+        head, truth = self.model.pts_bbox_head, [sample.gt_instances_3d for sample in data_samples]
+        if not isinstance(head.loss_bbox, KnownL1Loss):  # mmdet3d's, where 0 * NaN is NaN
+            truth = [_known_velocities(one) for one in truth]
+        # On copies: mmdet3d turns logits into probabilities in place.
+        return head.loss_by_feat([[{**task, 'heatmap': task['heatmap'].clone()}] for task in maps], truth)
+
+    def _decode(self, maps: HeadMaps, data_samples: list[Det3DDataSample]) -> list[InstanceData]:
+        metas = [sample.metainfo for sample in data_samples]
+        return self.model.pts_bbox_head.predict_by_feat([[task] for task in maps], metas)
+
+    def _predict(self, inputs: dict, data_samples: list[Det3DDataSample]) -> list[InstanceData]:
+        return self._decode(self.run(inputs, data_samples, {'head'})['head'], data_samples)
+
     def _declare(self) -> dict[str, TapSpec]:
         model = self.model
         head_grid = _head_grid(model)
@@ -110,6 +133,13 @@ class CenterPointAdapter:
 
 def _heads(outputs: Iterable[list[dict[str, Tensor]]]) -> HeadMaps:
     return [task[0] for task in outputs]  # CenterHead wraps each task's maps in a list of one
+
+
+def _known_velocities(truth: InstanceData) -> InstanceData:
+    """A copy whose unknown (NaN) velocities are 0, as mmdet3d's own loader makes them."""
+    boxes = truth.bboxes_3d.clone()
+    boxes.tensor[:, 7:] = boxes.tensor[:, 7:].nan_to_num(0.0)
+    return InstanceData(bboxes_3d=boxes, labels_3d=truth.labels_3d)
 
 
 def _head_grid(model: MVXTwoStageDetector) -> BEVGrid:

@@ -1,0 +1,15 @@
+"""Annotated boxes alone, for the label encoder, on any nuScenes-format root. Needs a rig (``../rigs``).
+
+Testing loads the boxes too: the label encoder reads nothing else, and what comes out is an upper bound.
+"""
+
+_base_ = ['./loaders.py']
+
+modality = dict(use_camera=False, use_lidar=False, use_radar=False, use_map=False, use_external=True)
+
+pack_labels = dict(type='PackInputs', keys=())
+train_pipeline = [dict(type='LoadBoxes3D'), '${bev_aug}', '${box_filter}', pack_labels]
+test_pipeline = [dict(type='LoadBoxes3D'), pack_labels]
+train_dataloader = dict(dataset=dict(cameras=[], radars=[]))
+val_dataloader = dict(dataset=dict(cameras=[], radars=[]))
+test_dataloader = dict(dataset=dict(cameras=[], radars=[]))
