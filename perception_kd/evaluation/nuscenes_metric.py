@@ -70,7 +70,8 @@ class NuScenesDetMetric(BaseMetric):
         Args:
             data_batch: Not used.
             data_samples: With ``pred_instances_3d`` (``bboxes_3d`` in the LiDAR frame, ``scores_3d``,
-                ``labels_3d``) and the sample's token as ``token`` or ``sample_idx``.
+                ``labels_3d``), the sample's token as ``token`` or ``sample_idx`` and, where that LiDAR frame is
+                not the info file's (``ToBEVFrame``), its own ``lidar2ego``.
         """
         classes = (self.dataset_meta or {}).get('classes', NUSCENES_CLASSES)
         for sample in data_samples:
@@ -78,6 +79,7 @@ class NuScenesDetMetric(BaseMetric):
             if token not in self._poses:
                 raise ValueError(f'prediction for sample {token!r}, which is not in {self.ann_file}')
             lidar2ego, ego2global = self._poses[token]
+            lidar2ego = sample.get('lidar2ego', lidar2ego)  # the identity where the model sees the ego frame
             found = sample['pred_instances_3d']
             rows = boxes_to_rows(
                 token=token, boxes=_centre_boxes(found['bboxes_3d']), scores=_array(found['scores_3d']),

@@ -11,12 +11,13 @@ load_points = [
     dict(type='LoadLidarSweeps', sweeps_num='${lidar_sweeps}'),
     dict(type='LoadRadarSweeps', sweeps_num='${radar_sweeps}', filter_preset='crn'),
 ]
+to_bev_frame = dict(type='ToBEVFrame', frame='${bev_frame}')
 pack = [
     dict(type='FilterPoints', point_cloud_range='${point_cloud_range}'),
     dict(type='PackInputs', keys=('points', 'radar', 'lidar_aug_matrix')),
 ]
-train_pipeline = [*load_points, dict(type='LoadBoxes3D'), '${bev_aug}', '${box_filter}', *pack]
-test_pipeline = [*load_points, *pack]
+train_pipeline = [*load_points, dict(type='LoadBoxes3D'), to_bev_frame, '${bev_aug}', '${box_filter}', *pack]
+test_pipeline = [*load_points, to_bev_frame, *pack]
 train_dataloader = dict(dataset=dict(cameras=[]))
 val_dataloader = dict(dataset=dict(cameras=[]))
 test_dataloader = dict(dataset=dict(cameras=[]))

@@ -9,8 +9,10 @@ info_root = '${data_root}'
 train_split, val_split, test_split = 'astyx_train', 'astyx_val', 'astyx_val'
 cameras, radars = None, None
 lidar_sweeps, radar_sweeps = 0, 0
+radar_draw = dict(sweeps=None, drop=0.0)  # in training: all sweeps, all points
 rcs_mean, rcs_std, rcs_range = 52.4, 6.6, (45.0, 75.0)  # magnitude in dB, over the training frames
 
+bev_frame = 'lidar'  # or 'ego'
 point_cloud_range = [0.0, -25.6, -5.0, 51.2, 25.6, 5.0]
 bev_cell = 0.8
 depth_bound = [1.0, 57.0, 0.8]

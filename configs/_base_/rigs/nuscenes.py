@@ -5,8 +5,10 @@ info_root = '${data_root}'
 train_split, val_split, test_split = 'train', 'val', 'val'
 cameras, radars = None, None  # all, or a list of channels
 lidar_sweeps, radar_sweeps = 9, 5  # beside the key frame
+radar_draw = dict(sweeps=5, drop=0.1)  # of six sweeps; share of points left out; in training, as CRN
 rcs_mean, rcs_std, rcs_range = 4.783, 7.576, (-10.0, 40.0)  # dBsm over nuScenes, as CRN has them
 
+bev_frame = 'lidar'  # or 'ego'
 point_cloud_range = [-51.2, -51.2, -5.0, 51.2, 51.2, 3.0]  # metres, LiDAR frame
 bev_cell = 0.8
 depth_bound = [2.0, 58.0, 0.8]

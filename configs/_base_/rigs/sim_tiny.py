@@ -5,8 +5,10 @@ info_root = '${data_root}'
 train_split, val_split, test_split = 'sim_train', 'sim_val', 'sim_val'
 cameras, radars = None, None
 lidar_sweeps, radar_sweeps = 1, 2
+radar_draw = dict(sweeps=None, drop=0.0)  # in training: all sweeps, all points
 rcs_mean, rcs_std, rcs_range = 4.783, 7.576, (-10.0, 40.0)  # dBsm, as nuScenes
 
+bev_frame = 'lidar'  # or 'ego'
 point_cloud_range = [-25.6, -25.6, -5.0, 25.6, 25.6, 3.0]
 bev_cell = 0.8
 depth_bound = [1.0, 37.0, 0.8]

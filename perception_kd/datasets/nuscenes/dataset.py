@@ -12,6 +12,7 @@ from mmengine.dataset import BaseDataset
 from perception_kd.datasets.faults import FaultLog
 from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL, resolve_path
 from perception_kd.datasets.nuscenes.stamp import load_infos
+from perception_kd.datasets.nuscenes.store import InfoStore, past_rows
 from perception_kd.datasets.nuscenes.tables import table_folder
 from perception_kd.registry import DATASETS
 from perception_kd.structures.classes import CLASS_COLOURS, NUSCENES_CLASSES
@@ -34,6 +35,9 @@ class NuScenesRadarDataset(BaseDataset):
             together is then the label order. Boxes of other classes are left out. Default: all ten.
         cameras: Channels to use, in this order; default: all that the infos have.
         radars: The same for radars; a key frame may lack some of them.
+        past_frames: How many key frames back further frames lie (2, 4, 6 are 1, 2 and 3 s at nuScenes' 2 Hz); a sample
+            then has ``past``, newest first: their infos prepared like its own, without boxes. They come from the
+            whole file, whatever ``indices`` chooses, see :func:`past_rows`.
         max_corrupt: In training, so many samples whose files are missing or broken are named in the log and
             replaced by others drawn at random, counted in each loader worker and epoch; one more stops the run,
             as the first does in testing.
@@ -41,7 +45,8 @@ class NuScenesRadarDataset(BaseDataset):
 
     Raises:
         FileNotFoundError: info file, data root or the version's tables are missing.
-        ValueError: wrong stamp, unknown class, or a sensor that the infos, or a key frame of them, do not have.
+        ValueError: wrong stamp, unknown class, ``past_frames`` that are not different whole numbers above 0, or a
+            sensor that the infos, or a key frame of them, do not have.
     """
 
     METAINFO = {
@@ -53,8 +58,9 @@ class NuScenesRadarDataset(BaseDataset):
     def __init__(self, *, ann_file: str, data_root: str, pipeline: Sequence[Any] = (),
                  classes: Sequence[str] | Sequence[Sequence[str]] | None = None,
                  cameras: Sequence[str] | None = None,
-                 radars: Sequence[str] | None = None, max_corrupt: int = 0, **kwargs: Any) -> None:
-        self.cameras, self.radars = cameras, radars
+                 radars: Sequence[str] | None = None, past_frames: Sequence[int] = (), max_corrupt: int = 0,
+                 **kwargs: Any) -> None:
+        self.cameras, self.radars, self.past_frames = cameras, radars, _frames_back(past_frames)
         self._corrupt = FaultLog(what='corrupt samples', most=max_corrupt)
         names = _flat(NUSCENES_CLASSES if classes is None else classes)
         unknown = [name for name in names if name not in NUSCENES_CLASSES]
@@ -68,7 +74,7 @@ class NuScenesRadarDataset(BaseDataset):
                          data_prefix={}, **kwargs)
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        """Infos as they are in the file; arrays and paths are made when a sample is asked for."""
+        """Rows of the info file; arrays and paths are made when a sample is asked for."""
         stamp, infos = load_infos(self.ann_file)
         table_folder(self.data_root, stamp['version'])
         for key in ('version', 'split', 'schema', 'box_convention'):
@@ -77,7 +83,8 @@ class NuScenesRadarDataset(BaseDataset):
             for info in infos:
                 self._pick(info['images'], self.cameras or list(infos[0]['images']), 'camera', info['token'])
             self._pick({channel: 0 for info in infos for channel in info['radar_points']}, self.radars, 'radar')
-        return infos
+        self._infos, self._past = InfoStore(infos), past_rows(infos, self.past_frames)
+        return [{'row': row} for row in range(len(infos))]
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """One sample before the pipeline.
@@ -85,7 +92,33 @@ class NuScenesRadarDataset(BaseDataset):
         Raises:
             ValueError: a matrix or a box of the sample holds NaN or infinity.
         """
-        info = super().get_data_info(idx)
+        row = super().get_data_info(idx)['row']
+        info = self._infos[row]
+        boxes = self._annotations(info.pop('instances'))
+        if not np.isfinite(boxes['gt_bboxes_3d'][:, :7]).all():
+            raise self._nan(info, 'a box')
+        info = {**self._sensors(info), 'ann_info': boxes}
+        if self.past_frames:
+            info['past'] = [self._past_info(past) for past in self._past[row]]
+        return info
+
+    def prepare_data(self, idx: int) -> Any:
+        """A sample after the pipeline; None, at which another is drawn, for one of the corrupt that may be."""
+        try:
+            return super().prepare_data(idx)
+        except (ValueError, OSError) as error:
+            if self.test_mode or not self._corrupt.most:
+                raise
+            self._corrupt.add(str(idx), f'sample {idx} is corrupt: {error}')
+            return None
+
+    def _past_info(self, row: int) -> dict[str, Any]:
+        info = self._infos[row]
+        del info['instances']
+        return self._sensors(info)
+
+    def _sensors(self, info: dict[str, Any]) -> dict[str, Any]:
+        """The chosen sensors of an info, with absolute paths and arrays."""
         info['sample_idx'] = info['token']
         self._arrays(info, info, 'ego2global')
         info['images'] = self._pick(info['images'], self.cameras, 'camera')
@@ -102,20 +135,7 @@ class NuScenesRadarDataset(BaseDataset):
             for sweep in (radar, *radar['sweeps']):
                 sweep['radar_path'] = self._file(channel, sweep['radar_path'])
                 self._arrays(info, sweep, 'radar2ego', 'radar2lidar')
-        info['ann_info'] = self._annotations(info.pop('instances'))
-        if not np.isfinite(info['ann_info']['gt_bboxes_3d'][:, :7]).all():
-            raise self._nan(info, 'a box')
         return info
-
-    def prepare_data(self, idx: int) -> Any:
-        """A sample after the pipeline; None, at which another is drawn, for one of the corrupt that may be."""
-        try:
-            return super().prepare_data(idx)
-        except (ValueError, OSError) as error:
-            if self.test_mode or not self._corrupt.most:
-                raise
-            self._corrupt.add(str(idx), f'sample {idx} is corrupt: {error}')
-            return None
 
     def _arrays(self, info: dict[str, Any], holder: dict[str, Any], *keys: str) -> None:
         for key in keys:
@@ -155,3 +175,17 @@ class NuScenesRadarDataset(BaseDataset):
 
 def _flat(classes: Sequence[Any]) -> tuple[str, ...]:
     return tuple(one for name in classes for one in ([name] if isinstance(name, str) else name))
+
+
+def _frames_back(past_frames: Any) -> tuple[int, ...]:
+    """Newest first.
+
+    Raises:
+        ValueError: not a list of different whole numbers above 0.
+    """
+    listed = isinstance(past_frames, Sequence) and not isinstance(past_frames, str)
+    if not listed or not all(type(back) is int and back > 0 for back in past_frames) \
+            or len(set(past_frames)) < len(past_frames):
+        raise ValueError('past_frames must be different whole numbers above 0, such as (2, 4, 6): how many key frames '
+                         f'back; got {past_frames!r}')
+    return tuple(sorted(past_frames))

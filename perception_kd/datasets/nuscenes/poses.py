@@ -59,8 +59,17 @@ def upright_yaw(yaw: np.ndarray, frame2world: Matrix) -> np.ndarray:
         yaw: (N,) in the frame, counter-clockwise from +x, rad.
         frame2world: (3, 3) or (4, 4), tilted by less than 90 degrees.
     """
-    heading = np.linalg.inv(frame2world[:2, :2].T) @ [np.cos(yaw), np.sin(yaw)]
+    heading = level_map(frame2world, np.eye(3)) @ [np.cos(yaw), np.sin(yaw)]
     return np.arctan2(heading[1], heading[0])
+
+
+def level_map(from2world: Matrix, to2world: Matrix) -> Matrix:
+    """Map (2, 2) of the first two coordinates of vectors that are level in the world, between two tilted frames.
+
+    Headings and velocities of boxes are such vectors. Both frames ((3, 3) or (4, 4)) are tilted by less than 90
+    degrees.
+    """
+    return to2world[:2, :2].T @ np.linalg.inv(from2world[:2, :2].T)
 
 
 def move(motion: Matrix, points: np.ndarray) -> np.ndarray:

@@ -1,15 +1,17 @@
 """What happens to a sample between disk and model."""
 
 from perception_kd.datasets.transforms.bev_aug import BEVAug
+from perception_kd.datasets.transforms.bev_frame import ToBEVFrame
 from perception_kd.datasets.transforms.boxes import FilterObjects, FilterPoints, LoadBoxes3D
 from perception_kd.datasets.transforms.depth import LidarDepthTarget
 from perception_kd.datasets.transforms.images import ImageAug, LoadMultiViewImages
 from perception_kd.datasets.transforms.lidar import LIDAR_COLUMNS, LoadLidarSweeps
 from perception_kd.datasets.transforms.pack import PackInputs
+from perception_kd.datasets.transforms.past import LoadPastFrames
 from perception_kd.datasets.transforms.radar import FILTER_PRESETS, RADAR_COLUMNS, LoadRadarSweeps
 
 __all__ = [
     'FILTER_PRESETS', 'LIDAR_COLUMNS', 'RADAR_COLUMNS', 'BEVAug', 'FilterObjects', 'FilterPoints',
     'ImageAug', 'LidarDepthTarget', 'LoadBoxes3D', 'LoadLidarSweeps', 'LoadMultiViewImages',
-    'LoadRadarSweeps', 'PackInputs',
+    'LoadPastFrames', 'LoadRadarSweeps', 'PackInputs', 'ToBEVFrame',
 ]

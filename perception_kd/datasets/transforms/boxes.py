@@ -69,16 +69,21 @@ class FilterObjects(BaseTransform):
 class FilterPoints(BaseTransform):
     """Drop LiDAR points outside of a range, and radar points outside of it in x and y.
 
+    Radar points of past frames are never dropped: they may come into the range with the ego car's motion.
+
     Args:
         point_cloud_range: [x_min, y_min, z_min, x_max, y_max, z_max] in m, in the augmented frame.
+        radar: Whether to look at the key frame's radar points; None: unless there are past frames. A network that sees
+            frames again as past ones is then given the same points each time.
     """
 
-    def __init__(self, *, point_cloud_range: list[float]) -> None:
-        self.range = np.asarray(point_cloud_range, np.float32)
+    def __init__(self, *, point_cloud_range: list[float], radar: bool | None = None) -> None:
+        self.range, self.radar = np.asarray(point_cloud_range, np.float32), radar
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Selects in ``points`` (P, 3+) and ``radar`` (M, 7), whichever are there."""
-        for key, axes in (('points', 3), ('radar', 2)):
+        radar = 'past' not in results if self.radar is None else self.radar
+        for key, axes in (('points', 3), ('radar', 2)) if radar else (('points', 3),):
             if key in results:
                 place = results[key][:, :axes]
                 inside = (place >= self.range[:axes]) & (place < self.range[3:3 + axes])

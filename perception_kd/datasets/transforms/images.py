@@ -60,41 +60,56 @@ class LoadMultiViewImages(BaseTransform):
 
 @TRANSFORMS.register_module()
 class ImageAug(BaseTransform):
-    """Resize, crop and mirror every picture; the pixel map goes into ``img_aug_matrix``.
+    """Resize, crop, mirror and rotate every picture; the pixel map goes into ``img_aug_matrix``.
 
     At test time the picture is shrunk until it just covers ``final_size``; what is too high is cut off at the
     top, what is too wide at both sides. In training, size and horizontal place vary (the recipe of
     BEVDet/BEVDepth). What the picture does not reach is black.
+
+    What is drawn for a camera holds for its pictures of past frames (``past``) too, as in BEVDepth and CRN.
 
     Args:
         final_size: (H, W) of the result.
         resize: Fixed scale, original picture to result, used instead of the covering one.
         resize_lim: Lowest and highest scale in training; None: as at test time.
         flip_prob: Chance of mirroring, training only.
+        rot_deg: Lowest and highest rotation about the middle of the result (degrees, counter-clockwise), training
+            only; BEVDepth has (-5.4, 5.4). Unlike there, the corners show what the crop had cut off.
         training: Draw at random.
+
+    Raises:
+        ValueError: pictures of a past frame differ from the key frame's in number or size.
     """
 
     def __init__(self, *, final_size: tuple[int, int], resize: float | None = None,
                  resize_lim: tuple[float, float] | None = None, flip_prob: float = 0.0,
-                 training: bool = False) -> None:
+                 rot_deg: tuple[float, float] = (0.0, 0.0), training: bool = False) -> None:
         self.height, self.width = final_size
         if min(final_size) < 1:
             raise ValueError(f'final_size must be (height, width) above 0, got {final_size}')
         self.resize, self.resize_lim = resize, resize_lim
-        self.flip_prob, self.training = flip_prob, training
+        self.flip_prob, self.rot_deg, self.training = flip_prob, tuple(rot_deg), training
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Replaces ``img`` by N pictures (H, W, 3) of ``final_size``, and ``img_aug_matrix`` (N, 3, 3)."""
-        matrices = results['img_aug_matrix']
-        drawn = [self._draw(image, matrix[0, 0]) for image, matrix in zip(results['img'], matrices)]
-        moved = [self.apply(image, *draw) for image, draw in zip(results['img'], drawn)]
-        results['img'] = [image for image, _ in moved]
-        results['img_aug_matrix'] = np.stack([step @ before for (_, step), before in zip(moved, matrices)])
+        drawn = [self._draw(image, matrix[0, 0]) for image, matrix in zip(results['img'], results['img_aug_matrix'])]
+        sizes = [image.shape for image in results['img']]
+        for frame in (results, *(past for past in results.get('past', ()) if 'img' in past)):
+            if [image.shape for image in frame['img']] != sizes:
+                raise ValueError(f'sample {results["token"]}: the pictures of its past frame {frame["token"]} are '
+                                 f'{[image.shape for image in frame["img"]]}, its own are {sizes}')
+            self._move(frame, drawn)
         return results
 
-    def apply(self, image: np.ndarray, size: tuple[int, int], corner: tuple[int, int],
-              flip: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Resize to ``size`` (w, h), cut ``final_size`` out at ``corner`` (x, y), mirror.
+    def _move(self, frame: dict[str, Any], drawn: list[tuple]) -> None:
+        moved = [self.apply(image, *draw) for image, draw in zip(frame['img'], drawn)]
+        frame['img'] = [image for image, _ in moved]
+        frame['img_aug_matrix'] = np.stack([step @ before
+                                            for (_, step), before in zip(moved, frame['img_aug_matrix'])])
+
+    def apply(self, image: np.ndarray, size: tuple[int, int], corner: tuple[int, int], flip: bool,
+              rot_deg: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """Resize to ``size`` (w, h), cut ``final_size`` out at ``corner`` (x, y), mirror, rotate.
 
         Returns:
             The new picture and the map (3, 3) from old to new pixels.
@@ -104,15 +119,18 @@ class ImageAug(BaseTransform):
         if (height, width) != image.shape[:2]:
             shrinks = width < image.shape[1]
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        image = _crop(image, left, top, self.width, self.height)
-        matrix[:2, 2] -= left, top
+        cut = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1.0]])
         if flip:
-            image = image[:, ::-1]
-            matrix = np.array([[-1, 0, self.width - 1], [0, 1, 0], [0, 0, 1.0]]) @ matrix
-        return image, matrix
+            cut = np.array([[-1, 0, self.width - 1], [0, 1, 0], [0, 0, 1.0]]) @ cut
+        if rot_deg:
+            # In one step from the whole picture, so that only what it does not reach is black.
+            cut = rotate_pixels(rot_deg, self.width, self.height) @ cut
+            return cv2.warpAffine(image, cut[:2], (self.width, self.height)), cut @ matrix
+        image = _crop(image, left, top, self.width, self.height)
+        return image[:, ::-1] if flip else image, cut @ matrix
 
-    def _draw(self, image: np.ndarray, scale_before: float) -> tuple[tuple[int, int], tuple[int, int], bool]:
-        """Size (w, h) after resizing, corner (x, y) of the crop, mirror or not."""
+    def _draw(self, image: np.ndarray, scale_before: float) -> tuple[tuple[int, int], tuple[int, int], bool, float]:
+        """Size (w, h) after resizing, corner (x, y) of the crop, mirror or not, rotation in degrees."""
         height, width = image.shape[:2]
         scale = max(self.height / height, self.width / width)
         if self.resize is not None:
@@ -123,12 +141,22 @@ class ImageAug(BaseTransform):
         spare = new_width - self.width
         left = np.random.randint(min(spare, 0), max(spare, 0) + 1) if self.training else spare // 2
         flip = self.training and np.random.rand() < self.flip_prob
-        return (new_width, new_height), (left, new_height - self.height), flip
+        rot_deg = np.random.uniform(*self.rot_deg) if self.training and any(self.rot_deg) else 0.0
+        return (new_width, new_height), (left, new_height - self.height), flip, rot_deg
 
 
 def scale_pixels(scale_x: float, scale_y: float) -> np.ndarray:
     """Map (3, 3) of pixel coordinates under resizing; borders stay borders."""
     return np.array([[scale_x, 0, (scale_x - 1) / 2], [0, scale_y, (scale_y - 1) / 2], [0, 0, 1.0]])
+
+
+def rotate_pixels(rot_deg: float, width: int, height: int) -> np.ndarray:
+    """Map (3, 3) of pixel coordinates (y down) under a counter-clockwise rotation about a picture's middle."""
+    cos, sin = np.cos(np.deg2rad(rot_deg)), np.sin(np.deg2rad(rot_deg))
+    turn, middle = np.array([[cos, sin], [-sin, cos]]), np.array([width - 1, height - 1]) / 2
+    matrix = np.eye(3)
+    matrix[:2, :2], matrix[:2, 2] = turn, middle - turn @ middle
+    return matrix
 
 
 def _crop(image: np.ndarray, left: int, top: int, width: int, height: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from mmdet3d.structures import Box3DMode, Det3DDataSample, LiDARInstance3DBoxes
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from perception_kd.datasets.nuscenes.poses import inverse
+from perception_kd.datasets.nuscenes.poses import frame_motion, inverse
 from perception_kd.registry import TRANSFORMS
 
 META_KEYS = ('sample_idx', 'token', 'scene_token', 'timestamp', 'ego2global')
@@ -41,6 +41,9 @@ _MAKERS: dict[str, tuple[str, Callable[[dict[str, Any]], Tensor]]] = {
 }
 
 
+_OF_A_FRAME = ('img', 'cam2lidar', 'cam2img', 'img_aug_matrix', 'radar')
+
+
 @TRANSFORMS.register_module()
 class PackInputs(BaseTransform):
     """``dict(inputs={key: tensor}, data_samples=Det3DDataSample)``.
@@ -53,7 +56,10 @@ class PackInputs(BaseTransform):
       ``img_aug_matrix @ cam2img @ inv(cam2lidar)``;
     - ``lidar_aug_matrix`` (4, 4): ``p_aug = B @ p``, the identity without augmentation;
     - ``points`` (P, 5) ``LIDAR_COLUMNS`` and ``radar`` (M, 7) ``RADAR_COLUMNS`` in the augmented frame;
-    - ``depth_target`` (N, H / stride, W / stride) in m, 0: none.
+    - ``depth_target`` (N, H / stride, W / stride) in m, 0: none;
+    - ``past``, left out where the data set gives no past frames: one dict a frame, newest first, with those of
+      ``img``, ``cam2lidar``, ``cam2img``, ``img_aug_matrix`` and ``radar`` that ``keys`` names, all in that frame's
+      own LiDAR frame without BEV augmentation, and ``to_key`` (4, 4): own -> key LiDAR frame, not augmented.
 
     ``data_samples`` has ``gt_instances_3d`` (``bboxes_3d`` in the augmented frame, velocity NaN where unknown,
     and ``labels_3d``) where boxes were loaded, and as metainfo ``META_KEYS``, ``lidar2ego``, ``box_type_3d``
@@ -64,15 +70,29 @@ class PackInputs(BaseTransform):
     """
 
     def __init__(self, *, keys: Sequence[str]) -> None:
-        unknown = [key for key in keys if key not in _MAKERS]
+        unknown = [key for key in keys if key not in (*_MAKERS, 'past')]
         if unknown:
-            raise ValueError(f'PackInputs: unknown keys {unknown}; there are {", ".join(_MAKERS)}')
-        self.keys = tuple(keys)
+            raise ValueError(f'PackInputs: unknown keys {unknown}; there are {", ".join(_MAKERS)}, past')
+        self.keys, self.past = tuple(key for key in keys if key != 'past'), 'past' in keys
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """The whole sample -> ``inputs`` and ``data_samples``, nothing else."""
         inputs = {key: _make(key, results) for key in self.keys}
+        if self.past and 'past' in results:
+            inputs['past'] = [self._past(frame, results) for frame in results['past']]
         return {'inputs': inputs, 'data_samples': _data_sample(results)}
+
+    def _past(self, frame: dict[str, Any], results: dict[str, Any]) -> dict[str, Tensor]:
+        try:
+            packed = {key: _MAKERS[key][1](frame) for key in self.keys if key in _OF_A_FRAME}
+        except KeyError as error:
+            raise ValueError("PackInputs: 'past' needs LoadPastFrames earlier in the pipeline, with what loads the key "
+                             f'frame (there is no {error})') from None
+        return {**packed, 'to_key': _float(frame_motion(_lidar2global(frame), _lidar2global(results)))}
+
+
+def _lidar2global(results: dict[str, Any]) -> np.ndarray:
+    return results['ego2global'] @ results['lidar_points']['lidar2ego']
 
 
 def _make(key: str, results: dict[str, Any]) -> Tensor:

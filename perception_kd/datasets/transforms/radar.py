@@ -46,6 +46,9 @@ class LoadRadarSweeps(BaseTransform):
         rotate_ego: Turn velocities by the ego rotation between the sweeps too; False turns them by the
             calibration alone, as CRN does.
         range_lim: Nearest and farthest distance in the ground plane (m).
+        draw_sweeps: In training, so many of the ``1 + sweeps_num`` sweeps, drawn without replacement, the same for
+            all radars (CRN draws 5 of 6); None or as many as there are: all.
+        drop_points: In training, the share of points left out at random (CRN: 0.1).
 
     Raises:
         FileNotFoundError, ValueError: a sweep is missing, cut off or no radar file; the message names it. Points that
@@ -53,11 +56,16 @@ class LoadRadarSweeps(BaseTransform):
     """
 
     def __init__(self, *, sweeps_num: int = 5, filter_preset: str = 'crn', compensate_motion: bool = True,
-                 rotate_ego: bool = True, range_lim: tuple[float, float] = (0.1, 100.0)) -> None:
+                 rotate_ego: bool = True, range_lim: tuple[float, float] = (0.1, 100.0),
+                 draw_sweeps: int | None = None, drop_points: float = 0.0) -> None:
         if filter_preset not in FILTER_PRESETS:
             known = ', '.join(FILTER_PRESETS)
             raise ValueError(f'filter_preset must be one of {known}, got {filter_preset!r}')
+        if (draw_sweeps is not None and draw_sweeps < 1) or not 0 <= drop_points < 1:
+            raise ValueError('draw_sweeps must be None or at least 1 and drop_points in [0, 1), got '
+                             f'{draw_sweeps} and {drop_points}')
         self.sweeps_num, self.filter_preset = sweeps_num, filter_preset
+        self.draw_sweeps, self.drop_points = draw_sweeps, drop_points
         self.compensate_motion, self.rotate_ego, self.range_lim = compensate_motion, rotate_ego, range_lim
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -71,6 +79,8 @@ class LoadRadarSweeps(BaseTransform):
             low, high = self.range_lim
             # Finite numbers near the end of float32 may be infinite by now.
             points = points[(distance > low) & (distance < high) & np.isfinite(points).all(axis=1)]
+            if self.drop_points:
+                points = points[np.random.rand(len(points)) >= self.drop_points]
         else:
             points = np.zeros((0, len(RADAR_COLUMNS)), np.float32)
         results['radar'] = points
@@ -78,13 +88,21 @@ class LoadRadarSweeps(BaseTransform):
 
     def _sweeps(self, results: dict[str, Any]) -> Iterator[tuple[str, np.ndarray, np.ndarray, float]]:
         """Path, radar2lidar (4, 4), turn of velocities (3, 3) and age (s) of every sweep to read."""
+        chosen = self._draw()
         ego2lidar = inverse(results['lidar_points']['lidar2ego'])
         for radar in results['radar_points'].values():
             calibration = ego2lidar[:3, :3] @ radar['radar2ego'][:3, :3]
-            for sweep in (radar, *radar['sweeps'][:self.sweeps_num]):
+            for sweep in (sweep for back, sweep in enumerate((radar, *radar['sweeps'])) if back in chosen):
                 turn = sweep['radar2lidar'][:3, :3] if self.rotate_ego else calibration
                 age = results['timestamp'] - sweep['timestamp']
                 yield sweep['radar_path'], sweep['radar2lidar'], turn, age
+
+    def _draw(self) -> set[int]:
+        """Which sweeps to read, 0 being the key one."""
+        there = 1 + self.sweeps_num
+        if self.draw_sweeps is None or self.draw_sweeps >= there:
+            return set(range(there))
+        return set(np.random.choice(there, self.draw_sweeps, replace=False).tolist())
 
     def _read(self, sweeps: list[tuple]) -> tuple[np.ndarray, list[int], np.ndarray, np.ndarray, np.ndarray]:
         clouds = [finite_points(filter_points(read_radar_pcd(path), self.filter_preset), path, _MEASURED)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from mmengine.model import BaseDataPreprocessor
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from perception_kd.registry import MODELS
 
-STACKED = ('cam2lidar', 'cam2img', 'img_aug_matrix', 'lidar_aug_matrix', 'depth_target')
+STACKED = ('cam2lidar', 'cam2img', 'img_aug_matrix', 'lidar_aug_matrix', 'depth_target', 'to_key')
 
 
 @MODELS.register_module()
@@ -35,7 +36,8 @@ class CameraRadarPreprocessor(BaseDataPreprocessor):
 
         Returns:
             ``inputs``: ``img`` float ``(B, N, 3, H, W)``, matrices ``(B, ...)``, ``depth_target``
-            ``(B, N, h, w)`` if there, ``radar`` a list of ``(M, 7)``; ``data_samples`` on the same device.
+            ``(B, N, h, w)`` if there, ``radar`` a list of ``(M, 7)``; ``past``, where the loader gives it, a list of
+            such dicts, newest first, each with ``to_key`` ``(B, 4, 4)``; ``data_samples`` on the same device.
 
         Raises:
             ValueError: an input is missing, or samples differ in shape.
@@ -43,8 +45,16 @@ class CameraRadarPreprocessor(BaseDataPreprocessor):
         known = {key: data['inputs'][key] for key in ('img', 'radar', *STACKED) if key in data['inputs']}
         if not known:
             raise ValueError(f"the student needs 'img' or 'radar' in inputs, got {sorted(data['inputs'])}")
-        cast = self.cast_data({'inputs': known, 'data_samples': data.get('data_samples')})
-        inputs = dict(cast['inputs'])
+        cast = self.cast_data({'inputs': known, 'past': list(data['inputs'].get('past', ())),
+                               'data_samples': data.get('data_samples')})
+        inputs = self._frame(cast['inputs'])
+        if cast['past']:
+            inputs['past'] = [self._frame(past) for past in cast['past']]
+        return {'inputs': inputs, 'data_samples': cast['data_samples']}
+
+    def _frame(self, lists: Mapping[str, Any]) -> dict[str, Any]:
+        """One frame's lists over samples, on the device, as a batch."""
+        inputs = dict(lists)
         for key in STACKED:
             if key in inputs:
                 inputs[key] = _stack(inputs[key], key).float()
@@ -52,7 +62,7 @@ class CameraRadarPreprocessor(BaseDataPreprocessor):
             inputs['img'] = (_stack(inputs['img'], 'img').float() - self.mean) / self.std
         if 'radar' in inputs:
             inputs['radar'] = list(inputs['radar'])
-        return {'inputs': inputs, 'data_samples': cast['data_samples']}
+        return inputs
 
 
 def _stack(items: Sequence[Tensor] | Tensor, key: str) -> Tensor:
