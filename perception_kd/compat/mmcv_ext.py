@@ -46,13 +46,14 @@ def _twins() -> dict[str, Callable[..., Any]]:
     return {**TWINS, 'get_compiler_version': compiled_by, 'get_compiling_cuda_version': compiled_by}
 
 
-def _replace_cuda_wrappers() -> None:
-    """Exchange the functions of mmcv that look for a CUDA device before they call their op.
+def _replace_wrappers() -> None:
+    """Exchange the functions of mmcv that look for a CUDA device before they call their op, or index as of old.
 
     mmcv.ops is being imported when this runs, and has not bound them yet.
     """
-    from perception_kd.compat.ops import points_in_boxes
+    from perception_kd.compat.ops import points_in_boxes, sparse_conv
 
+    importlib.import_module('mmcv.ops.sparse_structure').scatter_nd = sparse_conv.scatter_nd
     module = importlib.import_module('mmcv.ops.points_in_boxes')
     module.points_in_boxes_part = points_in_boxes.points_in_boxes_part
     module.points_in_boxes_all = points_in_boxes.points_in_boxes_all
@@ -72,7 +73,7 @@ class _StandInLoader(Loader):
             return _missing_op(name)
 
         module.__getattr__ = missing_attribute  # type: ignore[method-assign]
-        _replace_cuda_wrappers()
+        _replace_wrappers()
 
 
 class _StandInFinder(MetaPathFinder):

@@ -12,6 +12,8 @@ from perception_kd.compat.ops import (
     rotated,
     scatter,
     soft_nms,
+    sparse_conv,
+    sparse_pairs,
     voxelize,
 )
 
@@ -44,7 +46,12 @@ TWINS = {
         scatter.dynamic_point_to_voxel_backward,
         scatter.dynamic_point_to_voxel_forward,
         soft_nms.softnms,
+        sparse_conv.indice_conv_backward,
+        sparse_conv.indice_conv_forward,
         voxelize.dynamic_voxelize_forward,
         voxelize.hard_voxelize_forward,
     )
 }
+TWINS.update({  # one twin for any rank
+    f'get_indice_pairs_{rank}d_forward': torch.no_grad()(sparse_pairs.get_indice_pairs_forward) for rank in (2, 3, 4)
+})
