@@ -14,7 +14,9 @@ from perception_kd.models.det3d.pillar_centerpoint import PillarCenterPoint
 from perception_kd.models.det3d.pillar_encoder import CompactPillarFeatureNet
 from perception_kd.models.det3d.points_preprocessor import PointsPreprocessor
 from perception_kd.models.det3d.preprocessor import CameraRadarPreprocessor
+from perception_kd.models.det3d.radar_assisted_view import RadarAssistedTransform
 from perception_kd.models.det3d.radar_branch import RadarPillarEncoder
+from perception_kd.models.det3d.radar_frustum import RadarFrustumEncoder
 from perception_kd.models.det3d.resnet_trunk import ResNetBEVTrunk
 from perception_kd.models.det3d.teachers import CenterPointAdapter
 from perception_kd.models.det3d.temporal import TemporalFuser
@@ -23,4 +25,5 @@ from perception_kd.models.det3d.view_transform import LiftSplatTransform
 __all__ = ['BEVCenterHead', 'BEVTrunk', 'CameraRadarDetector', 'CameraRadarPreprocessor', 'CenterPointAdapter',
            'CompactPillarFeatureNet', 'ConcatNeck', 'DepthLoss', 'DepthNet', 'ImageNetResNet', 'IntensityGate',
            'IntensityGuidedFuser', 'LabelEncoder', 'LabelEncoderAdapter', 'LabelEncoderTrainer', 'LiftSplatTransform',
-           'PillarCenterPoint', 'PointsPreprocessor', 'RadarPillarEncoder', 'ResNetBEVTrunk', 'TemporalFuser']
+           'PillarCenterPoint', 'PointsPreprocessor', 'RadarAssistedTransform', 'RadarFrustumEncoder',
+           'RadarPillarEncoder', 'ResNetBEVTrunk', 'TemporalFuser']

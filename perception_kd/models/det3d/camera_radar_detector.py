@@ -75,18 +75,20 @@ class CameraRadarDetector(Base3DDetector):
             self.view_transform = MODELS.build({**view_transform, **place})
             widths['camera'], extras['camera'] = self.view_transform.out_channels, 1
         if radar_encoder is not None:
-            self.radar_encoder = MODELS.build({**radar_encoder, **place})
-            self._perspective_radar = getattr(self.radar_encoder, 'perspective', False)
+            self._perspective_radar = getattr(MODELS.get(radar_encoder['type']), 'perspective', False)
             if self._perspective_radar and view_transform is None:
                 raise ValueError(f'{radar_encoder["type"]} works in the camera frustum and needs view_transform')
+            frustum = {name: (view_transform or {}).get(name) for name in ('depth_bound', 'stride')}
+            self.radar_encoder = MODELS.build({**radar_encoder, **(frustum if self._perspective_radar else place)})
             source = self.view_transform.radar_channels if self._perspective_radar else self.radar_encoder.out_channels
             widths['radar'], extras['radar'] = source, 2
         self.modalities = tuple(widths)
-        self.fuser = MODELS.build({**fuser, 'in_channels': widths, 'extras': extras})
+        self.fuser = MODELS.build(
+            {**fuser, 'in_channels': widths, 'extras': extras, 'bev_shape': self.grid.shape})
         self.temporal = MODELS.build({**temporal, 'in_channels': self.fuser.out_channels}) if temporal else None
         self._merged_channels = self.temporal.out_channels if temporal else self.fuser.out_channels
         self.memory = _memory(streaming, self.temporal)
-        self.trunk = MODELS.build({**trunk, 'in_channels': self._merged_channels})
+        self.trunk = MODELS.build({**trunk, 'cell': cell, 'in_channels': self._merged_channels})
         self.head = MODELS.build({**head, **place, 'in_channels': self.trunk.out_channels})
         self.depth_loss = MODELS.build(depth_loss) if depth_loss else None
         self._widths = widths
@@ -105,7 +107,7 @@ class CameraRadarDetector(Base3DDetector):
             widths.update({f'{name}_intensity': (1, f'gate of the {name} map') for name in self._widths})
         specs = [TapSpec(name, 'bev', width, text, grid=self.grid)
                  for name, (width, text) in {**widths, **fused}.items()]
-        specs += getattr(self.trunk, 'tap_specs', lambda grid: [])(self.grid)
+        specs += self.trunk.tap_specs(self.grid)
         specs.append(TapSpec('head', 'head', sum(self.head.num_classes), 'raw head outputs per task', grid=self.grid))
         return {spec.name: replace(spec, call='first') for spec in specs}
 

@@ -9,6 +9,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from perception_kd.models.det3d.camera_gate import CameraGate
+from perception_kd.models.det3d.frames import Frame
 from perception_kd.models.layers import DepthBins, ResidualBlock, conv
 from perception_kd.registry import MODELS
 
@@ -17,29 +19,46 @@ from perception_kd.registry import MODELS
 class DepthNet(BaseModule):
     """Two small branches on the image feature (after BEVDepth, Li et al., AAAI 2023).
 
+    CRN's has mid_channels 256, context_channels 80, depth_blocks 3, context_convs 1.
+
     Args:
         in_channels: Of the image feature.
         mid_channels: Inside.
         context_channels: Of the context that is lifted.
         depth_bins: Number of depth bins D.
         depth_blocks: Residual blocks of the depth branch.
+        context_convs: 3x3 convolutions of the context branch before its projection.
+        camera_aware: Gate the channels of both branches by the camera (see ``CameraGate``).
         norm_cfg: mmcv's normalisation config.
     """
 
     def __init__(self, *, in_channels: int, mid_channels: int, context_channels: int, depth_bins: int,
-                 depth_blocks: int = 1, norm_cfg: dict) -> None:
+                 depth_blocks: int = 1, context_convs: int = 0, camera_aware: bool = False, norm_cfg: dict) -> None:
         super().__init__()
         self.reduce = conv(in_channels, mid_channels, norm_cfg=norm_cfg)
-        self.context = nn.Conv2d(mid_channels, context_channels, 1)
+        context = nn.Conv2d(mid_channels, context_channels, 1)
+        if context_convs:
+            before = (conv(mid_channels, mid_channels, norm_cfg=norm_cfg) for _ in range(context_convs))
+            context = nn.Sequential(*before, context)
+        self.context = context
         self.depth = nn.Sequential(
             *(ResidualBlock(in_channels=mid_channels, out_channels=mid_channels, norm_cfg=norm_cfg)
               for _ in range(depth_blocks)),
             nn.Conv2d(mid_channels, depth_bins, 1))
+        self.gate = CameraGate(channels=mid_channels) if camera_aware else None
 
-    def forward(self, feature: Tensor) -> tuple[Tensor, Tensor]:
-        """``(B*N, in, H, W)`` -> depth logits ``(B*N, D, H, W)``, context ``(B*N, C, H, W)``."""
+    def forward(self, feature: Tensor, frame: Frame | None = None) -> tuple[Tensor, Tensor]:
+        """``(B*N, in, H, W)`` -> depth logits ``(B*N, D, H, W)``, context ``(B*N, C, H, W)``.
+
+        The frame is asked for by ``camera_aware`` only.
+        """
         x = self.reduce(feature)
-        return self.depth(x), self.context(x)
+        if self.gate is None:
+            return self.depth(x), self.context(x)
+        if frame is None:
+            raise ValueError('DepthNet(camera_aware=True) needs the frame that the feature comes from')
+        for_depth, for_context = self.gate(frame)
+        return self.depth(x * for_depth), self.context(x * for_context)
 
 
 @MODELS.register_module()

@@ -1,0 +1,113 @@
+"""Average pooling of points that carry their own features into BEV cells.
+
+For frustums collapsed over their height every point has a feature of its own, and the pooling matrix holds nothing
+but ones: forward is one CSR product, backward a gather.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from perception_kd.models.layers.bev_pattern import row_pointers
+from perception_kd.models.layers.bev_pool import csr_matrix
+
+
+@dataclass(frozen=True)
+class CollapsedPattern:
+    """Which point falls into which cell.
+
+    Attributes:
+        rows: Cells of the whole batch.
+        row: ``(P,)`` int64, cell of every point, 0 where it lies off the grid.
+        inside: ``(P,)`` bool, whether it lies on the grid.
+        crow, col: CSR pattern ``rows x points``.
+        count: ``(rows,)`` float, points of a cell.
+    """
+
+    rows: int
+    row: Tensor
+    inside: Tensor
+    crow: Tensor
+    col: Tensor
+    count: Tensor
+
+    @classmethod
+    @torch.no_grad()
+    def build(cls, cell: Tensor, inside: Tensor, cells_per_sample: int) -> CollapsedPattern:
+        """Sort the points by cell and count.
+
+        Args:
+            cell: ``(B, ...)`` int64, flat cell index of every point in its own sample.
+            inside: The same shape, bool: whether the point lies on the grid.
+            cells_per_sample: ``ny * nx``.
+        """
+        if cell.shape != inside.shape:
+            raise ValueError(f'CollapsedPattern needs cell and inside of one shape, got {tuple(cell.shape)} and '
+                             f'{tuple(inside.shape)}')
+        rows = len(cell) * cells_per_sample
+        sample = torch.arange(len(cell), device=cell.device)[:, None]
+        row, inside = (cell.flatten(1) + sample * cells_per_sample).flatten(), inside.flatten()
+        place = torch.nonzero(inside)[:, 0]
+        sorted_row, order = torch.sort(row[place], stable=True)
+        return cls(rows=rows, row=torch.where(inside, row, 0), inside=inside,
+                   crow=row_pointers(sorted_row, rows, torch.int32), col=place[order].to(torch.int32),
+                   count=torch.bincount(sorted_row, minlength=rows).float())
+
+
+def collapsed_pool(points: Tensor, pattern: CollapsedPattern, *,
+                   pool_grad: Literal['mean', 'sum'] = 'mean') -> Tensor:
+    """Mean of the points of every cell. An fp32 island under autocast.
+
+    Args:
+        points: ``(P, C)`` in the order of the pattern.
+        pattern: Where each point falls.
+        pool_grad: ``mean`` is the true gradient; ``sum`` leaves the division out of the backward pass, as CRN's
+            released operator does.
+
+    Returns:
+        ``(rows, C)`` float32 (float64 for float64 input); empty cells are 0.
+    """
+    _check(points, pattern, pool_grad)
+    with torch.autocast(points.device.type, enabled=False):
+        exact = points if points.dtype == torch.float64 else points.float()
+        return _CollapsedPool.apply(exact, pattern, pool_grad == 'mean')
+
+
+def collapsed_pool_reference(points: Tensor, pattern: CollapsedPattern, *,
+                             pool_grad: Literal['mean', 'sum'] = 'mean') -> Tensor:
+    """The same by adding every point to its cell; arguments, result and gradients as of ``collapsed_pool``."""
+    _check(points, pattern, pool_grad)
+    total = points.new_zeros(pattern.rows, points.shape[1])
+    total = total.index_add(0, pattern.row[pattern.inside], points[pattern.inside])
+    mean = total / pattern.count.to(points.dtype).clamp(min=1)[:, None]
+    return mean if pool_grad == 'mean' else mean.detach() + (total - total.detach())
+
+
+class _CollapsedPool(torch.autograd.Function):
+
+    @staticmethod
+    def forward(ctx, points: Tensor, pattern: CollapsedPattern, divide: bool) -> Tensor:
+        ctx.pattern, ctx.divide = pattern, divide
+        ones = points.new_ones(len(pattern.col))
+        out = csr_matrix(pattern.crow, pattern.col, ones, (pattern.rows, len(points))) @ points
+        return out / pattern.count.to(out.dtype).clamp(min=1)[:, None]
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
+        pattern = ctx.pattern
+        share = pattern.inside.to(grad.dtype)
+        if ctx.divide:
+            share = share / pattern.count.to(grad.dtype)[pattern.row].clamp(min=1)
+        return grad[pattern.row] * share[:, None], None, None
+
+
+def _check(points: Tensor, pattern: CollapsedPattern, pool_grad: str) -> None:
+    if pool_grad not in ('mean', 'sum'):
+        raise ValueError(f"collapsed_pool: pool_grad is 'mean' or 'sum', got {pool_grad!r}")
+    if points.dim() != 2 or len(points) != len(pattern.row):
+        raise ValueError(f'collapsed_pool: points are {tuple(points.shape)}, the pattern was built for '
+                         f'({len(pattern.row)}, C)')
