@@ -1,4 +1,4 @@
-"""Fuser, intensity gates, radar maps, depth loss, view transform."""
+"""Radar maps, depth loss, view transform."""
 
 import pickle
 import weakref
@@ -11,77 +11,6 @@ from perception_kd.models.det3d.depth_net import DepthLoss
 from perception_kd.models.det3d.frames import Frame, key_frame
 from perception_kd.models.layers import DepthBins
 from tests.models.det3d.worlds import NORM, RANGE, build, camera, collate, sample, student_cfg
-
-
-def _fuser(**changes):
-    return build(
-        dict(
-            dict(
-                type='IntensityGuidedFuser',
-                in_channels=dict(camera=6, radar=4),
-                extras=dict(camera=1, radar=2),
-                out_channels=5,
-                norm_cfg=NORM,
-            ),
-            **changes,
-        )
-    ).eval()
-
-
-def _maps():
-    g = torch.Generator().manual_seed(0)
-    return (
-        dict(camera=torch.randn(2, 6, 4, 4, generator=g), radar=torch.randn(2, 4, 4, 4, generator=g)),
-        dict(camera=torch.rand(2, 1, 4, 4, generator=g), radar=torch.rand(2, 2, 4, 4, generator=g)),
-    )
-
-
-def test_a_gate_has_an_effect_after_the_normalisation_and_none_before_it():
-    fuser, (features, physical) = _fuser(), _maps()
-    plain = fuser(features, physical)
-    gate = torch.rand(2, 1, 4, 4) + 0.5
-    normalised = fuser.norms['radar'](features['radar'])
-    torch.testing.assert_close(
-        fuser.norms['radar'](features['radar'] * gate), normalised, atol=2e-3, rtol=1e-2
-    )
-    closed = _fuser()
-    closed.load_state_dict(fuser.state_dict())
-    torch.nn.init.constant_(closed.gates['radar'].net[-1].bias, -20.0)
-    assert not torch.allclose(closed(features, physical), plain, atol=1e-2)
-    torch.testing.assert_close(
-        closed.gated('radar', features['radar'], physical['radar']),
-        torch.zeros_like(features['radar']),
-        atol=1e-4,
-        rtol=0,
-    )
-
-
-def test_learned_gate_starts_nearly_open_and_learns():
-    fuser, (features, physical) = _fuser(), _maps()
-    assert fuser.gates['camera'](features['camera'], physical['camera']).mean() > 0.75
-    fuser(features, physical).square().sum().backward()
-    assert fuser.gates['camera'].net[-1].weight.grad.abs().sum() > 0
-
-
-@pytest.mark.parametrize('kind', ['physical', 'both'])
-def test_physical_maps_dim_what_they_do_not_know(kind):
-    fuser, (features, physical) = _fuser(intensity=dict(kind=kind, floor=0.2)), _maps()
-    physical['radar'][0, :, 0, 0] = 0.0
-    physical['radar'][0, :, 1, 1] = 1.0
-    gate = fuser.gates['radar'](features['radar'], physical['radar'])
-    assert gate[0, 0, 0, 0] <= 0.2 < gate[0, 0, 1, 1] and gate.max() <= 1
-    if kind == 'physical':
-        assert gate[0, 0, 0, 0] == pytest.approx(0.2) and gate[0, 0, 1, 1] == 1
-        assert not list(fuser.gates.parameters())
-
-
-def test_fuser_modes_and_bad_names():
-    features, physical = _maps()
-    assert _fuser(mode='conv', convs=2)(features, physical).shape == (2, 5, 4, 4)
-    with pytest.raises(ValueError, match="'gated_conv' or 'conv'"):
-        _fuser(mode='sum')
-    with pytest.raises(ValueError, match="'learned', 'physical' or 'both'"):
-        _fuser(intensity=dict(kind='guessed'))
 
 
 def test_radar_maps_lie_where_the_points_are():
