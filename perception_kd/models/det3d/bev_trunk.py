@@ -9,12 +9,41 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from perception_kd.distill.taps import tap
 from perception_kd.models.layers import ResidualBlock, conv
 from perception_kd.registry import MODELS
+from perception_kd.structures import BEVGrid, TapSpec
+
+
+class TappedTrunk(BaseModule):
+    """A trunk whose stages are taps, named by the size of their cells: ``trunk_s16`` has cells of 1.6 m.
+
+    Args:
+        cell: Of the trunk's input in metres; None: the stages are no taps.
+        stages: ``(cells of the input to a cell of the stage, channels)`` of each stage.
+    """
+
+    def __init__(self, *, cell: float | None, stages: Sequence[tuple[int, int]]) -> None:
+        super().__init__()
+        self.cell, self.stage_shapes = cell, tuple(stages)
+
+    def tap_specs(self, grid: BEVGrid) -> list[TapSpec]:
+        """Declarations of the stages' taps; ``grid`` is that of the input."""
+        if self.cell is None:
+            return []
+        return [TapSpec(self._name(factor), 'bev', channels, f'stage {number} of the trunk', grid=grid.coarser(factor))
+                for number, (factor, channels) in enumerate(self.stage_shapes, 1)]
+
+    def _mark(self, index: int, value: Tensor) -> Tensor:
+        """The output of stage ``index``, marked as its tap."""
+        return value if self.cell is None else tap(self._name(self.stage_shapes[index][0]), value)
+
+    def _name(self, factor: int) -> str:
+        return f'trunk_s{round(self.cell * factor * 10)}'
 
 
 @MODELS.register_module()
-class BEVTrunk(BaseModule):
+class BEVTrunk(TappedTrunk):
     """Residual stages of halving size, each brought back to the first size and concatenated.
 
     Args:
@@ -22,12 +51,13 @@ class BEVTrunk(BaseModule):
         channels: Of each stage; the first keeps the size, every further one halves it.
         blocks: Residual blocks of each stage.
         up_channels: Of each stage's contribution to the result.
+        cell: Of the fused map in metres, for the names of the stages' taps.
         norm_cfg: mmcv's normalisation config.
     """
 
     def __init__(self, *, in_channels: int, channels: Sequence[int], blocks: Sequence[int], up_channels: int,
-                 norm_cfg: dict) -> None:
-        super().__init__()
+                 cell: float | None = None, norm_cfg: dict) -> None:
+        super().__init__(cell=cell, stages=[(2 ** index, width) for index, width in enumerate(channels)])
         self.out_channels = up_channels * len(channels)
         self.stages = nn.ModuleList()
         for index, (width, depth) in enumerate(zip(channels, blocks, strict=True)):
@@ -42,8 +72,8 @@ class BEVTrunk(BaseModule):
     def forward(self, x: Tensor) -> Tensor:
         """``(B, in, ny, nx)`` -> ``(B, up_channels * stages, ny, nx)``."""
         maps = []
-        for stage, up in zip(self.stages, self.ups):
-            x = stage(x)
+        for index, (stage, up) in enumerate(zip(self.stages, self.ups)):
+            x = self._mark(index, stage(x))
             maps.append(up(x))
         size = maps[0].shape[-2:]
         return torch.cat([maps[0]] + [

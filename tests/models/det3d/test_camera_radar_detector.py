@@ -47,6 +47,8 @@ def test_taps_are_as_declared_and_head_tap_survives_the_loss(student):
             'radar_intensity',
             'fused_bev',
             'merged_bev',
+            'trunk_s16',
+            'trunk_s32',
             'trunk_bev',
             'head',
         }
