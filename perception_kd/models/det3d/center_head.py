@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import perception_kd.compat  # noqa: F401  # isort: skip
-import numpy as np
 import torch
 from mmdet3d.models.dense_heads import CenterHead
 from mmengine.structures import InstanceData
@@ -13,14 +13,13 @@ from torch import Tensor, nn
 
 from perception_kd.models.det3d.center_targets import center_targets
 from perception_kd.models.det3d.known_l1 import KnownL1Loss  # noqa: F401  registers it
+from perception_kd.models.det3d.suppression import Suppression
 from perception_kd.registry import MODELS
 from perception_kd.structures import BEVGrid
 
 MAX_BOXES = 500  # the devkit refuses results with more boxes in a sample
 PRIOR_BIAS = -2.19  # heat map probability 0.1 at the start
 BRANCHES = {'reg': 2, 'height': 1, 'dim': 3, 'rot': 2, 'vel': 2}
-DEFAULT_RADIUS = {'car': 2.0, 'truck': 3.0, 'trailer': 3.0, 'bus': 3.0, 'construction_vehicle': 3.0,
-                  'bicycle': 0.9, 'motorcycle': 0.9, 'pedestrian': 0.5, 'traffic_cone': 0.4, 'barrier': 1.0}
 
 
 @MODELS.register_module()
@@ -28,8 +27,8 @@ class BEVCenterHead(CenterHead):
     """A CenterHead (Yin et al., CVPR 2021) that derives mmdet3d's nested settings from a grid.
 
     Weights, losses and outputs are mmdet3d's. Three things differ: the targets are computed for all boxes at
-    once; an unknown (NaN) velocity is not trained; and circle suppression knows the class, so that a single
-    task may hold cars and pedestrians (mmdet3d suppresses across the classes of a task with one radius).
+    once; an unknown (NaN) velocity is not trained; and suppression knows the class, so that a single task may hold
+    cars and pedestrians (mmdet3d suppresses across the classes of a task; ``suppression`` can too).
 
     Args:
         point_cloud_range: ``[x_min, y_min, z_min, x_max, y_max, z_max]`` m.
@@ -38,8 +37,9 @@ class BEVCenterHead(CenterHead):
         tasks: Class names per task, together in label order.
         shared_channels, head_channels: Widths.
         norm_cfg: mmcv's normalisation config.
-        radius: Metres within which a weaker box of the same class is dropped; per class name, over
-            ``DEFAULT_RADIUS`` (1 m for other names).
+        nms: ``circle`` drops a weaker box by its distance, ``rotate`` by its overlap.
+        radius: Metres of the circle per class name, over ``suppression.DEFAULT_RADIUS`` (1 m for other names).
+        suppression: Further settings of ``Suppression``: ``square_radius``, ``overlap``, ``across_classes``.
         max_num: Boxes considered per sample and task.
         max_keep: Boxes returned per sample and task; at most ``MAX_BOXES`` per sample in all.
         score_threshold: Weaker boxes are dropped.
@@ -52,7 +52,8 @@ class BEVCenterHead(CenterHead):
 
     def __init__(self, *, point_cloud_range: Sequence[float], cell: float, in_channels: int,
                  tasks: Sequence[Sequence[str]], shared_channels: int = 64, head_channels: int = 64,
-                 norm_cfg: dict | None = None, radius: dict[str, float] | None = None, max_num: int = 200,
+                 norm_cfg: dict | None = None, nms: Literal['circle', 'rotate'] = 'circle',
+                 radius: dict[str, float] | None = None, suppression: dict | None = None, max_num: int = 200,
                  max_keep: int = 100, score_threshold: float = 0.05, peak_window: int = 3,
                  overlap: float = 0.1, min_radius: int = 2, max_objs: int = 200,
                  code_weights: Sequence[float] = (1.0,) * 8 + (0.2, 0.2), box_weight: float = 0.25,
@@ -76,8 +77,7 @@ class BEVCenterHead(CenterHead):
                 out_size_factor=1, voxel_size=[cell, cell], score_threshold=score_threshold,
                 post_center_range=_widened(point_cloud_range), code_size=9),
             train_cfg={**train, **(train_cfg or {})}, test_cfg=dict(test_cfg or {}))
-        known = {**DEFAULT_RADIUS, **(radius or {})}
-        self.radius = [torch.tensor([known.get(name, 1.0) for name in names]) for names in tasks]
+        self.suppression = Suppression(tasks=tasks, nms=nms, radius=radius, **(suppression or {}))
         self.max_keep, self.peak_window = max_keep, peak_window
         self._limits = self.bbox_coder.post_center_range
 
@@ -141,8 +141,7 @@ class BEVCenterHead(CenterHead):
             heat, maps['rot'][:, :1], maps['rot'][:, 1:], maps['height'],
             maps['dim'].exp() if self.norm_bbox else maps['dim'], maps['vel'], reg=maps['reg'], task_id=task)
         for sample in decoded:
-            kept = class_circle_nms(sample['bboxes'][:, :2], sample['scores'], sample['labels'].long(),
-                                    self.radius[task])[:self.max_keep]
+            kept = self.suppression(sample['bboxes'], sample['scores'], sample['labels'].long(), task)[:self.max_keep]
             for key in ('bboxes', 'scores', 'labels'):
                 sample[key] = sample[key][kept]
             sample['labels'] = sample['labels'] + sum(self.num_classes[:task])
@@ -154,30 +153,6 @@ def keep_peaks(heat: Tensor, window: int) -> Tensor:
     if window <= 1:
         return heat
     return heat * (torch.nn.functional.max_pool2d(heat, window, 1, window // 2) == heat)
-
-
-def class_circle_nms(xy: Tensor, scores: Tensor, labels: Tensor, radius: Tensor) -> Tensor:
-    """Greedy suppression of weaker boxes of the same class within ``radius[label]`` metres.
-
-    Args:
-        xy: ``(K, 2)`` centres in metres.
-        scores: ``(K,)``.
-        labels: ``(K,)`` int64.
-        radius: ``(classes,)`` metres.
-
-    Returns:
-        Indices of the boxes that stay, strongest first, int64.
-    """
-    order = scores.argsort(descending=True, stable=True)
-    xy, labels = xy[order].cpu(), labels[order].cpu()
-    near = torch.cdist(xy, xy) <= radius[labels][:, None]
-    near = (near & (labels[:, None] == labels[None])).numpy()
-    alive, kept = np.ones(len(near), dtype=bool), []
-    for index in range(len(near)):
-        if alive[index]:
-            kept.append(index)
-            alive &= ~near[index]
-    return order[torch.tensor(kept, dtype=torch.long, device=order.device)]
 
 
 def _widened(point_cloud_range: list[float], margin: float = 10.0) -> list[float]:

@@ -7,7 +7,7 @@ from mmdet3d.models.dense_heads import CenterHead
 from mmdet3d.structures import LiDARInstance3DBoxes
 from mmengine.structures import InstanceData
 
-from perception_kd.models.det3d.center_head import class_circle_nms, keep_peaks
+from perception_kd.models.det3d.center_head import keep_peaks
 from tests.models.det3d.worlds import NORM, build
 
 PLACE = [0.0, -12.8, -5.0, 25.6, 6.4, 3.0]
@@ -158,15 +158,6 @@ def test_never_more_boxes_than_the_devkit_takes():
     outputs = head([torch.randn(1, 6, 24, 32)])
     found = head.predict_by_feat(outputs, [dict(box_type_3d=LiDARInstance3DBoxes)])[0]
     assert len(found.scores_3d) == 500 and found.labels_3d.unique().tolist() == [0, 1, 2]
-
-
-def test_suppression_knows_class_and_radius():
-    xy = torch.tensor([[0.0, 0], [0.5, 0], [1.5, 0], [0.1, 0], [0.4, 0]])
-    scores = torch.tensor([0.5, 0.9, 0.4, 0.8, 0.3])
-    labels = torch.tensor([0, 0, 0, 1, 1])
-    kept = class_circle_nms(xy, scores, labels, torch.tensor([0.9, 0.2]))
-    assert kept.tolist() == [1, 3, 2, 4]
-    assert class_circle_nms(xy[:0], scores[:0], labels[:0], torch.tensor([1.0])).shape == (0,)
 
 
 def test_peaks():
