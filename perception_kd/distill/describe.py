@@ -20,7 +20,7 @@ def describe(distiller: Distiller) -> str:
         distiller: Any distiller, with or without pairs.
     """
     student = distiller.student
-    used = {pair.teacher.name for pair in distiller.pairs.values()}
+    used = set().union(*(pair.teacher_taps for pair in distiller.pairs.values()))
     lines = [f'student   {type(student).__name__}, {_millions(student)} parameters']
     lines += [f'teacher   {name}: {teacher}' for name, teacher in distiller.teachers.items()]
     if hasattr(student, 'tap_specs'):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,9 +12,11 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from perception_kd.distill.accounting import PREFIX, check_finite
+from perception_kd.distill.balance import GradientNormBalance, observe_gradients
 from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.checks import check_value
 from perception_kd.distill.describe import describe
+from perception_kd.distill.gradients import GradientProbe, GradientReport
 from perception_kd.distill.pair import PairValue
 from perception_kd.distill.pair_builder import build_pairs
 from perception_kd.distill.rng import private_rng
@@ -37,6 +40,8 @@ class Distiller(BaseModel):
         teachers: Configs or built teachers by name; a config is of ``FrozenTeacher`` unless it says
             otherwise.
         pairs: Configs by name, see :func:`~perception_kd.distill.pair_builder.build_pairs`.
+        balance: Config or module that multiplies the pairs' weights by what their gradients are
+            (``GradientNormBalance``).
         check_finite: Stop at a loss that is not finite, naming pair, tap and sample. Costs one
             synchronisation with the device per step.
         data_preprocessor, init_cfg: As in mmengine.
@@ -51,6 +56,7 @@ class Distiller(BaseModel):
         student: dict | nn.Module,
         teachers: Mapping[str, dict | Teacher] | None = None,
         pairs: Mapping[str, dict] | None = None,
+        balance: dict | GradientNormBalance | None = None,
         check_finite: bool = True,
         data_preprocessor: dict | nn.Module | None = None,
         init_cfg: dict | None = None,
@@ -60,19 +66,51 @@ class Distiller(BaseModel):
         self.teachers = TeacherGroup.build(teachers)
         specs = self.student.tap_specs() if pairs else {}
         self.pairs = nn.ModuleDict(build_pairs(pairs, specs, self.teachers.tap_specs()))
-        taps = set().union(*(pair.student_taps for pair in self.pairs.values()))
-        self._student_specs = {name: specs[name] for name in sorted(taps)}
+        self._student_specs = {}
+        self.record(set().union(*(pair.student_taps for pair in self.pairs.values())))
+        self.balance = balance if balance is None or isinstance(balance, nn.Module) else MODELS.build(balance)
+        if self.balance is not None:
+            self.balance.check(self.pairs)
+            self.record(self.balance.probe.student_taps)
         self.check_finite = check_finite
+        self.probe: GradientProbe | None = None
+        self.gradients: GradientReport | None = None
         self.weights: dict[str, float] = {}
         self._progress = Progress()
         self.register_load_state_dict_pre_hook(_adopt_bare_student)
 
-    def set_progress(self, iteration: int, epoch: int | None = None) -> None:
+    def record(self, taps: Iterable[str]) -> None:
+        """Record these student taps, too.
+
+        Raises:
+            ValueError: The student has no such tap.
+        """
+        wanted = set(taps)
+        specs = self.student.tap_specs() if wanted else {}
+        if wanted - set(specs):
+            raise ValueError(
+                f'the student has no tap {", ".join(sorted(wanted - set(specs)))}; it has: {", ".join(specs)}'
+            )
+        self._student_specs |= {name: specs[name] for name in sorted(wanted)}
+
+    def set_progress(
+        self,
+        iteration: int,
+        epoch: float | None = None,
+        iterations: int | None = None,
+        epochs: int | None = None,
+    ) -> None:
         """Tell the schedules where training stands; a hook does it under a Runner.
 
-        Without it the distiller counts its own training steps, and schedules in epochs are refused.
+        Without it the distiller counts its own training steps, and schedules in epochs are refused. See
+        :class:`~perception_kd.distill.schedules.Progress`.
         """
-        self._progress = Progress(iteration, epoch)
+        self._progress = Progress(iteration, epoch, iterations, epochs)
+
+    @property
+    def progress(self) -> Progress:
+        """Where training stands, as the schedules see it."""
+        return self._progress
 
     def forward(self, inputs: Any, data_samples: list | None = None, mode: str = 'tensor') -> Any:
         """As mmengine's models; ``loss`` adds an entry ``loss_distill.<pair>`` for each pair."""
@@ -80,7 +118,7 @@ class Distiller(BaseModel):
             return self._call_student(inputs, data_samples, mode)
         losses = self._distill(inputs, data_samples)
         if self.training:
-            self._progress = Progress(self._progress.iteration + 1, self._progress.epoch)
+            self._progress = replace(self._progress, iteration=self._progress.iteration + 1)
         return losses
 
     def _call_student(self, inputs: Any, data_samples: list | None, mode: str) -> Any:
@@ -89,7 +127,7 @@ class Distiller(BaseModel):
         return self.student(**data, mode=mode)
 
     def _distill(self, inputs: Any, data_samples: list | None) -> dict[str, Any]:
-        wanted = {pair.teacher.name for pair in self.pairs.values()}
+        wanted = set().union(*(pair.teacher_taps for pair in self.pairs.values()))
         with private_rng('teachers', *self._moment(), device=self._device):
             teacher_taps = self.teachers.run(inputs, data_samples, wanted)
         with TapRecorder.of(self._student_specs, self._student_specs) as recorder:
@@ -106,13 +144,11 @@ class Distiller(BaseModel):
             device=self._device,
         )
         values = self._compare(batch)
-        losses.update({PREFIX + name: value.loss for name, value in values.items()})
         if self.check_finite:
-            check_finite(
-                {**losses, **{PREFIX + name: value.raw for name, value in values.items()}},
-                self.pairs.values(),
-                batch,
-            )
+            raw = {PREFIX + name: value.raw for name, value in values.items()}
+            check_finite({**losses, **raw}, self.pairs.values(), batch)
+        self.gradients = observe_gradients(self, losses, values, student_taps)
+        losses.update({PREFIX + name: value.loss for name, value in values.items()})
         return losses
 
     def _compare(self, batch: DistillBatch) -> dict[str, PairValue]:
@@ -120,6 +156,8 @@ class Distiller(BaseModel):
         for name, pair in self.pairs.items():
             with private_rng(name, *self._moment(), device=self._device):
                 values[name] = pair(batch, self._progress)
+        if self.balance is not None:
+            values = self.balance.apply_to(values)
         self.weights = {name: value.weight for name, value in values.items()}
         return values
 

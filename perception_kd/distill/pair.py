@@ -76,6 +76,12 @@ class Pair(nn.Module):
         masks = [mask for mask in (self.mask, self.target_scale) if mask is not None]
         return {self.student.name}.union(*(mask.student_taps for mask in masks))
 
+    @property
+    def teacher_taps(self) -> set[str]:
+        """Teacher taps (``teacher.tap``) that the pair and its masks read."""
+        masks = [mask for mask in (self.mask, self.target_scale) if mask is not None]
+        return {self.teacher.name}.union(*(mask.teacher_taps for mask in masks))
+
     def _check_fit(self) -> None:
         ours, theirs = self.connector.result(self.student), self.teacher
         problem = ''

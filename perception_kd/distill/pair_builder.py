@@ -24,7 +24,7 @@ def build_pairs(
 
     Args:
         pairs: Configs ``dict(student=tap, teacher='teacher.tap', loss=..., connector=..., mask=...,
-            target_scale=..., weight=...)`` by name.
+            target_scale=..., weight=...)`` by name; None leaves a pair of a base config out.
         student_specs: The student's declarations.
         teacher_specs: The teachers' declarations by ``teacher.tap``.
 
@@ -35,6 +35,8 @@ def build_pairs(
     if not isinstance(pairs or {}, Mapping):
         raise ValueError(f'pairs is a dictionary of pairs by name, got a {type(pairs).__name__}')
     for name, cfg in (pairs or {}).items():
+        if cfg is None:
+            continue
         cfg = dict(cfg)
         source = _find(name, 'student', cfg.pop('student', None), student_specs)
         target = _find(name, 'teacher', cfg.pop('teacher', None), teacher_specs)
@@ -48,6 +50,8 @@ def build_pairs(
         built[name] = Pair(name=name, student=source, teacher=target, **parts)
         for needed in built[name].student_taps:
             _find(name, 'student', needed, student_specs)
+        for needed in built[name].teacher_taps:
+            _find(name, 'teacher', needed, teacher_specs)
     return built
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -15,13 +16,16 @@ class Progress:
 
     Args:
         iteration: Finished optimiser-loop iterations, 0 in the first.
-        epoch: Finished epochs, None where nobody said (no Runner).
+        epoch: Finished epochs with the fraction of the running one, None where nobody said (no Runner).
+        iterations, epochs: How many the whole run has, None where nobody said.
     """
 
     iteration: int = 0
-    epoch: int | None = None
+    epoch: float | None = None
+    iterations: int | None = None
+    epochs: int | None = None
 
-    def at(self, unit: str) -> int:
+    def at(self, unit: str) -> float:
         """The count in ``unit`` (``iter`` or ``epoch``)."""
         if unit == 'iter':
             return self.iteration
@@ -31,6 +35,15 @@ class Progress:
                 'custom_hooks, or call Distiller.set_progress'
             )
         return self.epoch
+
+    def before(self, end: int | None, unit: str) -> bool:
+        """Whether ``end`` lies ahead; a negative one counts from the end of the run, and never comes if it has none."""
+        if end is None:
+            return True
+        if end < 0:
+            total = self.iterations if unit == 'iter' else self.epochs
+            end = math.inf if total is None else total + end
+        return self.at(unit) < end
 
 
 class Schedule(Protocol):
@@ -68,6 +81,7 @@ class LinearWarmup:
         value: Final weight.
         begin, end: In ``unit``; ``end > begin``.
         start: First weight.
+        off: 0 from here on; negative: counted from the end of the run.
         unit: ``iter`` or ``epoch``.
     """
 
@@ -78,19 +92,23 @@ class LinearWarmup:
         end: int,
         begin: int = 0,
         start: float = 0.0,
+        off: int | None = None,
         unit: Literal['iter', 'epoch'] = 'iter',
     ) -> None:
-        if end <= begin:
-            raise ValueError(f'LinearWarmup needs end > begin, got begin={begin}, end={end}')
+        if end <= begin or (off is not None and 0 <= off < end):
+            raise ValueError(f'LinearWarmup needs begin < end <= off, got begin={begin}, end={end}, off={off}')
         self.value, self.start, self.begin, self.end = float(value), float(start), begin, end
-        self.unit = _checked_unit(unit)
+        self.off, self.unit = off, _checked_unit(unit)
 
     def __call__(self, progress: Progress) -> float:
+        if not progress.before(self.off, self.unit):
+            return 0.0
         done = (progress.at(self.unit) - self.begin) / (self.end - self.begin)
         return self.start + (self.value - self.start) * min(max(done, 0.0), 1.0)
 
     def __str__(self) -> str:
-        return f'{self.start:g} to {self.value:g} over {self.unit} {self.begin}-{self.end}'
+        off = '' if self.off is None else f', off from {self.off}'
+        return f'{self.start:g} to {self.value:g} over {self.unit} {self.begin}-{self.end}{off}'
 
 
 @SCHEDULES.register_module()
@@ -100,7 +118,7 @@ class Window:
 
     Args:
         value: Weight inside.
-        begin, end: In ``unit``; ``end=None`` never ends.
+        begin, end: In ``unit``; ``end=None`` never ends, a negative one counts from the end of the run.
         unit: ``iter`` or ``epoch``.
     """
 
@@ -112,16 +130,41 @@ class Window:
         end: int | None = None,
         unit: Literal['iter', 'epoch'] = 'epoch',
     ) -> None:
-        if end is not None and end <= begin:
+        if end is not None and 0 <= end <= begin:
             raise ValueError(f'Window needs end > begin, got begin={begin}, end={end}')
         self.value, self.begin, self.end, self.unit = float(value), begin, end, _checked_unit(unit)
 
     def __call__(self, progress: Progress) -> float:
-        now = progress.at(self.unit)
-        return self.value if self.begin <= now and (self.end is None or now < self.end) else 0.0
+        inside = self.begin <= progress.at(self.unit) and progress.before(self.end, self.unit)
+        return self.value if inside else 0.0
 
     def __str__(self) -> str:
         return f'{self.value:g} in {self.unit} {self.begin}-{"end" if self.end is None else self.end}'
+
+
+@SCHEDULES.register_module()
+class Scaled:
+    """A schedule times a number, so that several pairs share a schedule and keep weights of their own.
+
+    Args:
+        value: The number.
+        schedule: A schedule or its config.
+    """
+
+    def __init__(self, *, value: float, schedule: float | dict | Schedule) -> None:
+        self.factor, self.schedule = float(value), build_schedule(schedule)
+        self.value = self.factor * full_weight(self.schedule)
+
+    def __call__(self, progress: Progress) -> float:
+        return self.factor * self.schedule(progress)
+
+    def __str__(self) -> str:
+        return f'{self.factor:g} x ({self.schedule})'
+
+
+def full_weight(schedule: Schedule) -> float:
+    """The weight that a schedule reaches; 1 where it does not say (no attribute ``value``)."""
+    return float(getattr(schedule, 'value', 1.0))
 
 
 def build_schedule(weight: float | dict | Schedule) -> Schedule:

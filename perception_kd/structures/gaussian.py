@@ -70,3 +70,24 @@ def gaussian_maps(boxes: Tensor, grid: BEVGrid, overlap: float = 0.1, min_radius
         along.append(torch.exp(-away * away / (2 * sigma * sigma)) * (away.abs() <= radius))
     maps = along[1][:, :, None] * along[0][:, None, :]
     return torch.where(good[:, None, None], maps, torch.zeros_like(maps))
+
+
+def class_heatmaps(boxes: Tensor, labels: Tensor, grid: BEVGrid, classes: int, overlap: float = 0.1,
+                   min_radius: int = 2) -> Tensor:
+    """A detector's target: where Gaussians of a class overlap, the larger wins.
+
+    Args:
+        boxes, grid, overlap, min_radius: See :func:`gaussian_maps`.
+        labels: ``(K,)``; boxes of labels outside ``0..classes - 1`` are left out.
+        classes: Number of maps.
+
+    Returns:
+        ``(classes, ny, nx)``.
+    """
+    heat = boxes.new_zeros(classes, *grid.shape)
+    bumps = gaussian_maps(boxes, grid, overlap, min_radius)
+    for label in range(classes):
+        mine = bumps[labels == label]
+        if len(mine):
+            heat[label] = mine.amax(0)
+    return heat

@@ -1,7 +1,16 @@
 """Connectors: what makes a student tap comparable to a teacher tap. Dropped at deployment."""
 
-from perception_kd.distill.connectors.adaptor import Conv1x1, DistillAdaptor
+from perception_kd.distill.connectors.adaptor import ChannelPart, Conv1x1, DistillAdaptor
 from perception_kd.distill.connectors.base import Chain, Connector, Identity, build_connector
 from perception_kd.distill.connectors.resample import BEVResample
 
-__all__ = ['BEVResample', 'Chain', 'Connector', 'Conv1x1', 'DistillAdaptor', 'Identity', 'build_connector']
+__all__ = [
+    'BEVResample',
+    'Chain',
+    'ChannelPart',
+    'Connector',
+    'Conv1x1',
+    'DistillAdaptor',
+    'Identity',
+    'build_connector',
+]

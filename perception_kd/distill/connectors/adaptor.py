@@ -77,6 +77,37 @@ class DistillAdaptor(_ChannelConnector):
         return functional.relu(value) if self.activate else value
 
 
+@CONNECTORS.register_module()
+class ChannelPart(_ChannelConnector):
+    """One of several equal parts of the channels, so that the other parts stay free of this pair.
+
+    LabelDistill splits its maps into label, LiDAR and free thirds: 128 channels into 42, 42, 44 and 160 into 53, 53,
+    54. Put it before an adaptor.
+
+    Args:
+        in_channels: Channels of the student tap.
+        part: Which part, from 0.
+        of: Number of parts; the last one takes the remainder.
+    """
+
+    def __init__(self, *, in_channels: int, part: int, of: int = 3) -> None:
+        if not 0 <= part < of <= in_channels:
+            raise ValueError(f'ChannelPart: there is no part {part} of {of} of {in_channels} channels')
+        size = in_channels // of
+        begin, end = part * size, in_channels if part == of - 1 else (part + 1) * size
+        super().__init__(end - begin)
+        self.begin, self.end = begin, end
+
+    @classmethod
+    def arguments(cls, source: TapSpec, target: TapSpec) -> dict[str, Any]:
+        """The student's channel count."""
+        return dict(in_channels=super().arguments(source, target)['in_channels'])
+
+    def forward(self, value: Tensor) -> Tensor:
+        """``(B, in, H, W)`` to ``(B, part, H, W)``."""
+        return value[:, self.begin : self.end]
+
+
 def _conv_norm(in_channels: int, out_channels: int, padding_mode: str = 'zeros') -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, padding=1, padding_mode=padding_mode, bias=False),

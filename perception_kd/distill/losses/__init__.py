@@ -1,15 +1,19 @@
 """Distillation losses. All run in float32 and give one scalar, normalised as their docstrings say."""
 
 from perception_kd.distill.losses.base import DistillLoss, build_loss, normaliser
-from perception_kd.distill.losses.feature import L1, MSE, rms_normalised
+from perception_kd.distill.losses.feature import BCE, L1, MSE, normalised, rms_normalised
+from perception_kd.distill.losses.released_response import GaussianFocalResponse
 from perception_kd.distill.losses.response import CenterHeadResponse, quality_focal
 
 __all__ = [
+    'BCE',
     'L1',
     'MSE',
     'CenterHeadResponse',
     'DistillLoss',
+    'GaussianFocalResponse',
     'build_loss',
+    'normalised',
     'normaliser',
     'quality_focal',
     'rms_normalised',

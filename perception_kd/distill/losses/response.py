@@ -14,6 +14,8 @@ from perception_kd.distill.checks import head_tasks
 from perception_kd.distill.losses.base import DistillLoss, no_scale, normaliser
 from perception_kd.registry import DISTILL_LOSSES
 
+BRANCHES = dict(reg=1.0, height=1.0, dim=1.0, rot=1.0, vel=1.0)
+
 
 def quality_focal(logits: Tensor, target: Tensor, beta: float) -> Tensor:
     """``|p - t|^beta * BCE(p, t)`` elementwise with ``p = sigmoid(logits)``; 0, its minimum, at ``p = t``.
@@ -65,7 +67,7 @@ class CenterHeadResponse(DistillLoss):
         if beta < 1:
             raise ValueError(f'CenterHeadResponse: beta must be at least 1, got {beta}')
         self.beta, self.box_weight, self.boxes, self.threshold = beta, box_weight, boxes, threshold
-        self.branches = dict(branches or dict(reg=1.0, height=1.0, dim=1.0, rot=1.0, vel=1.0))
+        self.branches = dict(branches or BRANCHES)
 
     def forward(
         self, student: Any, teacher: Any, *, weight: Tensor | None, scale: Tensor | None, batch: DistillBatch
@@ -73,7 +75,7 @@ class CenterHeadResponse(DistillLoss):
         """Scalar; student and teacher are raw outputs (logits) of CenterHead in any of its list forms."""
         no_scale(self, scale)
         ours, theirs = head_tasks(student), head_tasks(teacher)
-        self._check_tasks(ours, theirs)
+        check_tasks(type(self).__name__, self.branches, ours, theirs)
         return torch.stack([self._task(mine, other, weight) for mine, other in zip(ours, theirs)]).sum()
 
     def _task(
@@ -91,22 +93,26 @@ class CenterHeadResponse(DistillLoss):
         ]
         return (heat + self.box_weight * sum(boxes)) / normaliser(where.sum())
 
-    def _check_tasks(
-        self, ours: Sequence[Mapping[str, Tensor]], theirs: Sequence[Mapping[str, Tensor]]
-    ) -> None:
-        mine, others = ([task['heatmap'].shape[1] for task in tasks] for tasks in (ours, theirs))
-        if mine != others:
-            raise ValueError(
-                f'CenterHeadResponse: classes per task differ: student {mine}, teacher {others}; give '
-                'both heads the same tasks'
-            )
-        for task, other in zip(ours, theirs):
-            differing = [name for name in self.branches if (name in task) != (name in other)]
-            if differing:
-                raise ValueError(
-                    f'CenterHeadResponse: only one of the heads has {", ".join(differing)}; leave '
-                    'these out of branches'
-                )
-
     def __str__(self) -> str:
         return f'CenterHeadResponse(beta {self.beta:g}, boxes {self.box_weight:g} by {self.boxes})'
+
+
+def check_tasks(
+    who: str, branches: Mapping[str, float], ours: Sequence[Mapping], theirs: Sequence[Mapping]
+) -> None:
+    """See that two heads have the same tasks and the same ones of ``branches``.
+
+    Raises:
+        ValueError: names the difference.
+    """
+    mine, others = ([task['heatmap'].shape[1] for task in tasks] for tasks in (ours, theirs))
+    if mine != others:
+        raise ValueError(
+            f'{who}: classes per task differ: student {mine}, teacher {others}; give both heads the same tasks'
+        )
+    for task, other in zip(ours, theirs):
+        differing = [name for name in branches if (name in task) != (name in other)]
+        if differing:
+            raise ValueError(
+                f'{who}: only one of the heads has {", ".join(differing)}; leave these out of branches'
+            )

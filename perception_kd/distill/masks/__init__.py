@@ -1,15 +1,21 @@
 """Masks: where a pair counts, and how much, on the pair's BEV grid. No mask carries a gradient."""
 
+from perception_kd.distill.masks.activation import ActivationMap
+from perception_kd.distill.masks.base import Mask, build_mask
+from perception_kd.distill.masks.combined import Affine, OnCells, Product
 from perception_kd.distill.masks.gaussian import GaussianMask
 from perception_kd.distill.masks.intensity import IntensityMap, reduce_to_cells
-from perception_kd.distill.masks.region import ActiveCells, All, Mask, Product, build_mask
+from perception_kd.distill.masks.region import ActiveCells, All
 
 __all__ = [
+    'ActivationMap',
     'ActiveCells',
+    'Affine',
     'All',
     'GaussianMask',
     'IntensityMap',
     'Mask',
+    'OnCells',
     'Product',
     'build_mask',
     'reduce_to_cells',

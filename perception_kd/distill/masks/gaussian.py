@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from perception_kd.distill.batch import DistillBatch
-from perception_kd.distill.masks.region import Mask
+from perception_kd.distill.masks.base import Mask
 from perception_kd.registry import MASKS
 from perception_kd.structures import BEVGrid
-from perception_kd.structures.gaussian import gaussian_maps
+from perception_kd.structures.gaussian import class_heatmaps
 
 
 @MASKS.register_module()
@@ -42,13 +42,11 @@ class GaussianMask(Mask):
     def _one(self, data_sample: Any, grid: BEVGrid, device: torch.device) -> Tensor:
         truth = data_sample.gt_instances_3d
         boxes = getattr(truth.bboxes_3d, 'tensor', truth.bboxes_3d).to(device).float()
-        total = torch.zeros(grid.shape, device=device)
         if len(boxes) == 0:
-            return total
-        maps, labels = gaussian_maps(boxes, grid, self.overlap, self.min_radius), truth.labels_3d.to(device)
-        for label in labels.unique():
-            total = total + maps[labels == label].amax(dim=0)
-        return total
+            return torch.zeros(grid.shape, device=device)
+        labels = truth.labels_3d.to(device)
+        classes = int(labels.max()) + 1
+        return class_heatmaps(boxes, labels, grid, classes, self.overlap, self.min_radius).sum(dim=0)
 
     def __str__(self) -> str:
         return f'GaussianMask({self.mode})'

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from perception_kd.distill.batch import DistillBatch
-from perception_kd.distill.masks.region import Mask
+from perception_kd.distill.masks.base import Mask
 from perception_kd.registry import MASKS
 from perception_kd.structures import BEVGrid
 

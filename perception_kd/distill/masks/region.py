@@ -1,29 +1,13 @@
-"""The interface of masks; the whole grid, products, and the cells where a sensor saw something."""
+"""The whole grid, and the cells where a sensor saw something."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from perception_kd.distill.batch import DistillBatch
-from perception_kd.distill.parts import build_part
+from perception_kd.distill.masks.base import Mask
 from perception_kd.registry import MASKS
-
-
-class Mask:
-    """A callable from a batch to weights ``(B, 1, ny, nx)``, not negative, on the batch's grid."""
-
-    student_taps: tuple[str, ...] = ()
-    """Student taps that the mask reads, so that the recorder keeps them."""
-
-    def __call__(self, batch: DistillBatch) -> Tensor:
-        """The weights."""
-        raise TypeError(f'{type(self).__name__} does not say how it is computed')
-
-    def __str__(self) -> str:
-        return type(self).__name__
 
 
 @MASKS.register_module()
@@ -34,31 +18,6 @@ class All(Mask):
         """``(B, 1, ny, nx)`` of ones."""
         grid = batch.require_grid('All')
         return torch.ones(batch.size, 1, *grid.shape, device=batch.device)
-
-
-@MASKS.register_module()
-class Product(Mask):
-    """Several masks multiplied.
-
-    Args:
-        masks: Masks or their configs.
-    """
-
-    def __init__(self, *, masks: Sequence[dict | Mask]) -> None:
-        if not masks:
-            raise ValueError('Product needs at least one mask')
-        self.masks = [build_mask(mask) for mask in masks]
-        self.student_taps = tuple(name for mask in self.masks for name in mask.student_taps)
-
-    def __call__(self, batch: DistillBatch) -> Tensor:
-        """``(B, 1, ny, nx)``."""
-        product = self.masks[0](batch)
-        for mask in self.masks[1:]:
-            product = product * mask(batch)
-        return product
-
-    def __str__(self) -> str:
-        return ' x '.join(map(str, self.masks))
 
 
 @MASKS.register_module()
@@ -121,8 +80,3 @@ class ActiveCells(Mask):
                 f"the pair's grid is {batch.grid.shape}"
             )
         return occupancy > self.threshold
-
-
-def build_mask(cfg: dict | str | Mask | None) -> Mask | None:
-    """A mask from its config (see :func:`~perception_kd.distill.parts.build_part`); None and masks pass through."""
-    return cfg if cfg is None or isinstance(cfg, Mask) else build_part(MASKS, cfg, 'mask')

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from perception_kd.distill.accounting import loss_shares
+from perception_kd.distill.accounting import PREFIX, loss_shares
+from perception_kd.distill.schedules import full_weight
 from perception_kd.engine.hooks.progress import unwrapped
 from perception_kd.registry import HOOKS
 
@@ -18,22 +20,58 @@ class KDLogHook(Hook):
 
     Args:
         interval: Iterations between two entries; each reads the losses back from the device.
+        expected: Lowest and highest ratio of a pair's loss to the detection loss, e.g. ``(0.05, 0.5)``. The first
+            ``samples`` entries of each pair at its full weight are averaged, and a ratio outside is a warning.
+            None: no look.
+        samples: Entries that are averaged.
     """
 
     priority = 'NORMAL'
 
-    def __init__(self, interval: int = 10) -> None:
-        if interval < 1:
-            raise ValueError(f'KDLogHook: interval must be at least 1, got {interval}')
-        self.interval = interval
+    def __init__(self, interval: int = 10, expected: tuple[float, float] | None = None, samples: int = 10) -> None:
+        if interval < 1 or samples < 1:
+            raise ValueError(f'KDLogHook: interval and samples must be at least 1, got {interval} and {samples}')
+        if expected is not None and not 0 <= expected[0] < expected[1]:
+            raise ValueError(f'KDLogHook: expected is a lowest and a highest ratio, got {expected}')
+        self.interval, self.expected, self.samples = interval, expected, samples
+        self._ratios: dict[str, list[float]] = {}
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
                          outputs: dict | None = None) -> None:
         """Write the entries of this step to the message hub."""
-        weights = getattr(unwrapped(runner), 'weights', None)
+        model = unwrapped(runner)
+        weights = getattr(model, 'weights', None)
         if not weights or not outputs or not self.every_n_train_iters(runner, self.interval):
             return
         for name, share in loss_shares(outputs).items():
             runner.message_hub.update_scalar(f'train/share.{name}', share)
         for name, weight in weights.items():
             runner.message_hub.update_scalar(f'train/weight.{name}', weight)
+        if self.expected is not None:
+            self._look(runner, outputs, [name for name in weights if _at_full_weight(model, name)])
+
+    def _look(self, runner: Runner, outputs: Mapping[str, Any], pairs: list[str]) -> None:
+        detection = detection_loss(outputs)
+        for name in pairs if detection > 0 else ():
+            seen = self._ratios.setdefault(name, [])
+            if len(seen) == self.samples:
+                continue
+            seen.append(abs(float(outputs[PREFIX + name])) / detection)
+            mean = sum(seen) / len(seen)
+            low, high = self.expected
+            if len(seen) == self.samples and not low <= mean <= high:
+                runner.logger.warning(
+                    f"pair '{name}' is {100 * mean:.2g} % of the detection loss at iteration {runner.iter + 1}, "
+                    f'{100 * low:g} to {100 * high:g} % are expected: look at its weight')
+
+
+def detection_loss(outputs: Mapping[str, Any]) -> float:
+    """Sum of the magnitudes of the student's own losses without those of depth."""
+    own = [value for key, value in outputs.items()
+           if 'loss' in key and key != 'loss' and not key.startswith(PREFIX) and 'depth' not in key]
+    return sum(abs(float(value)) for value in own)
+
+
+def _at_full_weight(model: Any, name: str) -> bool:
+    schedule = model.pairs[name].schedule
+    return schedule(model.progress) == full_weight(schedule) != 0

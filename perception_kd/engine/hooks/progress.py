@@ -13,7 +13,7 @@ from perception_kd.registry import HOOKS
 
 @HOOKS.register_module()
 class DistillProgressHook(Hook):
-    """Hands the Runner's iteration and epoch to the schedules of the pairs before every step."""
+    """Hands the Runner's iteration and epoch (with its fraction) to the schedules of the pairs before every step."""
 
     priority = 'VERY_HIGH'
 
@@ -21,7 +21,8 @@ class DistillProgressHook(Hook):
         """Set the distiller's progress; other models are left alone."""
         model = unwrapped(runner)
         if hasattr(model, 'set_progress'):
-            model.set_progress(runner.iter, runner.epoch)
+            epoch = runner.epoch + batch_idx / len(runner.train_dataloader)
+            model.set_progress(runner.iter, epoch, runner.max_iters, runner.max_epochs)
 
 
 def unwrapped(runner: Runner) -> Any:

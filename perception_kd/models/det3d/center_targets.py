@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from perception_kd.structures import BEVGrid
-from perception_kd.structures.gaussian import centre_cells, gaussian_maps
+from perception_kd.structures.gaussian import centre_cells, class_heatmaps
 
 
 class CenterTargets(NamedTuple):
@@ -46,7 +46,7 @@ def center_targets(boxes: Tensor, labels: Tensor, *, grid: BEVGrid, classes: int
     mine = (labels >= 0) & (labels < classes)
     boxes, labels = boxes[mine][:max_objs].float(), labels[mine][:max_objs].long()
     centre, cell, good = centre_cells(boxes, grid)
-    heatmap = _draw(boxes[good], labels[good], grid, classes, overlap, min_radius)
+    heatmap = class_heatmaps(boxes[good], labels[good], grid, classes, overlap, min_radius)
     encoded = torch.cat([
         centre - cell, boxes[:, 2:3], boxes[:, 3:6].log() if norm_bbox else boxes[:, 3:6],
         boxes[:, 6:7].sin(), boxes[:, 6:7].cos(), boxes[:, 7:9]], dim=1)
@@ -56,15 +56,3 @@ def center_targets(boxes: Tensor, labels: Tensor, *, grid: BEVGrid, classes: int
                         boxes.new_zeros(max_objs, dtype=torch.uint8))
     out.boxes[rows], out.index[rows], out.mask[rows] = encoded[rows], flat[rows], 1
     return out
-
-
-def _draw(boxes: Tensor, labels: Tensor, grid: BEVGrid, classes: int, overlap: float,
-          min_radius: int) -> Tensor:
-    """``(classes, ny, nx)``: where Gaussians of a class overlap, the larger wins."""
-    heatmap = boxes.new_zeros(classes, grid.ny, grid.nx)
-    bumps = gaussian_maps(boxes, grid, overlap, min_radius)
-    for label in range(classes):
-        mine = bumps[labels == label]
-        if len(mine):
-            heatmap[label] = mine.amax(0)
-    return heatmap

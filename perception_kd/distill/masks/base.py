@@ -1,0 +1,31 @@
+"""The interface of masks."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from perception_kd.distill.batch import DistillBatch
+from perception_kd.distill.parts import build_part
+from perception_kd.registry import MASKS
+
+
+class Mask:
+    """A callable from a batch to weights ``(B, 1, ny, nx)``, not negative, on the batch's grid."""
+
+    student_taps: tuple[str, ...] = ()
+    """Student taps that the mask reads, so that the recorder keeps them."""
+
+    teacher_taps: tuple[str, ...] = ()
+    """Teacher taps (``teacher.tap``) that the mask reads, so that the teachers run as deep as it needs."""
+
+    def __call__(self, batch: DistillBatch) -> Tensor:
+        """The weights."""
+        raise TypeError(f'{type(self).__name__} does not say how it is computed')
+
+    def __str__(self) -> str:
+        return type(self).__name__
+
+
+def build_mask(cfg: dict | str | Mask | None) -> Mask | None:
+    """A mask from its config (see :func:`~perception_kd.distill.parts.build_part`); None and masks pass through."""
+    return cfg if cfg is None or isinstance(cfg, Mask) else build_part(MASKS, cfg, 'mask')
