@@ -6,7 +6,8 @@ examples:
   python tools/train.py configs/demo/sim_teacher.py --work-dir work_dirs/teacher --resume --cfg-options max_epochs=30
   python tools/train.py configs/demo/sim_imkd.py --dry-run \\
       --cfg-options model.teachers.lidar.checkpoint=work_dirs/teacher/epoch_16.pth
-  torchrun --nproc_per_node 8 tools/train.py configs/imkd/teacher_pillar.py --launcher pytorch
+  torchrun --nproc_per_node 8 tools/train.py configs/imkd/teacher_pillar.py --launcher pytorch --amp bf16
+  srun --ntasks-per-node 8 python tools/train.py configs/imkd/teacher_pillar.py --launcher slurm --sync_bn torch
 """
 
 import argparse
@@ -23,11 +24,16 @@ def parse_args() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='where logs and checkpoints go (default: work_dirs/<config name>)')
-    parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
+    parser.add_argument('--amp', nargs='?', const='auto', choices=['auto', 'bf16', 'fp16'],
+                        help='mixed precision; auto: as the config says, else bf16 on the CPU and fp16 on CUDA')
     parser.add_argument('--resume', nargs='?', const='auto', metavar='PATH',
                         help='go on from PATH, or from the newest checkpoint of the work directory')
     parser.add_argument('--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE',
                         help='override settings of the config, for example train_cfg.max_epochs=2')
+    parser.add_argument('--sync_bn', '--sync-bn', choices=['none', 'torch', 'mmcv'],
+                        help='batch norms share their statistics between processes')
+    parser.add_argument('--auto-scale-lr', action='store_true',
+                        help="scale the learning rate from the config's base batch size to the batch of all processes")
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument('--dry-run', action='store_true',
@@ -49,7 +55,8 @@ def main() -> int:
         dry_run(cfg)
         return 0
     with naming_full_disk(args.work_dir or 'work_dirs'):
-        build_runner(cfg, work_dir=args.work_dir, launcher=args.launcher, amp=args.amp, resume=args.resume).train()
+        build_runner(cfg, work_dir=args.work_dir, launcher=args.launcher, amp=args.amp, resume=args.resume,
+                     sync_bn=args.sync_bn, auto_scale_lr=args.auto_scale_lr).train()
     return 0
 
 

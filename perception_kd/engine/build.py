@@ -12,6 +12,7 @@ from mmengine.config import Config
 from perception_kd.engine.hooks.weight_check import WeightCheckHook
 from perception_kd.engine.references import resolve_references
 from perception_kd.engine.runner import BriefRunner, DistillRunner
+from perception_kd.engine.switches import apply_amp, apply_auto_scale_lr, apply_resume, apply_sync_bn
 from perception_kd.files import DiskFullError, naming_full_disk, require_file
 
 
@@ -86,32 +87,15 @@ def naming_config(cfg: Config) -> Iterator[None]:
         raise ValueError(f'config {cfg.filename}: cannot be built: {type(error).__name__}: {error}') from error
 
 
-def apply_amp(cfg: Config) -> None:
-    """Turn ``optim_wrapper`` into our AMP wrapper (bf16 on the CPU, fp16 or bf16 on CUDA)."""
-    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    if kind == 'PortableAmpOptimWrapper':
-        return
-    if kind != 'OptimWrapper':
-        raise ValueError(f'--amp knows how to replace OptimWrapper only, and the config has {kind}')
-    cfg.optim_wrapper.type = 'PortableAmpOptimWrapper'
-
-
-def apply_resume(cfg: Config, resume: str | None) -> None:
-    """``auto`` goes on from the newest checkpoint of the work directory; a path from that file."""
-    if resume == 'auto':
-        cfg.resume, cfg.load_from = True, None
-    elif resume is not None:
-        require_file(resume, '--resume: checkpoint')
-        cfg.resume, cfg.load_from = True, resume
-
-
 def build_runner(
     cfg: Config,
     *,
     work_dir: str | Path | None = None,
     launcher: str = 'none',
-    amp: bool = False,
+    amp: str | None = None,
     resume: str | None = None,
+    sync_bn: str | None = None,
+    auto_scale_lr: bool = False,
     brief: bool = False,
     strict: bool = False,
 ) -> DistillRunner:
@@ -121,8 +105,10 @@ def build_runner(
         cfg: As from :func:`load_config`; changed in place.
         work_dir: Where checkpoints and logs go; default ``work_dirs/<config name>``.
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``.
-        amp: Use automatic mixed precision.
+        amp: Mixed precision: ``auto``, ``bf16``, ``fp16`` or None.
         resume: ``'auto'``, a checkpoint path, or None.
+        sync_bn: ``torch`` or ``mmcv``: share statistics of batch norms between processes; None: as the config says.
+        auto_scale_lr: Scale the learning rate with the batch over all processes.
         brief: Leave the pages on environment, config and hooks out of the log.
         strict: Refuse ``load_from`` where it lacks a weight of the model, as testing should.
 
@@ -134,9 +120,12 @@ def build_runner(
         cfg.work_dir = str(work_dir)
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs') / Path(cfg.filename).stem)
-    if amp:
-        apply_amp(cfg)
+    if amp is not None:
+        apply_amp(cfg, amp)
     apply_resume(cfg, resume)
+    apply_sync_bn(cfg, sync_bn)
+    if auto_scale_lr:
+        apply_auto_scale_lr(cfg)
     epochs = (cfg.get('train_cfg') or {}).get('max_epochs', 1)
     if not isinstance(epochs, int) or epochs < 1:
         raise ValueError(f'config {cfg.filename}: max_epochs must be a whole number, 1 or more, got {epochs!r}')

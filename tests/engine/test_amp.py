@@ -1,4 +1,4 @@
-"""Mixed precision: bfloat16 on the CPU, scaled float16 on CUDA where there is one."""
+"""Mixed precision: bfloat16 and scaled float16 on the CPU, and on CUDA where there is one."""
 
 from pathlib import Path
 
@@ -51,7 +51,6 @@ def test_gradients_equal_autocast_by_hand_and_accumulate() -> None:
 
 
 @pytest.mark.parametrize(('settings', 'message'), [
-    (dict(dtype='float16'), 'float16 mixed precision does not train on the CPU'),
     (dict(dtype='int8'), "must be 'auto', 'bfloat16' or 'float16', got 'int8'"),
     (dict(loss_scale='static'), "loss_scale must be 'dynamic', a number or a dict, got 'static'"),
 ])
@@ -81,15 +80,24 @@ def test_resume_is_exact(tmp_path: Path) -> None:
     assert_same(whole, run('b', resume=True, load_from=str(tmp_path / 'a/epoch_1.pth')))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
-def test_float16_on_cuda_scales_and_skips_infinite_gradients() -> None:
-    model = nn.Linear(4, 2).cuda()
-    amp = wrapper(model, loss_scale=dict(init_scale=4.0))
+DEVICES = ['cpu', pytest.param('cuda', marks=pytest.mark.skipif(not torch.cuda.is_available(), reason='needs CUDA'))]
+
+
+@pytest.mark.parametrize('device', DEVICES)
+def test_float16_scales_and_leaves_out_infinite_gradients(device: str) -> None:
+    model = nn.Linear(4, 2).to(device)
+    amp = wrapper(model, dtype='float16', loss_scale=dict(init_scale=4.0), clip_grad=dict(max_norm=1.0))
     with amp.optim_context(model):
-        out = model(torch.ones(3, 4, device='cuda'))
+        out = model(torch.ones(3, 4, device=device))
     assert out.dtype == torch.float16
     before = model.weight.detach().clone()
     amp.update_params(out.float().sum() * float('inf'))
     assert torch.equal(before, model.weight) and amp.loss_scaler.get_scale() == 2.0
     amp.load_state_dict(amp.state_dict())
     assert amp.loss_scaler.get_scale() == 2.0
+    with amp.optim_context(model):
+        out = model(torch.ones(3, 4, device=device))
+    amp.update_params(out.float().sum())
+    assert not torch.equal(before, model.weight), 'a finite step is taken'
+    moved = torch.linalg.vector_norm((model.weight - before).detach())
+    assert moved <= 0.1 + 1e-6, 'the norm is clipped after the scale is taken away'

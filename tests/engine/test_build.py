@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 
 import pytest
 
-from perception_kd.engine.build import apply_amp, apply_resume, build_runner, load_config
+from perception_kd.engine.build import build_runner, load_config
 from perception_kd.overrides import OverrideAction
 
 TEXT = """
@@ -72,16 +72,3 @@ def test_word_that_is_no_override(capsys, word, message):
     with pytest.raises(SystemExit):
         parser.parse_args(['--cfg-options', 'a=1', word])
     assert message in capsys.readouterr().err
-
-
-def test_amp_and_resume(config, tmp_path):
-    cfg = load_config(config)
-    apply_amp(cfg)
-    assert cfg.optim_wrapper.type == 'PortableAmpOptimWrapper'
-    apply_resume(cfg, 'auto')
-    assert cfg.resume is True and cfg.load_from is None
-    with pytest.raises(FileNotFoundError, match=r'gone\.pth does not exist'):
-        apply_resume(cfg, str(tmp_path / 'gone.pth'))
-    cfg.optim_wrapper.type = 'Strange'
-    with pytest.raises(ValueError, match='Strange'):
-        apply_amp(cfg)

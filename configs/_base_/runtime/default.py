@@ -24,10 +24,12 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=20),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=2),
-    sampler_seed=dict(type='DistSamplerSeedHook'))
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    ema=dict(type='StudentEMAHook'))  # None: the last weights are what is tested and deployed
 visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])
 env_cfg = dict(cudnn_benchmark=False, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
                dist_cfg=dict(backend='nccl'))
 log_processor = dict(window_size=20)
 log_level = 'INFO'
 randomness = dict(seed=0)
+auto_scale_lr = dict(enable=False, base_batch_size=16)  # batch that learning_rate is for, see --auto-scale-lr

@@ -1,7 +1,11 @@
 """Hooks of distillation runs."""
 
+from perception_kd.engine.hooks.gradient_probe import GradientProbeHook
 from perception_kd.engine.hooks.kd_log import KDLogHook
 from perception_kd.engine.hooks.nan_guard import NaNGuardHook
 from perception_kd.engine.hooks.progress import DistillProgressHook
+from perception_kd.engine.hooks.student_ema import StudentEMAHook
+from perception_kd.engine.hooks.teacher_check import TeacherCheckHook
 
-__all__ = ['DistillProgressHook', 'KDLogHook', 'NaNGuardHook']
+__all__ = ['DistillProgressHook', 'GradientProbeHook', 'KDLogHook', 'NaNGuardHook', 'StudentEMAHook',
+           'TeacherCheckHook']
