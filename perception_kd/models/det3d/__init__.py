@@ -21,9 +21,11 @@ from perception_kd.models.det3d.resnet_trunk import ResNetBEVTrunk
 from perception_kd.models.det3d.teachers import CenterPointAdapter
 from perception_kd.models.det3d.temporal import TemporalFuser
 from perception_kd.models.det3d.view_transform import LiftSplatTransform
+from perception_kd.models.det3d.voxel_centerpoint import VoxelCenterPoint
 
 __all__ = ['BEVCenterHead', 'BEVTrunk', 'CameraRadarDetector', 'CameraRadarPreprocessor', 'CenterPointAdapter',
            'CompactPillarFeatureNet', 'ConcatNeck', 'DepthLoss', 'DepthNet', 'ImageNetResNet', 'IntensityGate',
            'IntensityGuidedFuser', 'LabelEncoder', 'LabelEncoderAdapter', 'LabelEncoderTrainer', 'LiftSplatTransform',
            'PillarCenterPoint', 'PointsPreprocessor', 'RadarAssistedTransform', 'RadarFrustumEncoder',
-           'RadarPillarEncoder', 'ResNetBEVTrunk', 'TemporalFuser']
+           'RadarPillarEncoder', 'ResNetBEVTrunk', 'TemporalFuser',
+           'VoxelCenterPoint']

@@ -22,8 +22,9 @@ class CompactPillarFeatureNet(PillarFeatureNet):
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        if len(self.pfn_layers) != 1 or self.pfn_layers[0].mode != 'max' or self._with_distance:
-            raise ValueError('CompactPillarFeatureNet has one layer, the maximum, and no distance feature')
+        if len(self.pfn_layers) != 1 or self.pfn_layers[0].mode != 'max' or self._with_distance or self.legacy:
+            raise ValueError('CompactPillarFeatureNet has one layer, the maximum, no distance feature and no legacy '
+                             'form; compact=False takes the padded encoder of mmdet3d')
 
     def forward(self, features: Tensor, num_points: Tensor, coors: Tensor, *args: object,
                 **kwargs: object) -> Tensor:
