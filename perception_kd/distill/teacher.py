@@ -54,6 +54,14 @@ class MarkedModelAdapter:
             self.model(**data, mode='tensor')
         return recorder.collect()
 
+    def functions(self) -> dict[str, Callable]:
+        """``predict``: inputs as the loader gives them, data samples -> ``InstanceData`` of each."""
+        return {'predict': self._predict}
+
+    def _predict(self, inputs: Mapping[str, Any], data_samples: list) -> list:
+        data = self.model.data_preprocessor(dict(inputs=inputs, data_samples=data_samples), False)
+        return [sample.pred_instances_3d for sample in self.model(**data, mode='predict')]
+
 
 class FrozenTeacher:
     """A model that only teaches. Not a module, so no parent finds its parameters.
@@ -101,6 +109,7 @@ class FrozenTeacher:
                 f"teacher '{name}': dtype is one of {', '.join(map(str, _AUTOCAST))}, got '{dtype}'"
             )
         self.name, self._autocast = name, _AUTOCAST[dtype]
+        self.source = None if checkpoint is None else str(checkpoint)
         self._model = model if isinstance(model, nn.Module) else MODELS.build(model)
         self.report = self._load(checkpoint, exceptions, prefix, trust)
         self._model.requires_grad_(False).eval()
