@@ -145,7 +145,8 @@ class Pair(nn.Module):
             )
         with torch.autocast(batch.device.type if batch.device.type == 'cuda' else 'cpu', enabled=False):
             mask, scale = self.weights(batch)
-            values = [self._one(mine, other, mask, scale, batch) for mine, other in zip(ours, theirs)]
+            seen = batch.on(self.teacher.grid)
+            values = [self._one(mine, other, mask, scale, seen) for mine, other in zip(ours, theirs)]
         return sum(values) / len(values)
 
     def _one(

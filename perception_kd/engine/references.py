@@ -47,6 +47,8 @@ def _look_up(name: str, root: dict, path: tuple[str, ...]) -> Any:
         raise ValueError(f'config: references run in a circle: {" -> ".join((*path, name))}')
     value: Any = root
     for key in name.split('.'):
+        if isinstance(value, str) and _REFERENCE.fullmatch(value):  # a choice among named values leads on
+            value = _resolve(value, root, (*path, name))
         if not isinstance(value, dict) or key not in value:
             raise ValueError(f'config: "${{{name}}}" is used but the config has no {name}')
         value = value[key]

@@ -40,6 +40,15 @@ def test_nothing_is_shared_between_places():
     assert cfg.b == [1, 2] and cfg.size == [1, 2]
 
 
+def test_a_choice_among_named_values():
+    choices = {'shapes': {'square': {'sides': 4}, 'triangle': {'sides': 3}}, 'shape': '${shapes.square}',
+               'sides': '${shape.sides}'}
+    assert resolve_references(Config(choices)).sides == 4
+    assert resolve_references(Config({**choices, 'shape': '${shapes.triangle}'})).sides == 3
+    with pytest.raises(ValueError, match='circle: b -> a.x -> b'):
+        resolve_references(Config({'a': '${b}', 'b': '${a.x}'}))
+
+
 def test_unknown_and_circular_names():
     with pytest.raises(ValueError, match=r'"\$\{nowhere\}" is used but the config has no nowhere'):
         resolve_references(Config({'a': '${nowhere}'}))

@@ -2,7 +2,7 @@
 
 Needs a ``student`` and a ``teacher`` (``../models``); use it with ``model = '${distiller}'``.
 
-The teacher's 0.8 m map teaches the radar map after the LiDAR return intensity has scaled it, and the fused map
+The teacher's 0.8 m map teaches the radar map after the LiDAR return intensity has scaled it, and the merged map
 where that intensity says; its head teaches the student's. Features are divided by their RMS and averaged over
 channels, so that the weights mean the same for every teacher.
 """
@@ -13,14 +13,14 @@ imkd_pairs = dict(
     lidar_to_radar=dict(
         student='radar_bev', teacher='lidar.bev_s8',
         connector=dict(type='DistillAdaptor'),
-        target_scale=imkd_intensity,
+        target_scale='${imkd_intensity}',
         mask=dict(type='ActiveCells'),
         loss=dict(type='MSE', channel='mean', normalise='rms'),
         weight=dict(type='LinearWarmup', value=0.3, end='${imkd_warmup}')),
     lidar_to_fused=dict(
-        student='fused_bev', teacher='lidar.bev_s8',
+        student='merged_bev', teacher='lidar.bev_s8',
         connector=dict(type='DistillAdaptor'),
-        mask=imkd_intensity,
+        mask='${imkd_intensity}',
         loss=dict(type='MSE', channel='mean', normalise='rms'),
         weight=dict(type='LinearWarmup', value=0.3, end='${imkd_warmup}')),
     lidar_response=dict(

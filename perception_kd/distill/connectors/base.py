@@ -73,7 +73,7 @@ def build_connector(
     """Build a connector from a config, filling in what the declarations settle.
 
     Args:
-        cfg: None for :class:`Identity`, a dict with ``type``, a list of such dicts, or a ready connector.
+        cfg: None for :class:`Identity`, a dict with ``type``, a ready connector, or a list of these or of lists.
         source: Declaration of the student tap.
         target: Declaration of the teacher tap.
     """
@@ -85,7 +85,7 @@ def build_connector(
         return _build_link(cfg, source, target)
     links = []
     for part in cfg:
-        links.append(part if isinstance(part, Connector) else _build_link(part, source, target))
+        links.append(build_connector(part, source, target))
         source = links[-1].result(source)
     return Chain(links=links)
 

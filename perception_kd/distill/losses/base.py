@@ -35,7 +35,7 @@ class DistillLoss(nn.Module):
             teacher: The teacher's value, float32, without gradient.
             weight: ``(B, 1, ...)``: how much each place counts; None: all the same.
             scale: ``(B, 1, ...)``: what the (normalised) teacher is multiplied by; None: nothing.
-            batch: Everything else that a loss may look at.
+            batch: Everything else that a loss may look at, on the grid of the teacher's tap.
         """
         raise TypeError(f'{type(self).__name__} does not say how it compares')
 
