@@ -102,7 +102,7 @@ class RadarAssistedTransform(BaseModule):
         pooled = collapsed_pool(seen.columns.flatten(0, 2), pattern, pool_grad=self.pool_grad)
         maps = pooled.view(len(frame.to_bev), *self.grid.shape, -1).permute(0, 3, 1, 2)
         camera, radar, occupancy, peak, mass = maps.split([self.out_channels, self.radar_channels, 1, 1, 1], dim=1)
-        return Lifted(camera.contiguous(), peak / mass.clamp(min=1e-6), radar.contiguous(), occupancy)
+        return Lifted(camera.contiguous(), (peak / mass.clamp(min=1e-6)).detach(), radar.contiguous(), occupancy)
 
     def pattern(self, frame: Frame, size: tuple[int, int]) -> CollapsedPattern:
         """The pooling pattern of this frame; in eval mode the last key frame's again if no matrix has changed."""

@@ -9,12 +9,11 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from perception_kd.models.det3d.radar_strength import points_on_grid, radar_strength
+from perception_kd.models.det3d.radar_strength import RADAR_CHANNELS, check_clouds, points_on_grid, radar_strength
 from perception_kd.models.layers import ResidualBlock, conv, pillar_scatter
 from perception_kd.registry import MODELS
 from perception_kd.structures import BEVGrid
 
-RADAR_CHANNELS = 7  # x, y, z, rcs, vx_comp, vy_comp, dt
 SPEED_SCALE, RANGE_SCALE = 5.0, 25.0  # m/s and m that become about 1
 
 
@@ -78,10 +77,7 @@ class RadarPillarEncoder(BaseModule):
         return RadarMaps(bev, self._map(occupancy, len(radar)), radar_strength(radar, self.grid, self.rcs_range))
 
     def _on_grid(self, radar: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        for sample, cloud in enumerate(radar):
-            if cloud.dim() != 2 or cloud.shape[1] != RADAR_CHANNELS:
-                raise ValueError(f'radar of sample {sample} is {tuple(cloud.shape)}, expected '
-                                 f'(M, {RADAR_CHANNELS}): x, y, z, rcs, vx_comp, vy_comp, dt')
+        check_clouds(radar)
         return points_on_grid(radar, self.grid)
 
     def _decorate(self, points: Tensor, cell: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from perception_kd.models.det3d.frames import Frame
+from perception_kd.models.det3d.radar_strength import check_clouds
 from perception_kd.models.layers import DepthBins, PillarFeatureNet, points_in_images
 from perception_kd.registry import MODELS
 
@@ -96,6 +97,7 @@ class RadarFrustumEncoder(BaseModule):
 
     def _in_pictures(self, frame: Frame) -> tuple[Tensor, Tensor]:
         """Every point ``(M, 5)`` [u, depth, 1, rcs, speed] in every picture that shows it, and the picture."""
+        check_clouds(frame.inputs['radar'])
         height, width = frame.inputs['img'].shape[-2:]
         found = []
         for cloud, *matrices in zip(frame.radar_own(), *(frame.inputs[name] for name in CAMERAS)):

@@ -10,6 +10,8 @@ from torch import Tensor
 from perception_kd.models.layers import pillar_scatter
 from perception_kd.structures import BEVGrid
 
+RADAR_CHANNELS = 7  # x, y, z, rcs, vx_comp, vy_comp, dt
+
 
 def radar_strength(clouds: Sequence[Tensor], grid: BEVGrid, rcs_range: Sequence[float]) -> Tensor:
     """Largest RCS of a cell scaled to [0, 1], the radar's analogue of a LiDAR return intensity.
@@ -28,6 +30,14 @@ def radar_strength(clouds: Sequence[Tensor], grid: BEVGrid, rcs_range: Sequence[
     strength = ((points[:, 3:4] - low) / (high - low)).clamp(0.0, 1.0)
     cells = pillar_scatter(strength, cell, len(clouds) * grid.ny * grid.nx + 1)[:-1]
     return cells.view(len(clouds), 1, *grid.shape)
+
+
+def check_clouds(clouds: Sequence[Tensor]) -> None:
+    """Raise ValueError unless every cloud is ``(M, 7)``."""
+    for sample, cloud in enumerate(clouds):
+        if cloud.dim() != 2 or cloud.shape[1] != RADAR_CHANNELS:
+            raise ValueError(f'radar of sample {sample} is {tuple(cloud.shape)}, expected '
+                             f'(M, {RADAR_CHANNELS}): x, y, z, rcs, vx_comp, vy_comp, dt')
 
 
 def points_on_grid(clouds: Sequence[Tensor], grid: BEVGrid) -> tuple[Tensor, Tensor]:

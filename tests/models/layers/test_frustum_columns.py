@@ -68,8 +68,8 @@ def test_a_camera_that_looks_down_takes_the_nearest_row_of_its_picture():
     columns = column_points(**cameras, to_bev=torch.eye(4)[None], **size)
     found = points_in_images(columns.reshape(-1, 3), **{name: matrix[0] for name, matrix in cameras.items()})
     torch.testing.assert_close(found[0, :, 1], torch.zeros(60), atol=1e-3, rtol=0)
-    straight = column_points(**_cameras(pitch=math.pi / 2, roll=0.0, picture_turn=0.0), to_bev=torch.eye(4)[None], **size)
-    assert torch.isfinite(straight).all()
+    straight = _cameras(pitch=math.pi / 2, roll=0.0, picture_turn=0.0)
+    assert torch.isfinite(column_points(**straight, to_bev=torch.eye(4)[None], **size)).all()
 
 
 def test_columns_move_with_the_frame():
