@@ -26,11 +26,12 @@ class ResNetBEVTrunk(TappedTrunk):
         up_channels: Of each map's contribution to the result.
         cell: Of the fused map in metres, for the names of the stages' taps.
         norm_cfg: mmcv's normalisation config.
+        neck_norm_cfg: The same for the neck; None: as ``norm_cfg``.
     """
 
     def __init__(self, *, in_channels: int, depth: int = 18, base_channels: int = 160,
                  strides: Sequence[int] = (1, 2, 2), up_channels: int = 64, cell: float | None = None,
-                 norm_cfg: dict | None = None) -> None:
+                 norm_cfg: dict | None = None, neck_norm_cfg: dict | None = None) -> None:
         norm_cfg = dict(norm_cfg or dict(type='BN'))
         resnet = MODELS.build(dict(
             type='mmdet.ResNet', depth=depth, in_channels=in_channels, base_channels=base_channels,
@@ -45,7 +46,7 @@ class ResNetBEVTrunk(TappedTrunk):
         self.resnet = resnet
         self.neck = MODELS.build(dict(
             type='mmdet3d.SECONDFPN', in_channels=[in_channels, *widths], upsample_strides=[1, *factors[1:]],
-            out_channels=[up_channels] * (len(widths) + 1), norm_cfg=norm_cfg))
+            out_channels=[up_channels] * (len(widths) + 1), norm_cfg=dict(neck_norm_cfg or norm_cfg)))
         self.out_channels = up_channels * (len(widths) + 1)
         self.factor = factors[-1]
 

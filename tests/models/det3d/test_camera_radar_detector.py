@@ -55,7 +55,7 @@ def test_taps_are_as_declared_and_head_tap_survives_the_loss(student):
     )
     for name, spec in specs.items():
         if spec.kind == 'bev':
-            assert taps[name].shape == (2, spec.channels, 16, 16), name
+            assert taps[name].shape == (2, spec.channels, *spec.grid.shape), name
     torch.testing.assert_close(taps['head'][0]['heatmap'], raw[0]['heatmap'])  # logits, not probabilities
     assert raw[0]['heatmap'].min() < 0
     assert sum(task['heatmap'].shape[1] for task in taps['head']) == specs['head'].channels

@@ -160,6 +160,61 @@ def test_never_more_boxes_than_the_devkit_takes():
     assert len(found.scores_3d) == 500 and found.labels_3d.unique().tolist() == [0, 1, 2]
 
 
+CRN = dict(score_threshold=0.01, max_num=120, max_keep=100, peak_window=1, max_objs=500, code_weights=[1.0] * 10)
+
+
+def _random_outputs(head, samples=2):
+    torch.manual_seed(1)
+    outputs = head([torch.zeros(samples, 6, 24, 32)])
+    for task in outputs:
+        for name, value in task[0].items():
+            task[0][name] = torch.randn_like(value) * (2.0 if name == 'heatmap' else 0.7) + (name == 'dim')
+    return outputs
+
+
+@pytest.mark.parametrize('nms', ['circle', 'rotate'])
+def test_predictions_equal_mmdet3d(nms):
+    head = _head(nms=nms, suppression=dict(square_radius=[4.0, 0.175], across_classes=True), **CRN).eval()
+    head.test_cfg.update(nms_type=nms, min_radius=[4.0, 0.175], nms_thr=0.2, pre_max_size=1000, post_max_size=100,
+                         score_threshold=0.01, post_center_limit_range=head.bbox_coder.post_center_range)
+    outputs, metas = _random_outputs(head), [dict(box_type_3d=LiDARInstance3DBoxes)] * 2
+    ours, theirs = head.predict_by_feat(outputs, metas), CenterHead.predict_by_feat(head, outputs, metas)
+    for mine, other in zip(ours, theirs):
+        order = other.scores_3d.argsort(descending=True, stable=True)
+        assert 10 < len(order) < 200
+        torch.testing.assert_close(mine.scores_3d, other.scores_3d[order])
+        torch.testing.assert_close(mine.bboxes_3d.tensor, other.bboxes_3d.tensor[order])
+        assert mine.labels_3d.tolist() == other.labels_3d[order].tolist()
+
+
+@pytest.mark.parametrize('nms', ['circle', 'rotate'])
+@pytest.mark.parametrize('across', [False, True])
+def test_equal_scores_of_all_classes(nms, across):
+    head = _head(nms=nms, peak_window=1, suppression=dict(square_radius=[1.0, 1.0], across_classes=across)).eval()
+    outputs = head([torch.zeros(1, 6, 24, 32)])
+    for task in outputs:
+        task[0] = {name: torch.zeros_like(value) for name, value in task[0].items()}
+        task[0]['dim'] += 0.7  # 2 m
+        task[0]['heatmap'] -= 20.0
+        task[0]['heatmap'][..., 3, 4:6] = task[0]['heatmap'][..., 20, 30:] = task[0]['heatmap'][..., 10, 7] = 0.0
+    found = head.predict_by_feat(outputs, [dict(box_type_3d=LiDARInstance3DBoxes)])[0]
+    assert (found.scores_3d == 0.5).all()
+    counts = found.labels_3d.bincount(minlength=3).tolist()
+    assert counts[0] + counts[1] == 3 if across else counts == [3, 3, 3]
+    assert counts[2] == 3
+
+
+def test_bad_suppression_is_named():
+    with pytest.raises(ValueError, match="nms is 'circle' or 'rotate', got 'soft'"):
+        _head(nms='soft')
+    with pytest.raises(ValueError, match=r'one number for each of 2 tasks, got \[4.0\]'):
+        _head(suppression=dict(square_radius=[4.0]))
+    with pytest.raises(ValueError, match='beside radius'):
+        _head(radius=dict(car=1.0), suppression=dict(square_radius=[4.0, 1.0]))
+    with pytest.raises(ValueError, match='one radius for the classes of a task'):
+        _head(suppression=dict(across_classes=True))
+
+
 def test_peaks():
     heat = torch.tensor([[0.1, 0.3, 0.2], [0.2, 0.1, 0.6], [0.0, 0.5, 0.4]])[None, None]
     assert keep_peaks(heat, 3).flatten().tolist() == pytest.approx([0, 0, 0, 0, 0, 0.6, 0, 0, 0])

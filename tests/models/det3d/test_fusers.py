@@ -77,7 +77,7 @@ def test_intensity_taps_fire_exactly_where_the_fuser_says_so(mode):
     taps = recorder.collect()
     assert fused.shape == (2, 8, 4, 5) and fuser.gated_maps == (mode in GATED)
     assert sorted(taps) == (['camera_intensity', 'radar_intensity'] if fuser.gated_maps else [])
-    assert all(value.shape == (2, 1, 4, 5) and 0 <= value.min() and value.max() <= 1 for value in taps.values())
+    assert all(value.shape == (2, 1, 4, 5) and value.min() >= 0 and value.max() <= 1 for value in taps.values())
 
 
 @pytest.mark.parametrize('mode', MODES)
@@ -151,6 +151,19 @@ def test_physical_maps_dim_what_they_do_not_know(kind):
     if kind == 'physical':
         assert gate[0, 0, 0, 0] == pytest.approx(0.2) and gate[0, 0, 1, 1] == 1
         assert not list(fuser.gates.parameters())
+
+
+@pytest.mark.parametrize('mode', MODES)
+def test_half_precision_gives_nearly_the_same(mode):
+    fuser, (features, physical) = _fuser(mode=mode), _maps()
+    for weight in fuser.parameters():
+        weight.data.add_(torch.randn_like(weight) * 0.1)
+    exact = fuser(features, physical)
+    with torch.autocast('cpu', torch.bfloat16):
+        half = fuser({name: value.bfloat16() for name, value in features.items()}, physical)
+    half.float().square().sum().backward()
+    assert (half.float() - exact).abs().mean() < 0.03 * exact.abs().max()
+    assert all(weight.grad.isfinite().all() for weight in fuser.parameters())
 
 
 def test_weights_at_the_size_of_crn():
