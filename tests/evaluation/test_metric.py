@@ -8,8 +8,11 @@ import torch
 
 import perception_kd.compat  # noqa: F401  isort: skip
 from mmdet3d.structures import LiDARInstance3DBoxes
+from mmengine.structures import InstanceData
 
+from perception_kd.datasets.nuscenes.dataset import NuScenesRadarDataset
 from perception_kd.datasets.nuscenes.stamp import load_infos, save_infos
+from perception_kd.datasets.transforms import LoadBoxes3D, PackInputs, ToBEVFrame
 from perception_kd.evaluation import NuScenesDetMetric
 from perception_kd.registry import METRICS
 
@@ -50,6 +53,25 @@ def test_round_trip_of_the_annotations(tiny_root, tmp_path):
     assert content['meta'] == dict(use_camera=True, use_lidar=False, use_radar=True, use_map=False,
                                    use_external=False)
     assert json.loads((tmp_path / 'metrics_summary.json').read_text())['meta']['split'] == 'tiny_val'
+
+
+def test_predictions_in_the_ego_frame_score_as_in_the_lidar_frame(tiny_root):
+    """A sample that says ``lidar2ego`` (as packed ones do) is believed, whatever the infos say."""
+    dataset = NuScenesRadarDataset(ann_file=INFOS, data_root=str(tiny_root), pipeline=[
+        LoadBoxes3D(), ToBEVFrame(frame='ego'), PackInputs(keys=())])
+    samples = []
+    for index in range(len(dataset)):
+        sample = dataset[index]['data_samples']
+        truth = sample.gt_instances_3d
+        truth.bboxes_3d.tensor.nan_to_num_(0.0)
+        sample.pred_instances_3d = InstanceData(
+            bboxes_3d=truth.bboxes_3d, labels_3d=truth.labels_3d, scores_3d=torch.full((len(truth),), 0.7))
+        samples.append(sample.to_dict())
+    scores = run(NuScenesDetMetric(data_root=str(tiny_root), ann_file=INFOS), samples)
+    for name in ('car', 'truck', 'pedestrian', 'barrier'):
+        assert scores[f'nusc/{name}_AP'] > 0.99 and scores[f'nusc/{name}_AOE'] < 1e-3
+        assert scores[f'nusc/{name}_ATE'] < 1e-3
+    assert scores['nusc/truck_AVE'] < 1e-3
 
 
 def test_a_wrong_size_shows_in_the_scale_error(tiny_root):

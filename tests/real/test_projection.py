@@ -92,7 +92,8 @@ def augmented(sample: dict, request: pytest.FixtureRequest) -> dict[str, Any]:
     """Pictures of 256x704, points and depth targets; in training also turned, mirrored, scaled."""
     np.random.seed(5)
     steps = [LoadMultiViewImages(), LoadLidarSweeps(remove_close=0.0),
-             ImageAug(final_size=(256, 704), resize_lim=(0.386, 0.55), flip_prob=0.5, training=request.param)]
+             ImageAug(final_size=(256, 704), resize_lim=(0.386, 0.55), flip_prob=0.5, rot_deg=(-5.4, 5.4),
+                      training=request.param)]
     if request.param:
         steps.append(BEVAug())
     for step in (*steps, LidarDepthTarget(stride=8, depth_range=(1.0, 60.0))):

@@ -39,7 +39,7 @@ def inside(box, points):
 @pytest.fixture(params=range(6))
 def augmented(loaded, request):
     np.random.seed(request.param)
-    image_aug = ImageAug(final_size=(32, 96), resize_lim=(0.5, 0.7), flip_prob=0.5, training=True)
+    image_aug = ImageAug(final_size=(32, 96), resize_lim=(0.5, 0.7), flip_prob=0.5, rot_deg=(-9, 9), training=True)
     world_aug = BEVAug(rot_deg=(-180, 180), scale_lim=(0.8, 1.2))
     return world_aug(image_aug(loaded))
 
@@ -146,6 +146,17 @@ def test_depth_target_is_the_nearest_point_of_each_block(augmented):
                 wanted[row, column] = depth
         assert (wanted > 0).sum() > 5
         np.testing.assert_allclose(sample['depth_target'][index], wanted, atol=1e-3)
+
+
+def test_no_depth_in_the_black_that_rotation_leaves(loaded):
+    np.random.seed(0)
+    loaded['img'] = [np.full_like(image, 255) for image in loaded['img']]
+    aug = ImageAug(final_size=(32, 96), resize=0.4, rot_deg=(25, 25), training=True)
+    sample = LidarDepthTarget(stride=1, depth_range=(1, 40))(aug(loaded))
+    for image, target in zip(sample['img'], sample['depth_target']):
+        black = image[..., 0] == 0
+        assert 0.05 < black.mean() < 0.95 and (target > 0).sum() > 20
+        assert not (target[black] > 0).any()
 
 
 def test_depth_target_does_not_care_about_the_order(loaded):

@@ -18,10 +18,11 @@ def smooth_picture(height, width):
 
 
 @pytest.mark.parametrize('seed', range(8))
-def test_pixels_go_where_the_matrix_says(seed):
+@pytest.mark.parametrize('rot_deg', [(0, 0), (-20, 20)], ids=['level', 'rotated'])
+def test_pixels_go_where_the_matrix_says(seed, rot_deg):
     np.random.seed(seed)
     height, width, size = 180, 320, (64, 176)
-    aug = ImageAug(final_size=size, resize_lim=(0.5, 0.9), flip_prob=0.5, training=True)
+    aug = ImageAug(final_size=size, resize_lim=(0.5, 0.9), flip_prob=0.5, rot_deg=rot_deg, training=True)
     sample = aug({'img': [smooth_picture(height, width)], 'img_aug_matrix': np.eye(3)[None]})
     image, matrix = sample['img'][0], sample['img_aug_matrix'][0]
     assert image.shape == (*size, 3)
@@ -31,8 +32,25 @@ def test_pixels_go_where_the_matrix_says(seed):
     known = (u > 2) & (u < width - 3) & (v > 2) & (v < height - 3)
     assert known.sum() > 50
     seen = image[rows.ravel(), columns.ravel()].astype(float)[known]
-    np.testing.assert_allclose(seen[:, 0], u[known] * 200 / (width - 1), atol=1.5)
-    np.testing.assert_allclose(seen[:, 1], v[known] * 200 / (height - 1), atol=1.5)
+    atol = 2.0 if any(rot_deg) else 1.5  # rounded once more
+    np.testing.assert_allclose(seen[:, 0], u[known] * 200 / (width - 1), atol=atol)
+    np.testing.assert_allclose(seen[:, 1], v[known] * 200 / (height - 1), atol=atol)
+
+
+def test_rotation_is_counter_clockwise_and_shows_what_the_crop_had_cut_off():
+    aug = ImageAug(final_size=(40, 40), resize=1.0, rot_deg=(90, 90), training=True)
+    picture = np.zeros((60, 40, 3), np.uint8)
+    picture[25, 35], picture[30:, :3] = 255, 90  # a dot at the right of the lower 40 rows; a column at their left
+    sample = aug({'img': [picture], 'img_aug_matrix': np.eye(3)[None]})
+    assert np.argwhere(sample['img'][0][..., 0] == 255).tolist() == [[4, 5]]
+    assert (sample['img'][0][37:, 10:] == 90).all()
+    np.testing.assert_allclose(sample['img_aug_matrix'][0] @ [35, 25, 1], [5, 4, 1], atol=1e-9)
+    aug.rot_deg = (30, 30)
+    np.random.seed(0)  # cuts out in the middle
+    turned = aug({'img': [np.full((200, 100, 3), 255, np.uint8)], 'img_aug_matrix': np.eye(3)[None]})['img'][0]
+    assert turned[[0, 0, -1, -1], [0, -1, 0, -1], 0].tolist() == [255, 255, 255, 0]  # below the crop there is nothing
+    aug.training = False
+    np.testing.assert_array_equal(aug({'img': [picture], 'img_aug_matrix': np.eye(3)[None]})['img'][0], picture[20:])
 
 
 def test_draws_differ_between_cameras_and_flip_both_ways():
