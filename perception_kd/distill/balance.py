@@ -121,7 +121,7 @@ def observe_gradients(
     for probe in (distiller.probe, balance and balance.probe):
         if probe is not None and probe.at not in reports:
             parts = {**{name: value.loss for name, value in values.items()}, TASK: task_loss(losses)}
-            reports[probe.at] = probe(parts, probe.places(distiller.student, list(pairs.values()), taps))
+            reports[probe.at] = probe(parts, probe.places(distiller.student, pairs.values(), taps))
     if balance is not None:
         full = {name: full_weight(pair.schedule) for name, pair in pairs.items()}
         balance.update(reports[balance.probe.at], values, full)

@@ -71,7 +71,7 @@ class Distiller(BaseModel):
         self.balance = balance if balance is None or isinstance(balance, nn.Module) else MODELS.build(balance)
         if self.balance is not None:
             self.balance.check(self.pairs)
-            self.record(self.balance.probe.student_taps)
+            self.record(self.balance.probe.taps(self.student, self.pairs.values()))
         self.check_finite = check_finite
         self.probe: GradientProbe | None = None
         self.gradients: GradientReport | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal
@@ -59,20 +59,15 @@ class GradientProbe:
     checkpointing between the places and the losses, which would run that part forward again.
 
     Args:
-        at: Where: ``taps``: the student taps (no heads) that the pairs compare, taken together: exact and cheap;
-            names of student taps; or ``parameters``: all of the student's that are trained. A place that feeds
-            another (a radar map and the fused map) is counted beside it.
+        at: Where: ``taps``: the student's maps that the pairs compare (all of its maps, if these are heads alone),
+            taken together: exact and cheap; names of student taps; or ``parameters``: all of the student's that are
+            trained. A place that feeds another (a radar map and the fused map) is counted beside it.
     """
 
     def __init__(self, at: Place = 'taps') -> None:
         if isinstance(at, str) and at not in ('taps', 'parameters'):
             raise ValueError(f"GradientProbe: at is 'taps', 'parameters' or a list of student taps, got '{at}'")
         self.at = at if isinstance(at, str) else tuple(at)
-
-    @property
-    def student_taps(self) -> tuple[str, ...]:
-        """Taps that have to be recorded for it beside those of the pairs."""
-        return () if isinstance(self.at, str) else self.at
 
     def __call__(self, losses: Mapping[str, Tensor], places: Sequence[Tensor]) -> GradientReport:
         """Measure.
@@ -99,23 +94,31 @@ class GradientProbe:
         dist.all_reduce(gram)
         return gram.cpu() / processes**2
 
-    def places(self, student: nn.Module, pairs: Sequence[Pair], taps: Mapping[str, Any]) -> list[Tensor]:
+    def taps(self, student: nn.Module, pairs: Iterable[Pair]) -> list[str]:
+        """Names of the student taps at which it measures; they have to be recorded."""
+        if self.at == 'parameters':
+            return []
+        if self.at != 'taps':
+            return list(self.at)
+        # A head's tap is a copy, which the task's gradient does not pass.
+        compared = [pair.student.name for pair in pairs if pair.student.kind != 'head']
+        declared = student.tap_specs() if not compared else {}
+        return list(dict.fromkeys(compared)) or [name for name, spec in declared.items() if spec.kind != 'head']
+
+    def places(self, student: nn.Module, pairs: Iterable[Pair], taps: Mapping[str, Any]) -> list[Tensor]:
         """The tensors at which to measure.
 
         Args:
             student: The student.
             pairs: All pairs.
-            taps: Its recorded taps.
+            taps: Recorded student taps.
 
         Raises:
             ValueError: None of them carries a gradient.
         """
         if self.at == 'parameters':
             return [weight for weight in student.parameters() if weight.requires_grad]
-        names = self.at
-        if names == 'taps':
-            compared = dict.fromkeys(pair.student for pair in pairs)
-            names = [spec.name for spec in compared if spec.kind != 'head'] or [spec.name for spec in compared]
+        names = self.taps(student, pairs)
         found = [part for name in names for part in tensors_of(taps[name]) if part.requires_grad]
         if not found:
             raise ValueError(f'gradients cannot be measured at {", ".join(names)}: none of them carries one')

@@ -83,7 +83,7 @@ def step(cfg: Config, batch: DistillBatch, progress: Progress) -> dict[str, Tens
     for name, pair in pairs_of(cfg).items():
         value = pair.train()(batch, progress)
         losses[name] = value.loss
-        places = [part for part in _leaves(batch.student_taps[pair.student.name])]
+        places = _leaves(batch.student_taps[pair.student.name])
         gradients = torch.autograd.grad(value.loss, places, allow_unused=True)
         reached = [part for part in gradients if part is not None]
         assert torch.isfinite(value.loss) and all(part.isfinite().all() for part in reached), name

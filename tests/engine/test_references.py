@@ -45,7 +45,7 @@ def test_a_choice_among_named_values():
                'sides': '${shape.sides}'}
     assert resolve_references(Config(choices)).sides == 4
     assert resolve_references(Config({**choices, 'shape': '${shapes.triangle}'})).sides == 3
-    with pytest.raises(ValueError, match='circle: b -> a.x -> b'):
+    with pytest.raises(ValueError, match=r'circle: b -> a\.x -> b'):
         resolve_references(Config({'a': '${b}', 'b': '${a.x}'}))
 
 

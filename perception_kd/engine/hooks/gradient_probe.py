@@ -33,7 +33,8 @@ class GradientProbeHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Have the taps recorded that the pairs do not read."""
         if self._pairs(runner):
-            unwrapped(runner).record(self.probe.student_taps)
+            model = unwrapped(runner)
+            model.record(self.probe.taps(model.student, model.pairs.values()))
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Ask for a measurement in the steps that are logged."""
