@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from perception_kd.models.layers import BEVPoolPattern, bev_pool, pillar_scatter
+from perception_kd.models.layers import (
+    BEVPoolPattern,
+    bev_pool,
+    circle_nms,
+    deformable_sample,
+    pillar_scatter,
+    rotated_nms,
+)
 from tests.models.det3d.worlds import build, collate, sample, step, student_cfg, teacher_cfg
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
@@ -30,6 +37,28 @@ def test_pillar_scatter():
     for reduce in ('max', 'mean', 'sum'):
         on_gpu = pillar_scatter(features.cuda(), cell.cuda(), 64, reduce=reduce)
         torch.testing.assert_close(on_gpu.cpu(), pillar_scatter(features, cell, 64, reduce=reduce))
+
+
+def test_deformable_sample():
+    g = torch.Generator().manual_seed(0)
+    parts = [torch.randn(2, 8, 6, 9, generator=g), torch.randn(2, 8, 5, 5, generator=g),
+             torch.rand(2, 7, 2, 2, 3, 2, generator=g) * 1.4 - 0.2, torch.rand(2, 7, 2, 2, 3, generator=g)]
+    found = []
+    for device in ('cpu', 'cuda'):
+        leaves = [part.to(device).requires_grad_() for part in parts]
+        out = deformable_sample(leaves[:2], *leaves[2:])
+        found.append([out, *torch.autograd.grad(out.square().sum(), leaves)])
+    for on_cpu, on_gpu in zip(*found):
+        torch.testing.assert_close(on_gpu.cpu(), on_cpu, atol=1e-4, rtol=1e-4)
+
+
+def test_suppression():
+    boxes, scores, labels = torch.rand(200, 5) * 8, torch.rand(200), torch.randint(0, 3, (200,))
+    radius = torch.tensor([0.5, 1.0, 2.0])
+    on_gpu = circle_nms(boxes[:, :2].cuda(), scores.cuda(), labels.cuda(), radius)
+    assert on_gpu.is_cuda and on_gpu.tolist() == circle_nms(boxes[:, :2], scores, labels, radius).tolist()
+    on_gpu = rotated_nms(boxes.cuda(), scores.cuda(), labels.cuda(), 0.2)
+    assert on_gpu.is_cuda and on_gpu.tolist() == rotated_nms(boxes, scores, labels, 0.2).tolist()
 
 
 @pytest.mark.parametrize('cfg', [student_cfg(), teacher_cfg()])
