@@ -52,6 +52,7 @@ class VoxelCenterPoint(CenterPoint):
                  head: dict | None = None, norm_cfg: dict | None = None, data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         norm_cfg = dict(norm_cfg or dict(type='BN', eps=1e-3, momentum=0.1))
+        _check_widths(base_channels, encoder_channels)
         shape = sparse_shape(point_cloud_range, voxel_size, 2 ** (len(encoder_channels) - 1))
         width = 9 if append_radar else 5
         super().__init__(
@@ -106,3 +107,13 @@ def encoder_heights(cells: int, paddings: Sequence[Sequence[Padding]]) -> int:
     if left < 1:
         raise ValueError(f'the encoder has {len(paddings)} stages, too many for {cells} cells of height')
     return left
+
+
+def _check_widths(width: int, channels: Sequence[Sequence[int]]) -> None:
+    for number, stage in enumerate(channels, 1):
+        last = number == len(channels)
+        for block in stage if last else stage[:-1]:
+            if block != width:
+                raise ValueError(f'encoder_channels: a residual block of stage {number} keeps {width} channels, got '
+                                 f'{block}; only the last layer of a stage, which halves the size, may change them')
+        width = stage[-1]
