@@ -20,8 +20,8 @@ from perception_kd.evaluation.nuscenes_official import evaluate_devkit
 from perception_kd.evaluation.subsets import BoxSubset
 from perception_kd.registry import MODELS
 
-QUIET = dict(ImageAug=dict(training=False), BEVAug=dict(rot_deg=(0, 0), scale_lim=(1, 1), flip_x_prob=0.0,
-                                                         flip_y_prob=0.0))
+QUIET = dict(ImageAug=dict(training=False), LoadRadarSweeps=dict(draw_sweeps=None, drop_points=0.0),
+             BEVAug=dict(rot_deg=(0, 0), scale_lim=(1, 1), flip_x_prob=0.0, flip_y_prob=0.0))
 
 
 def overfit(config: str | Path, work_dir: str | Path, frames: int = 8, steps: int = 400,
@@ -56,7 +56,8 @@ def overfit(config: str | Path, work_dir: str | Path, frames: int = 8, steps: in
         if step.type == 'ImageAug':
             step.pop('resize_lim', None)
             step.pop('flip_prob', None)
-        step.update(QUIET.get(step.type, {}))
+        for one in (step, *step.get('transforms', ())):
+            one.update(QUIET.get(one.type, {}))
     runner = build_runner(cfg, work_dir=work_dir, brief=True)
     runner.train()
     runner.test()

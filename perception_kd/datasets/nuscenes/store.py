@@ -24,9 +24,11 @@ class InfoStore:
     """
 
     def __init__(self, infos: Sequence[dict[str, Any]]) -> None:
-        packed = [pickle.dumps(info, protocol=4) for info in infos]
-        self._ends = np.cumsum([len(one) for one in packed], dtype=np.int64)
-        self._bytes = np.frombuffer(b''.join(packed), np.uint8)
+        block, ends = bytearray(), []
+        for info in infos:
+            block += pickle.dumps(info, protocol=4)
+            ends.append(len(block))
+        self._ends, self._bytes = np.array(ends, np.int64), np.frombuffer(block, np.uint8)
 
     def __len__(self) -> int:
         return len(self._ends)
