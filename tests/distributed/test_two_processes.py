@@ -10,6 +10,7 @@ from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
 
 from perception_kd.distill import Distiller
+from perception_kd.distill.gradients import GradientProbe
 from tests.distill.toys import ToyStudent, feature_pair, response_pair, toy_batch, toy_teacher
 
 STEPS, LEARNING_RATE = 5, 0.1
@@ -26,7 +27,9 @@ def build() -> Distiller:
         scaled=feature_pair(mask=dict(type='ActiveCells'), target_scale=dict(type='IntensityMap'),
                             loss=dict(type='L1', channel='sum', normalise='rms'), weight=0.3),
         response=response_pair(weight=warmup))
-    return Distiller(student=ToyStudent(norm=False, dropout=0.0), teachers=dict(lidar=toy_teacher()), pairs=pairs)
+    balance = dict(type='GradientNormBalance', shares=dict(scaled=0.5, response=0.2), interval=2)
+    return Distiller(student=ToyStudent(norm=False, dropout=0.0), teachers=dict(lidar=toy_teacher()), pairs=pairs,
+                     balance=balance)
 
 
 def train(model: torch.nn.Module, part: slice) -> list[dict]:
@@ -38,8 +41,12 @@ def train(model: torch.nn.Module, part: slice) -> list[dict]:
         before = {name: weight.detach().clone() for name, weight in core.named_parameters()}
         model.train()
         model.train_step(toy_batch(*tokens[part]), optim)
+        core.probe = GradientProbe('parameters')
         trace.append({name: (weight.detach() - before[name]) / -LEARNING_RATE
                       for name, weight in core.named_parameters()})
+        trace[-1]['balance'] = core.balance.factors.float()
+        if core.gradients:
+            trace[-1]['gram'] = core.gradients.gram.float()
     return trace
 
 
@@ -90,9 +97,10 @@ def test_gradients_equal_one_process_with_the_double_batch(tmp_path):
             torch.testing.assert_close(first['trace'][step][name], gradient, atol=2e-5, rtol=1e-4)
             assert torch.equal(first['trace'][step][name], second['trace'][step][name])
             moved.update([name] if gradient.any() else [])
-    assert moved == set(alone[0]), 'every parameter has to have had a gradient at some step'
+    assert (alone[-1]['balance'] != 1).all() and 'gram' in alone[-1]
+    assert moved == set(alone[-1]), 'every parameter has to have had a gradient at some step'
     assert not alone[0]['pairs.gaussian.connector.conv.weight'].any(), 'the warm-up begins at weight 0'
-    assert {key.split('.')[1] for key in first['keys']} == {'student', 'pairs'}
+    assert {key.split('.')[1] for key in first['keys']} == {'student', 'pairs', 'balance'}
 
 
 def test_a_nan_in_one_process_stops_both(tmp_path):

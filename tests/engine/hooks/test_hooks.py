@@ -7,7 +7,8 @@ from torch.utils.data import Dataset
 
 from perception_kd.distill import Distiller
 from perception_kd.distill.accounting import NonFiniteLoss
-from perception_kd.engine.hooks import KDLogHook, NaNGuardHook
+from perception_kd.engine.hooks import GradientProbeHook, KDLogHook, NaNGuardHook
+from perception_kd.engine.hooks.kd_log import detection_loss
 from perception_kd.engine.runner import BriefRunner
 from tests.distill.toys import ToyStudent, feature_pair, response_pair, toy_sample, toy_teacher
 
@@ -75,8 +76,48 @@ def test_shares_and_weights_are_logged(tmp_path):
     assert last['loss'] == pytest.approx(total, rel=1e-4)
 
 
+def test_gradients_are_logged_and_training_stays_the_same(tmp_path):
+    models = {name: distiller() for name in ('with', 'without')}
+    log = dict(type='KDLogHook', interval=1)
+    run(tmp_path / 'without', epochs=2, model=models['without'], hooks=[log])
+    run(tmp_path / 'with', epochs=2, model=models['with'], hooks=[log, dict(type='GradientProbeHook', interval=3)])
+    scalars = MessageHub.get_current_instance().log_scalars
+    assert all(torch.equal(one, other) for one, other in zip(models['with'].state_dict().values(),
+                                                             models['without'].state_dict().values()))
+    last = {key.removeprefix('train/'): scalars[key].current() for key in scalars if 'grad_' in key}
+    names = ('feature', 'response', 'task')
+    assert set(last) == {*(f'grad_{kind}.{name}' for kind in ('norm', 'share') for name in names),
+                         'grad_cos.feature.response', 'grad_cos.feature.task', 'grad_cos.response.task'}
+    total = sum(last[f'grad_norm.{name}'] for name in names)
+    assert last['grad_share.feature'] == pytest.approx(last['grad_norm.feature'] / total)
+    assert len(scalars['train/grad_norm.task'].data[0]) == 2, 'iterations 3 and 6'
+
+
+def warnings_of(folder, monkeypatch, **settings) -> list[str]:
+    said = []
+    monkeypatch.setattr('mmengine.logging.MMLogger.warning', lambda self, text, *args: said.append(str(text)))
+    run(folder, epochs=3, hooks=[dict(type='KDLogHook', interval=1, **settings)])
+    return [text for text in said if 'detection loss' in text]
+
+
+def test_a_pair_of_the_wrong_size_is_told_once_after_its_warm_up(tmp_path, monkeypatch):
+    said = warnings_of(tmp_path / 'g', monkeypatch, expected=(1e-9, 1e-8), samples=3)
+    ends = dict(response=7, feature=10)  # the first three entries at full weight: 5-7 of a window, 8-10 of a warm-up
+    assert {text.split("'")[1]: int(text.split('iteration ')[1].split(',')[0]) for text in said} == ends
+    assert len(said) == 2 and '1e-07 to 1e-06 % are expected: look at its weight' in said[0]
+    assert not warnings_of(tmp_path / 'h', monkeypatch, expected=(0.0, 1e9), samples=3)
+    assert not warnings_of(tmp_path / 'i', monkeypatch)
+
+
+def test_the_detection_loss_leaves_out_pairs_and_depth():
+    log = {'loss': 99.0, 'task0.loss_heatmap': 2.0, 'loss_bbox': 1.0, 'loss_depth': 7.0, 'loss_distill.a': 5.0,
+           'grad_norm': 4.0}
+    assert detection_loss(log) == 3.0
+
+
 def test_the_hooks_leave_a_bare_student_alone(tmp_path):
-    hooks = [dict(type='DistillProgressHook'), dict(type='KDLogHook'), dict(type='NaNGuardHook')]
+    hooks = [dict(type='DistillProgressHook'), dict(type='KDLogHook'), dict(type='GradientProbeHook', interval=1),
+             dict(type='NaNGuardHook')]
     assert run(tmp_path / 'c', epochs=1, model=ToyStudent(), hooks=hooks) == [{}] * 4
 
 
@@ -106,7 +147,7 @@ def test_the_guard_sees_gradients_that_are_not_finite(tmp_path):
         run(tmp_path / 'f', epochs=1, model=SteepStudent(), hooks=[dict(type='NaNGuardHook')], clip=True)
 
 
-@pytest.mark.parametrize('hook', [KDLogHook, NaNGuardHook])
+@pytest.mark.parametrize('hook', [GradientProbeHook, KDLogHook, NaNGuardHook])
 def test_an_interval_below_one_is_refused(hook):
     with pytest.raises(ValueError, match='at least 1'):
         hook(interval=0)
