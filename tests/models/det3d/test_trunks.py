@@ -59,11 +59,18 @@ def test_resnet_trunk_is_mmdets_resnet_without_pooling_and_a_second_fpn():
     assert all(weight.grad.abs().sum() > 0 for weight in trunk.parameters())
 
 
-def test_resnet_trunk_at_the_size_of_crn():
+def test_trunk_and_head_at_the_size_of_crn():
+    """22.8 M are published for both together."""
+    tasks = [['car'], ['truck', 'construction_vehicle'], ['bus', 'trailer'], ['barrier'], ['motorcycle', 'bicycle'],
+             ['pedestrian', 'traffic_cone']]
     with torch.device('meta'):
         trunk = MODELS.build(dict(type='ResNetBEVTrunk', in_channels=128, cell=0.8))
+        head = MODELS.build(dict(
+            type='BEVCenterHead', point_cloud_range=[-51.2, -51.2, -5.0, 51.2, 51.2, 3.0], cell=0.8,
+            in_channels=trunk.out_channels, tasks=tasks))
     assert trunk.stage_shapes == ((2, 160), (4, 320), (8, 640)) and trunk.out_channels == 256
-    assert 21.2e6 < sum(weight.numel() for weight in trunk.parameters()) < 21.4e6  # with the head 22.8 M
+    count = sum(weight.numel() for part in (trunk, head) for weight in part.parameters())
+    assert count / 1e6 == pytest.approx(22.8, abs=0.05)
 
 
 def test_a_map_that_cannot_be_halved_three_times():
