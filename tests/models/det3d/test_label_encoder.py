@@ -154,6 +154,18 @@ def test_teaches_from_a_checkpoint_of_its_training(tmp_path):
         FrozenTeacher(model=nn.Linear(1, 1), adapter=dict(type='LabelEncoderAdapter'), allow_random=True)
 
 
+def test_trains_through_a_neck_whose_grid_is_that_of_a_middle_stage():
+    """Three stages, the neck on the grid of the second, as in OpenMMLab's 0.2 m pillars."""
+    stages = dict(stage_cells=[0.8, 1.6, 3.2], stage_channels=[12, 16, 20])
+    lidar = build(teacher_cfg(stage_channels=stages['stage_channels'], stage_layers=[1, 1, 1],
+                              stage_strides=[1, 2, 2], neck_stage=1))
+    teacher = FrozenTeacher(model=lidar, adapter=dict(type='CenterPointAdapter'), allow_random=True)
+    model = build(dict(type='LabelEncoderTrainer', encoder=encoder_cfg(**stages), teachers=dict(lidar=teacher)))
+    losses = model(**batch(3, 1), mode='loss')
+    grads = torch.autograd.grad(sum(losses.values()), [branch[0].weight for branch in model.encoder.branches])
+    assert all(grad.isfinite().all() and grad.any() for grad in grads)
+
+
 def test_stages_that_are_not_the_teachers_are_named():
     with pytest.raises(ValueError, match=r"gives bev_s16 \(bev, 12 channels.*neck of teacher 'lidar' reads .*bev_s32"):
         trainer(stage_channels=[12], stage_cells=[1.6])
