@@ -4,7 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from perception_kd.distill.connectors import BEVResample, Chain, Conv1x1, DistillAdaptor, Identity, build_connector
+from perception_kd.distill.connectors import (
+    BEVResample,
+    Chain,
+    ChannelPart,
+    Conv1x1,
+    DistillAdaptor,
+    Identity,
+    build_connector,
+)
 from perception_kd.structures import BEVGrid, TapSpec
 from tests.distill.toys import GRID
 
@@ -78,6 +86,25 @@ def test_channel_counts_are_filled_in_from_the_declarations():
     assert build_connector(dict(type='Conv1x1', out_channels=9), ours, theirs).out_channels == 9
     ready = Conv1x1(in_channels=1, out_channels=2)
     assert build_connector(ready, ours, theirs) is ready
+
+
+@pytest.mark.parametrize(('channels', 'expected'), [(128, [42, 42, 44]), (160, [53, 53, 54]), (9, [3, 3, 3])])
+def test_thirds_share_out_all_channels(channels, expected):
+    value = torch.randn(2, channels, 4, 4)
+    parts = [ChannelPart(in_channels=channels, part=part)(value) for part in range(3)]
+    assert [part.shape[1] for part in parts] == expected
+    assert torch.equal(torch.cat(parts, dim=1), value)
+    with pytest.raises(ValueError, match='no part 3 of 3'):
+        ChannelPart(in_channels=channels, part=3)
+
+
+def test_a_part_leaves_the_other_channels_free():
+    ours, theirs = TapSpec('a', 'bev', 9, '', grid=GRID), TapSpec('b', 'bev', 6, '', grid=GRID)
+    chain = build_connector([dict(type='ChannelPart', part=1), [dict(type='DistillAdaptor')]], ours, theirs)
+    value = torch.randn(2, 9, 8, 8, requires_grad=True)
+    chain(value).square().sum().backward()
+    touched = value.grad.abs().sum(dim=(0, 2, 3)) > 0
+    assert touched.tolist() == [False] * 3 + [True] * 3 + [False] * 3
 
 
 def test_connectors_say_what_they_cannot_join():

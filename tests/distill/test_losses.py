@@ -1,11 +1,27 @@
 """Losses against formulas written out, and the three generic tests: minimum, gradient, invariance."""
 
+import numpy as np
 import pytest
 import torch
+from mmengine.structures import InstanceData
 from torch.nn import functional
 
+import perception_kd.compat  # noqa: F401
 from perception_kd.distill import DistillBatch
-from perception_kd.distill.losses import L1, MSE, CenterHeadResponse, normaliser, quality_focal, rms_normalised
+from perception_kd.distill.losses import (
+    BCE,
+    L1,
+    MSE,
+    CenterHeadResponse,
+    GaussianFocalResponse,
+    normalised,
+    normaliser,
+    quality_focal,
+    rms_normalised,
+)
+from perception_kd.structures import BEVGrid
+from perception_kd.structures.gaussian import gaussian_maps
+from tests.distill.toys import toy_batch
 
 BATCH = DistillBatch(inputs={}, data_samples=[])
 
@@ -67,6 +83,53 @@ def test_normalised_losses_do_not_see_the_teachers_scale(normalise):
     loss = MSE(normalise=normalise)
     torch.testing.assert_close(value(loss, student, teacher), value(loss, student, 100 * teacher))
     assert not torch.isclose(value(MSE(), student, teacher), value(MSE(), student, 100 * teacher))
+
+
+@pytest.mark.parametrize('mode', ['l2', 'channel_std'])
+def test_norms_of_both_sides_against_their_definitions(mode):
+    student, teacher = maps()
+    for found, value_ in zip(normalised(student, teacher, mode), (student, teacher)):
+        expected = torch.zeros_like(value_)
+        for sample, y, x in np.ndindex(2, 4, 5):
+            for channel in range(3):
+                size = (value_[sample, :, y, x].norm() if mode == 'l2'
+                        else value_[sample, channel].std(unbiased=False))
+                expected[sample, channel, y, x] = value_[sample, channel, y, x].detach() / size.detach()
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    loss = MSE(normalise=mode)
+    same = value(loss, teacher.clone().requires_grad_(), 5 * teacher)
+    assert float(same) == pytest.approx(0.0, abs=1e-6)
+    value(loss, torch.zeros_like(student).requires_grad_(), teacher).backward()
+    dead = torch.zeros(1, 3, 4, 5, requires_grad=True)
+    value(loss, dead, teacher[:1]).backward()
+    assert dead.grad.isfinite().all()
+
+
+def test_channel_deviation_needs_places():
+    with pytest.raises(ValueError, match='needs maps'):
+        value(MSE(normalise='channel_std'), *maps(1, 2, 3))
+
+
+def test_length_over_channels_erases_intensity_as_the_note_warns():
+    student, teacher = maps()
+    dim = teacher * torch.rand(2, 1, 4, 5).clamp(min=0.1)
+    torch.testing.assert_close(value(MSE(normalise='l2'), student, dim), value(MSE(normalise='l2'), student, teacher))
+
+
+def test_cross_entropy_is_torchs_and_minimal_at_the_target():
+    torch.manual_seed(0)
+    target, weight = torch.rand(2, 1, 4, 5), torch.rand(2, 1, 4, 5)
+    student = torch.rand(2, 1, 4, 5, requires_grad=True)
+    expected = functional.binary_cross_entropy(student, target, weight=weight, reduction='sum') / weight.sum()
+    torch.testing.assert_close(value(BCE(), student, target, weight), expected)
+    at_target = target.clone().clamp(0.05, 0.95).requires_grad_()
+    best = value(BCE(), at_target, at_target.detach())
+    best.backward()
+    assert at_target.grad.abs().max() < 1e-6
+    assert value(BCE(), student, at_target.detach()) > best
+    edges = torch.tensor([0.0, 1.0]).view(1, 1, 1, 2).requires_grad_()
+    value(BCE(), edges, 1 - edges.detach()).backward()
+    assert edges.grad.isfinite().all()
 
 
 def test_rms_of_an_empty_map_is_zero_and_each_sample_stands_alone():
@@ -145,6 +208,59 @@ def test_response_is_minimal_at_student_equals_teacher():
                 moved = head(1)
                 moved[task][0][name] = moved[task][0][name] + step
                 assert float(value(loss, moved, teacher)) > 0
+
+
+def test_the_gradient_of_the_response_vanishes_at_the_teacher():
+    student = head(1, grad=True)
+    value(CenterHeadResponse(branches=dict(reg=0.0)), student, head(1)).backward()
+    assert all(not task[0]['heatmap'].grad.any() for task in student)
+
+
+def truth(cells: int = 4) -> DistillBatch:
+    """Two samples of two boxes on a grid of 4 x 4 cells; labels 0 and 2, of the first and the second task."""
+    samples = []
+    for place in ((0.4, 0.4), (2.0, 1.2)):
+        sample = toy_batch(2)['data_samples'][0]
+        boxes = torch.tensor([[*place, 0, 1, 1, 1, 0], [*reversed(place), 0, 1, 1, 1, 0]])
+        sample.gt_instances_3d = InstanceData(bboxes_3d=boxes, labels_3d=torch.tensor([0, 2]))
+        samples.append(sample)
+    return DistillBatch(inputs={}, data_samples=samples, grid=BEVGrid(0, 0, 0.8 * cells, 0.8 * cells, 0.8))
+
+
+def test_the_released_form_is_not_minimal_at_the_teacher():
+    """Its trap: no soft target equals 1, so the heat map is only pushed down, at the teacher and everywhere."""
+    loss, teacher = GaussianFocalResponse(branches=dict(reg=1.0)), head(1)
+    student = head(1, grad=True)
+    at_teacher = loss(student, teacher, weight=None, scale=None, batch=truth())
+    at_teacher.backward()
+    assert all((task[0]['heatmap'].grad > 0).all() for task in student)
+    blind = head(1)
+    for task in blind:
+        task[0]['heatmap'] = task[0]['heatmap'] - 10
+    assert loss(blind, teacher, weight=None, scale=None, batch=truth()) < 0.01 * at_teacher.detach()
+
+
+def test_the_released_form_is_the_detectors_loss_where_the_target_is_hard():
+    """With a sure teacher the target is the detector's own, and mmdet's focal loss must say the same."""
+    from mmdet.models.losses import GaussianFocalLoss
+
+    loss, batch = GaussianFocalResponse(branches=dict(reg=1.0)), truth()
+    student, teacher = head(0), head(1)
+    for task in teacher:
+        task[0]['heatmap'] = torch.full_like(task[0]['heatmap'], 200.0)
+    heat, targets = torch.zeros(()), [torch.zeros(2, 2, 4, 4), torch.zeros(2, 1, 4, 4)]
+    for index, sample in enumerate(batch.data_samples):
+        bumps = gaussian_maps(sample.gt_instances_3d.bboxes_3d, batch.grid)
+        targets[0][index, 0], targets[1][index, 0] = bumps
+    gaps = torch.zeros(())
+    for task, (target, ours) in enumerate(zip(targets, student)):
+        probability = ours[0]['heatmap'].sigmoid().clamp(1e-4, 1 - 1e-4)
+        heat = heat + GaussianFocalLoss()(probability, target, avg_factor=2)
+        cells = [((0, 0), (1, 2)), ((0, 0), (2, 1))][task]  # row and column of each sample's box
+        for index, (y, x) in enumerate(cells):
+            gaps = gaps + (ours[0]['reg'] - teacher[task][0]['reg'])[index, :, y, x].abs().sum() / 2
+    found = loss(student, teacher, weight=None, scale=None, batch=batch)
+    torch.testing.assert_close(found, heat + 0.25 * gaps)
 
 
 def test_gradient_descent_on_the_response_loss_reaches_the_teacher():

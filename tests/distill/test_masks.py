@@ -9,10 +9,13 @@ from mmengine.structures import BaseDataElement, InstanceData
 
 from perception_kd.distill import DistillBatch
 from perception_kd.distill.masks import (
+    ActivationMap,
     ActiveCells,
+    Affine,
     All,
     GaussianMask,
     IntensityMap,
+    OnCells,
     Product,
     reduce_to_cells,
 )
@@ -59,6 +62,15 @@ def test_intensity_is_zero_in_empty_cells_and_grows_with_the_return():
     assert not intensity(cloud()).any()
 
 
+def test_intensity_scales_with_the_points_as_the_formula_says():
+    points = toy_batch(3)['inputs']['points'][0] * torch.tensor([1, 1, 1, 0.4, 1])
+    brighter = points * torch.tensor([1, 1, 1, 2.5, 1])
+    plain = intensity(points)
+    raised = torch.log1p(2.5 * (torch.exp(plain * math.log(256)) - 1)) / math.log(256)
+    torch.testing.assert_close(intensity(brighter), raised)
+    assert (raised > plain)[plain > 0].all() and not raised[plain == 0].any()
+
+
 def test_floor_lifts_returns_only():
     lifted = intensity(cloud([0.1, 0.1, 0, 0], [1, 1, 0, 255]), floor=0.1)
     values = lifted[lifted > 0]
@@ -99,6 +111,11 @@ def test_masks_carry_no_gradient_and_run_in_float32():
     (lambda: IntensityMap()(batch(None)), 'IntensityMap needs a BEV grid'),
     (lambda: IntensityMap(points='lidar')(batch()), r"inputs\['lidar'\]; the batch holds: img, points, radar"),
     (lambda: GaussianMask(mode='hard'), "'hard'"), (lambda: Product(masks=[]), 'at least one'),
+    (lambda: ActivationMap(tap='t', low=0.9, high=0.5), 'needs 0 <= low < high <= 1'),
+    (lambda: ActivationMap(tap='t')(batch(teacher_taps=dict(t=torch.ones(4, 1, 2, 2)))), "teacher tap 't' has shape"),
+    (lambda: Affine(mask='All', gain=-1.0), 'gain and offset are not negative'),
+    (lambda: OnCells(mask='All', cell=0.7)(batch()), 'whole number of 0.7 m cells'),
+    (lambda: ActivationMap(tap='t')(batch(None)), 'ActivationMap needs a BEV grid'),
     (lambda: ActiveCells(lidar=None, radar=None), 'needs lidar, radar or occupancy_tap')])
 def test_bad_input_is_named(make, message):
     with pytest.raises(ValueError, match=message):
@@ -180,6 +197,41 @@ def test_boxes_of_mmdet3d_are_read():
     sample = BaseDataElement()
     sample.gt_instances_3d = type('Truth', (), dict(bboxes_3d=Boxes(), labels_3d=torch.tensor([4])))()
     assert GaussianMask()(batch(data_samples=[sample]))[0, 0, 4, 4] == 1
+
+
+def test_activation_is_between_its_quantiles_and_knows_no_scale():
+    torch.manual_seed(0)
+    value = torch.randn(4, 3, 8, 8, requires_grad=True)
+    mask = ActivationMap(tap='t')
+    found = mask(batch(teacher_taps=dict(t=value)))
+    for sample in range(4):
+        active = value[sample].detach().abs().mean(dim=0).numpy()
+        low, high = np.quantile(active, [0.5, 0.99])
+        np.testing.assert_allclose(found[sample, 0], np.clip((active - low) / (high - low), 0, 1), atol=1e-5)
+    assert mask.teacher_taps == ('t',) and not found.requires_grad
+    torch.testing.assert_close(found, mask(batch(teacher_taps=dict(t=-7 * value))))
+    assert not mask(batch(teacher_taps=dict(t=torch.ones(4, 3, 8, 8)))).any()
+
+
+def test_affine_masks_never_switch_off():
+    seen = batch()
+    found = Product(masks=['GaussianMask', dict(type='Affine', mask='IntensityMap', gain=0.5, offset=0.5)])(seen)
+    torch.testing.assert_close(found, GaussianMask()(seen) * (0.5 + 0.5 * IntensityMap()(seen)))
+    assert str(Affine(mask='All', gain=0.5, offset=0.5)) == '(0.5 + 0.5 All)'
+
+
+def test_a_mask_on_other_cells_is_interpolated():
+    coarse = batch(GRID.coarser(2))
+    found, fine = OnCells(mask='IntensityMap', cell=0.8)(coarse), IntensityMap()(batch())
+    torch.testing.assert_close(found, torch.nn.functional.avg_pool2d(fine, 2))  # bilinear at half the size
+    same = OnCells(mask='IntensityMap', cell=0.8)(batch())
+    torch.testing.assert_close(same, fine)
+
+
+def test_masks_made_of_masks_need_the_taps_of_their_parts():
+    mask = Product(masks=[dict(type='OnCells', cell=0.8, mask=dict(type='ActivationMap', tap='lidar.bev_s8')),
+                          dict(type='Affine', gain=1.0, mask=dict(type='ActiveCells', occupancy_tap='o'))])
+    assert mask.teacher_taps == ('lidar.bev_s8',) and mask.student_taps == ('o',)
 
 
 def test_products_multiply_and_all_is_one():

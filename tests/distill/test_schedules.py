@@ -2,7 +2,15 @@
 
 import pytest
 
-from perception_kd.distill.schedules import Constant, LinearWarmup, Progress, Window, build_schedule
+from perception_kd.distill.schedules import (
+    Constant,
+    LinearWarmup,
+    Progress,
+    Scaled,
+    Window,
+    build_schedule,
+    full_weight,
+)
 
 
 @pytest.mark.parametrize(('schedule', 'expected'), [
@@ -28,7 +36,29 @@ def test_numbers_dicts_and_callables_are_schedules():
     assert build_schedule(ready) is ready
 
 
+@pytest.mark.parametrize('schedule', [
+    LinearWarmup(value=1.0, end=1, off=-2, unit='epoch'), Window(value=1.0, begin=1, end=-2),
+    LinearWarmup(value=1.0, end=1, off=6, unit='epoch')])
+def test_off_before_the_end_of_the_run(schedule):
+    assert [schedule(Progress(0, epoch, epochs=8)) for epoch in (1, 5.9, 6, 7.5)] == [1, 1, 0, 0]
+    if str(schedule).endswith('-2'):
+        assert schedule(Progress(0, 10**6)) == 1.0, 'nobody knows how long the run is'
+
+
+def test_a_ramp_over_epochs_moves_within_an_epoch():
+    ramp = LinearWarmup(value=1.0, end=1, unit='epoch')
+    assert [ramp(Progress(0, epoch)) for epoch in (0, 0.25, 0.5, 1)] == [0, 0.25, 0.5, 1]
+
+
+def test_a_scaled_schedule():
+    scaled = build_schedule(dict(type='Scaled', value=0.3, schedule=dict(type='LinearWarmup', value=2.0, end=4)))
+    assert scaled(Progress(2)) == pytest.approx(0.3) and str(scaled) == '0.3 x (0 to 2 over iter 0-4)'
+    assert full_weight(scaled) == pytest.approx(0.6) and full_weight(lambda progress: 5.0) == 1.0
+    assert Scaled(value=2.0, schedule=0.5)(Progress()) == 1.0
+
+
 @pytest.mark.parametrize('make', [
+    lambda: LinearWarmup(value=1, end=3, off=2),
     lambda: LinearWarmup(value=1, begin=3, end=3), lambda: Window(value=1, begin=2, end=1),
     lambda: LinearWarmup(value=1, end=3, unit='day'), lambda: build_schedule(None)])
 def test_bad_schedules_are_refused(make):
