@@ -35,6 +35,8 @@ What the paper leaves open is a choice among named values. One line on the comma
 LabelDistill is: thirds, G, binary, released, both pairs of the second scale, and no ``lidar_to_radar``.
 """
 
+_base_ = ['./teacher_check.py']
+
 lam = dict(lidar_to_radar=0.3, lidar_to_fused=0.3, label_to_fused=0.3, lidar_response=1.0, anchor=0.1)
 
 intensity_maps = dict(
@@ -155,4 +157,5 @@ distiller = dict(
                        point_cloud_range='${point_cloud_range}', cell='${bev_cell}')),
     pairs='${imkd_pairs}',
     balance=None)
-custom_hooks = [dict(type='KDLogHook', expected=(0.05, 0.5)), dict(type='GradientProbeHook', interval=100)]
+custom_hooks = [dict(type='KDLogHook', expected=(0.05, 0.5)), dict(type='GradientProbeHook', interval=100),
+                '${lidar_check}', '${label_check}']
