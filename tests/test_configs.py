@@ -9,10 +9,13 @@ from mmengine.registry import init_default_scope
 
 import perception_kd.compat  # noqa: F401
 from perception_kd.engine.build import load_config
+from perception_kd.engine.recipe_config import read_runs
 from perception_kd.registry import HOOKS, MODELS, TRANSFORMS
 
 ROOT = Path(__file__).parents[1]
-CONFIGS = sorted(path for path in (ROOT / 'configs').glob('*/*.py') if path.parent.name != '_base_')
+FILES = sorted(path for path in (ROOT / 'configs').glob('*/*.py') if path.parent.name != '_base_')
+CONFIGS = [path for path in FILES if not path.stem.startswith('recipe_')]
+RECIPES = [path for path in FILES if path not in CONFIGS]
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: f'{path.parent.name}/{path.stem}')
@@ -29,6 +32,16 @@ def test_builds(path: Path) -> None:
             TRANSFORMS.build(transform)
     for hook in cfg.get('custom_hooks', []):
         HOOKS.build(hook)
+
+
+@pytest.mark.parametrize('path', RECIPES, ids=lambda path: f'{path.parent.name}/{path.stem}')
+def test_recipe_names_stages_that_fit(path: Path) -> None:
+    """Every stage's config has the teachers that the recipe gives it weights for."""
+    runs, compared = read_runs(load_config(path))
+    assert len(compared) > 1
+    for run in runs:
+        teachers = load_config(run.config).model.get('teachers', {})
+        assert dict(run.teachers).keys() == teachers.keys(), run.name
 
 
 def test_there_are_configs() -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmengine.dist import barrier, broadcast_object_list, is_main_process
+
 from perception_kd.files import write_bytes, write_json
 
 STATE_FILE, KEY_FILE = 'recipe.json', '.stage-key'
@@ -61,21 +63,35 @@ class Recipe:
         self.state: dict[str, Any] = self._read_state()
 
     def run(self) -> dict[str, Any]:
-        """Run what is not done. Returns the result of every stage by name."""
+        """Run what is not done. Returns the result of every stage by name.
+
+        In a job of several processes all of them call this, and all run every stage; the first one decides what is
+        done, prepares folders and keeps the state.
+        """
         for number, stage in enumerate(self.stages, start=1):
             head = f'[{number}/{len(self.stages)}] {stage.title}'
-            if self.is_done(stage):
-                self.echo(f'{head}: done before, in {self.state[stage.name]["seconds"]:.0f} s')
+            entry = _from_first(self.state[stage.name] if self.is_done(stage) else None)
+            if entry is not None:
+                self.state[stage.name] = entry
+                self._say(f'{head}: done before, in {entry["seconds"]:.0f} s')
                 continue
-            self.echo(f'{head} ...')
-            self._prepare(stage)
+            self._say(f'{head} ...')
+            if is_main_process():
+                self._prepare(stage)
+            barrier()
             begin = time.perf_counter()
-            result = stage.run()
+            result = _from_first(stage.run())
             seconds = time.perf_counter() - begin
             self.state[stage.name] = dict(key=self.key(stage), seconds=round(seconds, 1), result=result)
-            write_json(self.out / STATE_FILE, self.state)
-            self.echo(f'{head}: {seconds:.0f} s')
+            if is_main_process():
+                write_json(self.out / STATE_FILE, self.state)
+            barrier()
+            self._say(f'{head}: {seconds:.0f} s')
         return {stage.name: self.state[stage.name]['result'] for stage in self.stages}
+
+    def _say(self, line: str) -> None:
+        if is_main_process():
+            self.echo(line)
 
     def is_done(self, stage: Stage) -> bool:
         """Whether the stage has run with these inputs and its outputs are still there."""
@@ -101,7 +117,7 @@ class Recipe:
     @property
     def seconds(self) -> float:
         """Time that all finished stages took when they ran."""
-        return sum(entry['seconds'] for entry in self.state.values())
+        return sum(self.state[stage.name]['seconds'] for stage in self.stages if stage.name in self.state)
 
     def _read_state(self) -> dict[str, Any]:
         path = self.out / STATE_FILE
@@ -113,3 +129,10 @@ class Recipe:
             state = None
         # Cut off, or edited by hand: doing it again is safe.
         return state if isinstance(state, dict) else {}
+
+
+def _from_first(value: Any) -> Any:
+    """What the first process of a job has here."""
+    box = [value]
+    broadcast_object_list(box)
+    return box[0]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmengine.dist import barrier, is_main_process
+
 from perception_kd.engine.build import build_runner, load_config
 from perception_kd.engine.recipe import Stage
 from perception_kd.engine.safe_checkpoint import find_newest_checkpoint
@@ -22,19 +24,27 @@ RESULTS, LAST = 'results_nusc.json', 'last.pth'
 
 @dataclass(frozen=True)
 class Run:
-    """One model of a demo.
+    """One model of a demo or recipe.
 
     Args:
         name: Of its folder.
         title: As people read it.
-        config: What trains it, relative to the project.
+        config: What trains it, relative to the project or absolute.
         teachers: Teacher name in the config -> the run whose checkpoint it gets.
+        checkpoint: Weights that are there already: the run is not trained.
+        options: Config overrides of this run alone.
     """
 
     name: str
     title: str
     config: str
     teachers: tuple[tuple[str, str], ...] = ()
+    checkpoint: Path | None = None
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def weights(self, out: Path) -> Path:
+        """The file with its weights, once it is trained under ``out``."""
+        return self.checkpoint or out / self.name / LAST
 
 
 def tool(name: str, *arguments: object) -> Callable[[], None]:
@@ -69,26 +79,38 @@ def data_stages(data: Path, version: str, infos: Path, make: Stage, workers: int
 
 
 def model_stages(run: Run, out: Path, options: dict[str, Any]) -> list[Stage]:
-    """Training and scoring of one model; stands on the stage ``infos`` and on its teachers.
+    """Training and scoring of one model of a demo; stands on the stage ``infos`` and on its teachers.
 
     Args:
         run: The model.
         out: Folder of the demo; the model gets a folder of its own in it.
         options: Config overrides shared by all models (data root, seed).
     """
-    folder, last = out / run.name, out / run.name / LAST
     overrides = {**options, **{f'model.teachers.{teacher}.checkpoint': str(out / other / LAST)
                                for teacher, other in run.teachers}}
-    config = ROOT / run.config
-    inputs = load_config(config, overrides).pretty_text
     after = ('infos', *(f'train_{other}' for _, other in run.teachers))
-    return [
-        Stage(f'train_{run.name}', f'train {run.title}', lambda: train(config, folder, overrides),
-              inputs=inputs, after=after, outputs=(last,), folder=folder),
-        Stage(f'score_{run.name}', f'score {run.title} by nuscenes-devkit',
-              lambda: score(config, last, folder, overrides),
-              inputs=inputs, after=(f'train_{run.name}',), outputs=(folder / RESULTS,)),
-    ]
+    return [train_stage(run, out, overrides, after), score_stage(run, out, overrides, (f'train_{run.name}',))]
+
+
+def train_stage(run: Run, out: Path, overrides: dict[str, Any], after: tuple[str, ...],
+                **switches: Any) -> Stage:
+    """Training of one model; ``switches`` are those of :func:`build_runner` (``launcher``, ``amp``, ...)."""
+    config, folder = ROOT / run.config, out / run.name
+    inputs = load_config(config, overrides).pretty_text
+    deciding = {name: value for name, value in switches.items() if value and name != 'launcher'}
+    return Stage(f'train_{run.name}', f'train {run.title}', lambda: train(config, folder, overrides, **switches),
+                 inputs=[inputs, deciding] if deciding else inputs, after=after, outputs=(folder / LAST,),
+                 folder=folder)
+
+
+def score_stage(run: Run, out: Path, overrides: dict[str, Any], after: tuple[str, ...], **switches: Any) -> Stage:
+    """Scoring of one model on its test split; of ``switches`` only the launcher matters."""
+    config, folder = ROOT / run.config, out / run.name
+    inputs = load_config(config, overrides).pretty_text
+    launcher = switches.get('launcher', 'none')
+    return Stage(f'score_{run.name}', f'score {run.title} by nuscenes-devkit',
+                 lambda: score(config, run.weights(out), folder, overrides, launcher),
+                 inputs=inputs, after=after, outputs=(folder / RESULTS,))
 
 
 def compare_stage(out: Path, data: Path, infos: Path, runs: Sequence[Run], sample: int) -> Stage:
@@ -102,34 +124,39 @@ def compare_stage(out: Path, data: Path, infos: Path, runs: Sequence[Run], sampl
                  after=tuple(f'score_{run.name}' for run in runs), outputs=(picture,))
 
 
-def train(config: Path, folder: Path, options: dict[str, Any]) -> str:
+def train(config: Path, folder: Path, options: dict[str, Any], **switches: Any) -> str:
     """Train a config, going on from its newest checkpoint where there is one. Links ``last.pth`` to the last.
 
     Returns:
         Name of the last checkpoint.
     """
-    runner = build_runner(load_config(config, options), work_dir=folder, resume='auto', brief=True)
+    runner = build_runner(load_config(config, options), work_dir=folder, resume='auto', brief=True, **switches)
     runner.train()
     del runner
     gc.collect()  # the next stage's loaders and models should not meet this one's in memory
+    barrier()
     checkpoint = find_newest_checkpoint(folder)
     if checkpoint is None:
         raise FileNotFoundError(f'training {config} left no checkpoint in {folder}')
-    (folder / LAST).unlink(missing_ok=True)
-    (folder / LAST).symlink_to(checkpoint.name)
+    if is_main_process():
+        (folder / LAST).unlink(missing_ok=True)
+        (folder / LAST).symlink_to(checkpoint.name)
     return checkpoint.name
 
 
-def score(config: Path, checkpoint: Path, folder: Path, options: dict[str, Any]) -> dict[str, float | None]:
+def score(config: Path, checkpoint: Path, folder: Path, options: dict[str, Any],
+          launcher: str = 'none') -> dict[str, float | None]:
     """Predict the test split and score it; ``folder`` gets the results and metrics.
 
     Returns:
         Flat metrics; NaN (a class without truth) becomes None, since JSON has no NaN.
     """
-    cfg = load_config(config, options)
+    from perception_kd.export import without_teachers  # that room builds on this one
+
+    cfg = without_teachers(load_config(config, options))
     cfg.load_from = str(checkpoint)
     cfg.test_evaluator.jsonfile_prefix = str(folder)
-    runner = build_runner(cfg, work_dir=folder / 'test', brief=True, strict=True)
+    runner = build_runner(cfg, work_dir=folder / 'test', launcher=launcher, brief=True, strict=True)
     metrics = runner.test()
     del runner
     gc.collect()

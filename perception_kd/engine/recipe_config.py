@@ -1,0 +1,127 @@
+"""A recipe as a config: LiDAR teacher, label encoder, students in order, then one table.
+
+``recipe = dict(stages=[...], compare=[...])`` in a file of its own. A stage has ``name`` and ``config`` (relative to
+the recipe's file) and may have ``title``, ``teachers`` (name in its config -> stage that gives the checkpoint),
+``checkpoint`` (weights that are there already, instead of training) and ``options`` (overrides of this stage alone).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+
+from perception_kd.engine.build import load_config
+from perception_kd.engine.closing_table import format_table
+from perception_kd.engine.dry_run import dry_run
+from perception_kd.engine.launch import start_processes
+from perception_kd.engine.recipe import Recipe, Stage
+from perception_kd.engine.stages import Run, score_stage, train_stage
+from perception_kd.files import require_file, write_bytes
+
+TABLE = 'comparison.md'
+STAGE_KEYS = {'name', 'config', 'title', 'teachers', 'checkpoint', 'options'}
+COLUMNS = tuple((name, name) for name in ('mAP', 'NDS', 'mATE', 'mASE', 'mAOE', 'mAVE', 'mAAE'))
+
+
+def read_runs(cfg: Config) -> tuple[list[Run], list[str]]:
+    """The models of a recipe in order, and the names of those to compare.
+
+    Raises:
+        ValueError: a key, a teacher or a name that the recipe does not know, or a name used twice.
+        FileNotFoundError: a stage's config does not exist.
+    """
+    runs: dict[str, Run] = {}
+    for number, stage in enumerate(cfg.recipe.get('stages') or (), start=1):
+        unknown = sorted(set(stage) - STAGE_KEYS)
+        name = str(stage.get('name', ''))
+        if unknown or not name.isidentifier() or name in runs or 'config' not in stage:
+            raise ValueError(f'recipe {cfg.filename}: stage {number} ({name or "no name"}) needs a name of its own and '
+                             f'a config, and may have {", ".join(sorted(STAGE_KEYS))}; got {", ".join(stage)}')
+        teachers = dict(stage.get('teachers') or {})
+        strangers = sorted(set(teachers.values()) - set(runs))
+        if strangers:
+            raise ValueError(f'recipe {cfg.filename}: stage {name} learns from {", ".join(strangers)}, which is no '
+                             f'earlier stage; these are {", ".join(runs) or "none"}')
+        config = require_file(Path(cfg.filename).parent / stage['config'], f'config of stage {name}:').resolve()
+        weights = stage.get('checkpoint')
+        runs[name] = Run(name, stage.get('title') or name, str(config), tuple(teachers.items()),
+                         Path(weights) if weights else None, tuple((stage.get('options') or {}).items()))
+    compared = list(cfg.recipe.get('compare') or ())
+    strangers = [name for name in compared if name not in runs]
+    if not runs or strangers:
+        raise ValueError(f'recipe {cfg.filename}: {"compares unknown stages " + ", ".join(strangers) if runs else ""}'
+                         f'{"" if runs else "has no stages"}')
+    return list(runs.values()), compared
+
+
+def overrides_of(run: Run, weights: Mapping[str, Path], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Config overrides of a stage: those of all stages, its own, and its teachers' weights."""
+    shared = {key: value for key, value in options.items() if key.partition('.')[0] != 'recipe'}
+    checkpoints = {f'model.teachers.{teacher}.checkpoint': str(weights[other]) for teacher, other in run.teachers}
+    return {**shared, **dict(run.options), **checkpoints}
+
+
+def build_recipe(cfg: Config, out: Path, options: Mapping[str, Any], **switches: Any) -> Recipe:
+    """The stages of a recipe config under ``out``.
+
+    Args:
+        cfg: With ``recipe``.
+        out: Folder; every stage gets one of its own in it.
+        options: ``--cfg-options`` for all stages; keys that begin with ``recipe`` are not handed on.
+        switches: Of :func:`~perception_kd.engine.build.build_runner`, for every training.
+
+    Raises:
+        ValueError, FileNotFoundError: as :func:`read_runs`; or weights that should be there are not.
+    """
+    runs, compared = read_runs(cfg)
+    weights = {run.name: run.weights(out) for run in runs}
+    trained = {run.name for run in runs if run.checkpoint is None}
+    stages: list[Stage] = []
+    for run in runs:
+        overrides = overrides_of(run, weights, options)
+        below = tuple(f'train_{other}' for _, other in run.teachers if other in trained)
+        if run.name not in trained:
+            require_file(run.checkpoint, f'recipe {cfg.filename}: checkpoint of stage {run.name}:')
+        else:
+            stages.append(train_stage(run, out, overrides, below, **switches))
+            below = (f'train_{run.name}',)
+        if run.name in compared:
+            stages.append(score_stage(run, out, overrides, below, **switches))
+    return Recipe(out, stages)
+
+
+def run_recipe(cfg: Config, out: Path, options: Mapping[str, Any], **switches: Any) -> str:
+    """Run what is not done; the table, which ``comparison.md`` holds too, and where things are.
+
+    Every process of a job calls this.
+    """
+    runs, compared = read_runs(cfg)
+    start_processes(switches.get('launcher', 'none'), (cfg.get('env_cfg') or {}).get('dist_cfg'))
+    recipe = build_recipe(cfg, out, options, **switches)
+    results = recipe.run()
+    titles = {run.name: run.title for run in runs}
+    lines = [f'{run.title}: {run.weights(out)}' for run in runs]
+    if compared:
+        table = format_table([(titles[name], results[f'score_{name}']) for name in compared], COLUMNS)
+        if is_main_process():
+            write_bytes(out / TABLE, f'{table}\n'.encode())
+        lines = [table, '', *lines]
+    return '\n'.join([*lines, f'time: {recipe.seconds / 60:.1f} min'])
+
+
+def dry_run_recipe(cfg: Config, out: Path, options: Mapping[str, Any]) -> None:
+    """Dry-run every stage; a teacher that is not trained yet teaches with random weights, which is said."""
+    runs, _ = read_runs(cfg)
+    weights = {run.name: run.weights(out) for run in runs}
+    for run in runs:
+        print(f'\n=== {run.name}: {run.title} ({run.config})')
+        stage = load_config(run.config, overrides_of(run, weights, options))
+        for teacher, settings in stage.model.get('teachers', {}).items():
+            if settings.get('checkpoint') and not Path(settings.checkpoint).is_file():
+                print(f"teacher '{teacher}': {settings.checkpoint} is not there yet, random weights stand in")
+                settings.update(checkpoint=None, allow_random=True)
+        dry_run(stage)
