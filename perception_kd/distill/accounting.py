@@ -20,6 +20,10 @@ class NonFiniteLoss(ValueError):
     """A loss became NaN or infinite; the message names the loss, its taps and the samples."""
 
 
+class MetElsewhere(NonFiniteLoss):
+    """Another process met the value; the samples of this one are not to blame."""
+
+
 def loss_shares(losses: Mapping[str, Tensor | float]) -> dict[str, float]:
     """Share of every pair, and of the student's task losses (``task``), in the sum of the magnitudes of all
     losses.
@@ -49,7 +53,7 @@ def check_finite(losses: Mapping[str, Any], pairs: Iterable[Pair], batch: Distil
         return
     bad = sorted({name for name, good in zip(names, fine.tolist()) if not good})
     if not bad:
-        raise NonFiniteLoss('another process met a loss that is not finite')
+        raise MetElsewhere('another process met a loss that is not finite')
     causes = [_cause(pair, batch) for pair in pairs if PREFIX + pair.name in bad]
     samples = ', '.join(sample_name(sample, index) for index, sample in enumerate(batch.data_samples))
     causes += _bad_inputs(batch)

@@ -8,16 +8,14 @@ every index the seed of its sample's draws.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_dist_info
 from mmengine.registry import DATA_SAMPLERS
-from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
-from mmengine.runner.base_loop import BaseLoop
-from mmengine.runner.utils import calc_dynamic_intervals
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Sampler
 
 from perception_kd.engine.seeded import SeededIndex
 
@@ -39,6 +37,8 @@ class ResumableSampler(Sampler):
             inner = DATA_SAMPLERS.build(inner, default_args=dict(dataset=dataset, seed=seed))
         self.inner = inner
         self.skip, self.epoch = 0, 0
+        self._avoided: dict[int, int] = {}
+        self._size = 0
 
     @property
     def endless(self) -> bool:
@@ -61,6 +61,10 @@ class ResumableSampler(Sampler):
         if hasattr(self.inner, 'set_epoch'):
             self.inner.set_epoch(epoch)
 
+    def avoid(self, index: int, epoch: int, size: int) -> None:
+        """In epochs after ``epoch``, draw another sample of the ``size`` of the data set in the place of ``index``."""
+        self._avoided[index], self._size = epoch, size
+
     def __iter__(self) -> Iterator[int]:
         skip, self.skip = self.skip, 0
         # mmengine's endless sampler hands out one running generator; a fresh one starts at the beginning.
@@ -68,132 +72,24 @@ class ResumableSampler(Sampler):
         indices = itertools.islice(indices, skip, None)
         return indices if self.seed is None else self._seeded(indices, skip, self.seed, self.epoch)
 
-    @staticmethod
-    def _seeded(indices: Iterator[int], first: int, seed: int, epoch: int) -> Iterator[int]:
+    def _seeded(self, indices: Iterator[int], first: int, seed: int, epoch: int) -> Iterator[int]:
         rank, world = get_dist_info()
+        avoided = {index for index, found in self._avoided.items() if found < epoch}
         for place, index in enumerate(indices, first):
-            yield SeededIndex(index, (seed, epoch, place * world + rank))
+            draws = (seed, epoch, place * world + rank)
+            yield SeededIndex(another(draws, self._size, avoided) if index in avoided else index, draws)
 
     def __len__(self) -> int:
         return len(self.inner)
 
 
-def begin_at(loader: DataLoader, batches: int) -> Iterator[Any]:
-    """A pass over the loader that begins after ``batches`` batches.
+def another(seed: Sequence[int], size: int, avoided: set[int]) -> int:
+    """An index below ``size`` that is not in ``avoided``, by a draw that follows from ``seed`` alone.
 
-    Nothing is read for them, unless the loader has its own batch sampler: then they are read, then dropped.
+    Raises:
+        ValueError: all are avoided.
     """
-    sampler = loader.sampler
-    skippable = isinstance(sampler, ResumableSampler) and loader.batch_size is not None
-    if skippable:
-        sampler.skip = batches * loader.batch_size
-    iterator = iter(loader)
-    for _ in range(0 if skippable else batches):
-        next(iterator)
-    return iterator
-
-
-class _EndlessBatches:
-    """Batches for ever, from a position on; the shuffling changes with every pass over the data."""
-
-    def __init__(self, loader: DataLoader, position: int) -> None:
-        self._loader = loader
-        sampler = loader.sampler
-        endless = isinstance(sampler, ResumableSampler) and sampler.endless
-        self._epoch, start = (0, position) if endless else divmod(position, len(loader))
-        if position and not start:
-            # Between two passes: the next one begins as it did, when its first batch is asked for.
-            self._epoch, self._iterator = self._epoch - 1, iter(())
-        else:
-            self._iterator = self._begin(start)
-
-    def _begin(self, start: int) -> Iterator[Any]:
-        sampler = getattr(self._loader.batch_sampler, 'sampler', self._loader.sampler)
-        if hasattr(sampler, 'set_epoch'):
-            sampler.set_epoch(self._epoch)
-        return begin_at(self._loader, start)
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        try:
-            return next(self._iterator)
-        except StopIteration:
-            self._epoch += 1
-            self._iterator = self._begin(0)
-            return next(self._iterator)
-
-
-class ResumableEpochLoop(EpochBasedTrainLoop):
-    """mmengine's epoch-based loop; a resumed epoch begins where the checkpoint was written."""
-
-    def run_epoch(self) -> None:
-        """One epoch, or what is left of it."""
-        self.runner.call_hook('before_train_epoch')
-        self.runner.model.train()
-        start = self._start_of_epoch()
-        for index, batch in enumerate(self._batches(start), start):
-            self.run_iter(index, batch)
-        self.runner.call_hook('after_train_epoch')
-        self._epoch += 1
-
-    def _start_of_epoch(self) -> int:
-        """Batches of this epoch that were trained before the checkpoint."""
-        start = self._iter - self._epoch * len(self.dataloader)
-        if 0 <= start <= len(self.dataloader):
-            return start
-        self.runner.logger.warning(
-            f'the checkpoint knows another number of batches an epoch than {len(self.dataloader)} now: '
-            'the epoch starts at its beginning'
-        )
-        return 0
-
-    def _batches(self, start: int) -> Iterator[Any]:
-        if not start:
-            self.runner.apply_random_state()  # what the loader draws for its workers comes from it
-            return iter(self.dataloader)
-        iterator = begin_at(self.dataloader, start)
-        self.runner.apply_random_state()
-        return iterator
-
-
-class ResumableIterLoop(IterBasedTrainLoop):
-    """mmengine's iteration-based loop; a resumed run skips the data already seen without reading it."""
-
-    def __init__(self, runner: Any, dataloader: DataLoader | dict, max_iters: int, val_begin: int = 1,
-                 val_interval: int = 1000, dynamic_intervals: list[tuple[int, int]] | None = None) -> None:
-        # The parent would start the loader's workers at once, before the position is known.
-        BaseLoop.__init__(self, runner, dataloader)
-        if int(max_iters) != max_iters:
-            raise ValueError(f'max_iters must be a whole number, got {max_iters}')
-        self._max_iters, self._max_epochs = int(max_iters), 1
-        self._epoch = self._iter = 0
-        self.val_begin, self.val_interval = val_begin, val_interval
-        self.stop_training = False
-        if hasattr(self.dataloader.dataset, 'metainfo'):
-            self.runner.visualizer.dataset_meta = self.dataloader.dataset.metainfo
-        milestones, intervals = calc_dynamic_intervals(val_interval, dynamic_intervals)
-        self.dynamic_milestones, self.dynamic_intervals = milestones, intervals
-
-    def run(self) -> Any:
-        """Train from the current iteration to the last."""
-        runner = self.runner
-        runner.call_hook('before_train')
-        runner.call_hook('before_train_epoch')
-        batches = _EndlessBatches(self.dataloader, self._iter)
-        runner.apply_random_state()
-        while self._iter < self._max_iters and not self.stop_training:
-            runner.model.train()
-            self.run_iter(next(batches))
-            self._decide_current_val_interval()
-            if self._is_time_to_validate():
-                runner.val_loop.run()
-        runner.call_hook('after_train_epoch')
-        runner.call_hook('after_train')
-        return runner.model
-
-    def _is_time_to_validate(self) -> bool:
-        if self.runner.val_loop is None or self._iter < self.val_begin:
-            return False
-        return self._iter % self.val_interval == 0 or self._iter == self._max_iters
+    rest = np.setdiff1d(np.arange(size), list(avoided))
+    if not len(rest):
+        raise ValueError('every sample of the data set is quarantined')
+    return int(np.random.default_rng(list(seed)).choice(rest))

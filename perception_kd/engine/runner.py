@@ -26,8 +26,10 @@ from perception_kd.engine.foreign_checkpoint import Inert
 from perception_kd.engine.hooks.nan_guard import NaNGuardHook
 from perception_kd.engine.hooks.progress import DistillProgressHook, unwrapped
 from perception_kd.engine.launch import parallel_settings, start_processes
+from perception_kd.engine.loops import ResumableEpochLoop, ResumableIterLoop
+from perception_kd.engine.quarantine import QuarantineHook
 from perception_kd.engine.random_state import restore_random_state, seed_worker
-from perception_kd.engine.resumable import ResumableEpochLoop, ResumableIterLoop, ResumableSampler
+from perception_kd.engine.resumable import ResumableSampler
 from perception_kd.engine.safe_checkpoint import (
     find_newest_checkpoint,
     from_plain,
@@ -108,7 +110,8 @@ class DistillRunner(Runner):
         if isinstance(checkpoint, dict) and checkpoint.get('type') in ('CheckpointHook', CheckpointHook):
             hooks['checkpoint'] = dict(checkpoint, type=SafeCheckpointHook)
         super().register_default_hooks(hooks)
-        for hook in (ValidationRandomStateHook(), DistillProgressHook(), NaNGuardHook()):
+        quarantine = QuarantineHook(most=self.cfg.get('max_quarantined', 0))
+        for hook in (ValidationRandomStateHook(), DistillProgressHook(), NaNGuardHook(), quarantine):
             self.register_hook(hook)
 
     # Saving -------------------------------------------------------------------------------------------------

@@ -33,3 +33,4 @@ log_processor = dict(window_size=20)
 log_level = 'INFO'
 randomness = dict(seed=0)
 auto_scale_lr = dict(enable=False, base_batch_size=16)  # batch that learning_rate is for, see --auto-scale-lr
+max_quarantined = 0  # samples that may be left out because their loss or gradient is not finite; 0: the first stops

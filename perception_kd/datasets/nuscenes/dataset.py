@@ -27,6 +27,9 @@ class NuScenesRadarDataset(BaseDataset):
     the sample's token. ``ann_info`` holds ``gt_bboxes_3d`` (M, 9: centre, l, w, h, yaw, vx, vy; velocity NaN
     where unknown), ``gt_labels_3d``, ``num_lidar_pts`` and ``num_radar_pts``.
 
+    The ``data_samples`` of a pipeline get ``index`` (place in the data set) and, in the place of corrupt samples,
+    ``replaced`` (what was wrong with them) as metainfo.
+
     Args:
         ann_file: Info file: its name in ``data_root``, or any path.
         data_root: Folder with ``samples/``.
@@ -62,6 +65,7 @@ class NuScenesRadarDataset(BaseDataset):
                  **kwargs: Any) -> None:
         self.cameras, self.radars, self.past_frames = cameras, radars, _frames_back(past_frames)
         self._corrupt = FaultLog(what='corrupt samples', most=max_corrupt)
+        self._replaced: list[str] = []  # which corrupt ones the next good sample stands for
         names = _flat(NUSCENES_CLASSES if classes is None else classes)
         unknown = [name for name in names if name not in NUSCENES_CLASSES]
         if unknown:
@@ -105,12 +109,17 @@ class NuScenesRadarDataset(BaseDataset):
     def prepare_data(self, idx: int) -> Any:
         """A sample after the pipeline; None, at which another is drawn, for one of the corrupt that may be."""
         try:
-            return super().prepare_data(idx)
+            sample = super().prepare_data(idx)
         except (ValueError, OSError) as error:
             if self.test_mode or not self._corrupt.most:
                 raise
             self._corrupt.add(str(idx), f'sample {idx} is corrupt: {error}')
+            self._replaced.append(f'sample {idx}: {error}')
             return None
+        if isinstance(sample, dict) and hasattr(sample.get('data_samples'), 'set_metainfo'):
+            replaced, self._replaced = self._replaced, []
+            sample['data_samples'].set_metainfo({'index': idx, **({'replaced': replaced} if replaced else {})})
+        return sample
 
     def _past_info(self, row: int) -> dict[str, Any]:
         info = self._infos[row]
