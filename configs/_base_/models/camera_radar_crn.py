@@ -25,11 +25,11 @@ student = dict(
                        depth_blocks=3, norm_cfg=student_norm)),
     fuser=dict(type='IntensityGuidedFuser', mode='gated_mfa', out_channels=128, norm_cfg=student_norm),
     temporal=dict(type='TemporalFuser', frames=4, norm_cfg=student_norm),
-    trunk=dict(type='ResNetBEVTrunk', norm_cfg=student_norm),
+    trunk=dict(
+        type='ResNetBEVTrunk', norm_cfg=student_norm, neck_norm_cfg=dict(type='BN', eps=1e-3, momentum=0.01)),
     head=dict(
         type='BEVCenterHead', tasks='${tasks}', shared_channels=64, head_channels=64, norm_cfg=student_norm,
         max_objs=500, code_weights=[1.0] * 10, score_threshold=0.01, max_num=500, max_keep=200, peak_window=1,
-        # CRN's radii, roots taken: its suppression compares squared distances with them
-        radius=dict(car=2.0, truck=3.46, construction_vehicle=3.46, bus=3.16, trailer=3.16, barrier=1.0,
-                    motorcycle=0.92, bicycle=0.92, pedestrian=0.42, traffic_cone=0.42)),
+        # mmdet3d's rule, which CRN uses: squared metres, one number a task
+        suppression=dict(square_radius=[4, 12, 10, 1, 0.85, 0.175], across_classes=True)),
     depth_loss=dict(type='DepthLoss', kind='bce', loss_weight=3.0))
