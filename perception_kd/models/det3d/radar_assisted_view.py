@@ -92,8 +92,8 @@ class RadarAssistedTransform(BaseModule):
             raise ValueError(f'radar context is {tuple(radar.context.shape)}, expected {expected}: images, '
                              'radar_channels, depth bins, feature columns')
         with torch.autocast(logits.device.type, enabled=False):
-            columns = self._columns(logits.float(), context.float(), RadarFrustum(*(m.float() for m in radar)),
-                                    self._in_height(frame, tuple(logits.shape[-2:])))
+            valid = self._in_height(frame, tuple(logits.shape[-2:]))
+            columns = self._columns(logits.float(), context.float(), radar, valid)
         return SeenColumns(logits, columns, logits.shape[-2])
 
     def splat(self, seen: SeenColumns, frame: Frame) -> Lifted:

@@ -70,7 +70,7 @@ class _SparseBEVPool(torch.autograd.Function):
         values.index_add_(0, pattern.entry, depth.reshape(-1)[pattern.point])
         ctx.save_for_backward(values, pixels, scale)
         ctx.pattern, ctx.divide = pattern, pool_grad == 'mean'
-        out = csr_matrix(pattern.crow, pattern.col, values, pattern.shape) @ pixels
+        out = _csr(pattern.crow, pattern.col, values, pattern.shape) @ pixels
         return out if scale is None else out * scale
 
     @staticmethod
@@ -83,7 +83,7 @@ class _SparseBEVPool(torch.autograd.Function):
             grad_pixels = None
             if ctx.needs_input_grad[1]:
                 pattern = ctx.pattern
-                transposed = csr_matrix(pattern.crow_t, pattern.col_t, values[pattern.to_t], pattern.shape[::-1])
+                transposed = _csr(pattern.crow_t, pattern.col_t, values[pattern.to_t], pattern.shape[::-1])
                 grad_pixels = transposed @ grad
         return grad_depth, grad_pixels, None, None, None
 
@@ -92,13 +92,13 @@ def _depth_gradient(grad: Tensor, pixels: Tensor, pattern: BEVPoolPattern) -> Te
     """``<grad of the cell, feature of the pixel>`` at every entry, handed to each of the entry's points."""
     out = grad.new_zeros(pattern.depth_shape)
     if pattern.entries:
-        empty = csr_matrix(pattern.crow, pattern.col, grad.new_zeros(pattern.entries), pattern.shape)
+        empty = _csr(pattern.crow, pattern.col, grad.new_zeros(pattern.entries), pattern.shape)
         sampled = torch.sparse.sampled_addmm(empty, grad.contiguous(), pixels.t()).values()
         out.view(-1)[pattern.point] = sampled[pattern.entry]
     return out
 
 
-def csr_matrix(crow: Tensor, col: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
+def _csr(crow: Tensor, col: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
     with warnings.catch_warnings():  # torch calls CSR "beta" once per process; the twin's tests watch it
         warnings.filterwarnings('ignore', message='Sparse')
         return torch.sparse_csr_tensor(crow, col, values, shape, check_invariants=False)
