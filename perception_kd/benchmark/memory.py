@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -41,12 +41,11 @@ def peak_bytes(fn: Callable[[], Any], device: torch.device | str = 'cpu') -> int
 
 def tensor_bytes(value: Any) -> int:
     """Bytes of all tensors in nested containers; a storage that several of them share counts once."""
-    storages = {}
-    for leaf in tree_leaves(value):
-        if isinstance(leaf, Tensor):
-            storage = leaf.untyped_storage()
-            storages[storage._cdata] = storage.nbytes()
-    return sum(storages.values())
+    return sum({storage._cdata: storage.nbytes() for storage in _storages(value)}.values())
+
+
+_PARTS = {torch.sparse_coo: ('_indices', '_values'), torch.sparse_csr: ('crow_indices', 'col_indices', 'values'),
+          torch.sparse_csc: ('ccol_indices', 'row_indices', 'values')}
 
 
 class _StorageWatch(TorchDispatchMode):
@@ -59,26 +58,29 @@ class _StorageWatch(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Callable, types: Sequence[type], args: tuple = (),
                            kwargs: Mapping[str, Any] | None = None) -> Any:
-        kwargs = kwargs or {}
-        for leaf in tree_leaves((args, dict(kwargs))):  # what came from outside is known before it is seen again
-            if isinstance(leaf, Tensor) and self._key(leaf) not in self._known:
-                self._enter(leaf, counts=False)
+        kwargs = dict(kwargs or {})
+        self._enter((args, kwargs), counts=False)  # what came from outside is known before it is seen again
         output = func(*args, **kwargs)
-        for leaf in tree_leaves(output):
-            if isinstance(leaf, Tensor) and self._key(leaf) not in self._known:
-                self._enter(leaf, counts=True)
+        self._enter(output, counts=True)
         self.peak = max(self.peak, self.live)
         return output
 
-    @staticmethod
-    def _key(tensor: Tensor) -> int:
-        return tensor.untyped_storage()._cdata
-
-    def _enter(self, tensor: Tensor, counts: bool) -> None:
-        storage = tensor.untyped_storage()
-        self._known[storage._cdata] = storage.nbytes() if counts else 0
-        self.live += self._known[storage._cdata]
-        weakref.finalize(storage, self._leave, storage._cdata).atexit = False
+    def _enter(self, value: Any, counts: bool) -> None:
+        for storage in _storages(value):
+            if storage._cdata not in self._known:
+                self._known[storage._cdata] = storage.nbytes() if counts else 0
+                self.live += self._known[storage._cdata]
+                weakref.finalize(storage, self._leave, storage._cdata).atexit = False
 
     def _leave(self, key: int) -> None:
         self.live -= self._known.pop(key, 0)
+
+
+def _storages(value: Any) -> Iterator[torch.UntypedStorage]:
+    """Storages of all tensors in nested containers; a sparse tensor has one for each of its parts."""
+    for leaf in tree_leaves(value):
+        if isinstance(leaf, Tensor):
+            for name in _PARTS.get(leaf.layout, ()):
+                yield getattr(leaf, name)().untyped_storage()
+            if leaf.layout == torch.strided:
+                yield leaf.untyped_storage()

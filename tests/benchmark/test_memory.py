@@ -44,6 +44,14 @@ def test_what_checkpointing_saves_is_seen():
     assert 16 * 4 * N <= plain <= 20 * 4 * N and saved < 0.7 * plain
 
 
+def test_sparse_tensors_count_by_their_parts():
+    eye = torch.eye(N)
+    assert peak_bytes(lambda: eye.to_sparse_coo()) >= N * (2 * 8 + 4)
+    rows = torch.sparse_csr_tensor(torch.arange(N + 1), torch.arange(N), torch.ones(N))
+    assert tensor_bytes(rows) == (N + 1) * 8 + N * (8 + 4)
+    assert peak_bytes(lambda: rows @ torch.ones(N, 2)) == 2 * 2 * 4 * N
+
+
 def test_bytes_of_containers():
     x = torch.zeros(10, 2)
     assert tensor_bytes([x, dict(a=x.T, b=x[0]), torch.zeros(3, dtype=torch.float64), 'text']) == 80 + 24
