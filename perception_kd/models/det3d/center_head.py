@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from perception_kd.models.det3d.center_targets import center_targets
 from perception_kd.models.det3d.known_l1 import KnownL1Loss  # noqa: F401  registers it
+from perception_kd.models.det3d.shared_focal import SharedFocalLoss  # noqa: F401  registers it
 from perception_kd.models.det3d.suppression import Suppression
 from perception_kd.registry import MODELS
 from perception_kd.structures import BEVGrid
@@ -70,7 +71,7 @@ class BEVCenterHead(CenterHead):
             separate_head=dict(type='mmdet3d.SeparateHead', init_bias=PRIOR_BIAS, final_kernel=3,
                                head_conv=head_channels, norm_cfg=norm_cfg),
             share_conv_channel=shared_channels, norm_cfg=norm_cfg,
-            loss_cls=dict(type='mmdet.GaussianFocalLoss', reduction='mean'),
+            loss_cls=dict(type='perception_kd.SharedFocalLoss', reduction='mean'),
             loss_bbox=dict(type='perception_kd.KnownL1Loss', reduction='mean', loss_weight=box_weight),
             bbox_coder=dict(
                 type='mmdet3d.CenterPointBBoxCoder', pc_range=point_cloud_range[:2], max_num=max_num,

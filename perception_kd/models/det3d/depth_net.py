@@ -9,6 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from perception_kd.distill.losses.base import normaliser
 from perception_kd.models.det3d.camera_gate import CameraGate
 from perception_kd.models.det3d.frames import Frame
 from perception_kd.models.layers import DepthBins, ResidualBlock, conv
@@ -77,7 +78,7 @@ class DepthLoss(BaseModule):
         self.kind, self.loss_weight = kind, loss_weight
 
     def forward(self, logits: Tensor, target: Tensor, bins: DepthBins) -> Tensor:
-        """Mean over pixels with a depth in some bin (0 with gradient where there is none).
+        """Mean over pixels with a depth in some bin, of all processes of a job (0 with gradient where there is none).
 
         Args:
             logits: ``(B*N, D, H, W)``.
@@ -94,7 +95,7 @@ class DepthLoss(BaseModule):
             log_p = F.log_softmax(chosen, dim=-1)
             wanted = index[known]
             loss = F.nll_loss(log_p, wanted, reduction='sum') if self.kind == 'ce' else _bce(log_p, wanted)
-            return self.loss_weight * loss / max(len(wanted), 1)
+            return self.loss_weight * loss / normaliser(known.sum())
 
 
 def _bce(log_p: Tensor, wanted: Tensor) -> Tensor:
