@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from perception_kd.models.det3d.frames import Frame
 from perception_kd.models.det3d.radar_strength import check_clouds
 from perception_kd.models.layers import DepthBins, PillarFeatureNet, points_in_images
+from perception_kd.models.layers.export_forms import rows_where
 from perception_kd.registry import MODELS
 
 CAMERAS = ('cam2img', 'img_aug_matrix', 'cam2lidar')
@@ -107,10 +108,10 @@ class RadarFrustumEncoder(BaseModule):
             shown &= torch.isfinite(cloud).all(dim=1)
             rcs = (cloud[:, 3].float() - self.rcs_mean) / self.rcs_std
             speed = (cloud[:, 4:6].float().norm(dim=1) - self.speed_mean) / self.speed_std
-            camera, point = torch.nonzero(shown, as_tuple=True)
-            column = left[camera, point]
-            found.append((torch.stack([column, uvd[camera, point, 2], torch.ones_like(column), rcs[point],
-                                       speed[point]], dim=1), camera + len(found) * len(shown)))
+            rows = torch.stack([left, uvd[..., 2], torch.ones_like(left), rcs.expand_as(left),
+                                speed.expand_as(left)], dim=-1)
+            image = torch.arange(len(shown), device=shown.device)[:, None] + len(found) * len(shown)
+            found.append(rows_where(shown, rows, image.expand_as(shown), len(frame.inputs['radar']) * len(shown)))
         return torch.cat([rows for rows, _ in found]), torch.cat([image for _, image in found])
 
     def _cells(self, points: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

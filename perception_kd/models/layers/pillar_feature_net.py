@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from perception_kd.models.layers.export_forms import exporting
 from perception_kd.models.layers.pillars import pillar_scatter
 from perception_kd.models.layers.row_norm import row_norm
 
@@ -53,9 +54,18 @@ class PillarFeatureNet(nn.Module):
             for number, (below, above) in enumerate(pairwise(widths), 1))
 
     def forward(self, points: Tensor, cell: Tensor, cells: int) -> Tensor:
-        """Points ``(M, in)`` in the cells ``(M,)`` (int64) -> ``(cells, out)``, 0 where a cell is empty."""
-        occupied, pillar = torch.unique(cell, return_inverse=True)
+        """Points ``(M, in)`` in the cells ``(M,)`` (int64) -> ``(cells, out)``, 0 where a cell is empty.
+
+        Inside of ``export_forms`` points in the cell ``cells``, one past the last, do not count.
+        """
         with torch.autocast(points.device.type, enabled=False):
-            for layer in self.pfn_layers:
-                points = layer(points, pillar, len(occupied))
-            return points.new_zeros(cells, self.out_channels).index_copy(0, occupied, points)
+            if exporting():  # a pillar in every cell
+                return self._pillars(points, cell, cells + 1)[:-1]
+            occupied, pillar = torch.unique(cell, return_inverse=True)
+            pillars = self._pillars(points, pillar, len(occupied))
+            return pillars.new_zeros(cells, self.out_channels).index_copy(0, occupied, pillars)
+
+    def _pillars(self, points: Tensor, pillar: Tensor, pillars: int) -> Tensor:
+        for layer in self.pfn_layers:
+            points = layer(points, pillar, pillars)
+        return points
