@@ -11,7 +11,7 @@ from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from perception_kd.distill.weights import load_strictly
-from perception_kd.engine.build import require
+from perception_kd.engine.build import naming_config, require
 from perception_kd.engine.foreign_checkpoint import load_weights
 from perception_kd.engine.safe_checkpoint import write_checkpoint
 from perception_kd.files import atomic_path
@@ -45,6 +45,34 @@ def student_weights(path: str | Path, trust: bool = False) -> dict[str, Tensor]:
     return inner or weights
 
 
+def student_config(cfg: Config) -> Config:
+    """The student's part of a distiller's config, or the model of any other; sets the registry's scope.
+
+    Raises:
+        ValueError: The config has no model.
+    """
+    require(cfg, 'model')
+    init_default_scope(cfg.get('default_scope', 'perception_kd'))
+    return cfg.model.student if cfg.model.get('type') == 'Distiller' else cfg.model
+
+
+def load_student(cfg: Config, checkpoint: str | Path | None = None) -> nn.Module:
+    """The student alone, ready to predict.
+
+    Args:
+        cfg: Of a distiller or of a bare student.
+        checkpoint: Of either; None leaves the weights as they are built.
+
+    Raises:
+        FileNotFoundError, ValueError: No such checkpoint, or it does not fit.
+    """
+    with naming_config(cfg):
+        student = MODELS.build(student_config(cfg))
+    if checkpoint is not None:
+        load_strictly(student, student_weights(checkpoint), who=f'checkpoint {checkpoint}')
+    return student.eval()
+
+
 def export_student(cfg: Config, checkpoint: str | Path, out: str | Path) -> int:
     """Write the student of ``checkpoint`` to ``out`` and prove that nothing got lost.
 
@@ -60,9 +88,7 @@ def export_student(cfg: Config, checkpoint: str | Path, out: str | Path) -> int:
         ValueError: The checkpoint does not fit the config, or what was written differs from
             it; ``out`` is then as it was.
     """
-    require(cfg, 'model')
-    init_default_scope(cfg.get('default_scope', 'perception_kd'))
-    model_cfg = cfg.model.student if cfg.model.get('type') == 'Distiller' else cfg.model
+    model_cfg = student_config(cfg)
     weights = student_weights(checkpoint)
     student = MODELS.build(model_cfg)
     load_strictly(student, weights, who=f'checkpoint {checkpoint}')
