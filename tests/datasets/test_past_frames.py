@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope, init_default_scope
 
@@ -21,10 +22,10 @@ from perception_kd.datasets.transforms import ImageAug, LoadMultiViewImages, Loa
 from perception_kd.engine.build import load_config
 from perception_kd.engine.seeded import SeededDataset, SeededIndex
 from perception_kd.models.det3d.preprocessor import CameraRadarPreprocessor
-from perception_kd.registry import DATASETS
+from perception_kd.registry import DATASETS, MODELS
 from tests.tiny_world import INTRINSIC, SENSORS, boxes_at, sensor2global
 
-CONFIG = Path(__file__).parents[2] / 'configs' / 'demo' / 'sim_student.py'
+CONFIGS = Path(__file__).parents[2] / 'configs' / 'demo'
 TRAIN = 'nuscenes_infos_tiny_train.pkl'
 OF_A_FRAME = {'img', 'cam2lidar', 'cam2img', 'img_aug_matrix', 'radar', 'to_key'}
 
@@ -36,8 +37,8 @@ def with_past(root: Path, past_frames: object = (1, 2), **options: object) -> Nu
 @pytest.fixture
 def configured(tiny_root):
     """The demo's data config on the tiny world: ``configured(past_frames=(1, 2))``."""
-    def build(**options: object) -> dict:
-        return load_config(CONFIG, {
+    def build(name: str = 'sim_student', **options: object) -> Config:
+        return load_config(CONFIGS / f'{name}.py', {
             'data_root': str(tiny_root), 'train_split': 'tiny_train', 'val_split': 'tiny_val', 'decode_scale': 1,
             'test_split': 'tiny_val', 'final_size': (32, 96), 'image_aug.resize_lim': (0.5, 0.6), **options})
     init_default_scope('perception_kd')
@@ -199,6 +200,27 @@ def test_past_radar_is_not_cut_by_the_key_frames_range(configured):
     assert full['radar'][:, :2].abs().max() > 20 and cut['radar'].shape[0] < full['radar'].shape[0]
     kept = DATASETS.build(configured(cut_radar=False, **limits).test_dataloader.dataset)[2]['inputs']['radar']
     assert torch.equal(kept, full['radar'])
+
+
+@pytest.mark.parametrize('bev_frame', ['lidar', 'ego'])
+def test_frames_one_by_one_are_enough_for_streaming(configured, bev_frame):
+    """What a student remembers of single frames equals what it sees in past ones, if their radar was not cut."""
+    name, limits = 'sim_crn_student', {'point_cloud_range': [-12.8, -12.8, -5.0, 12.8, 12.8, 3.0], 'depth_stride': 8}
+    with_past = configured(name, bev_frame=bev_frame, **limits)
+    single = configured(name, bev_frame=bev_frame, past_frames=(), cut_radar=False, **limits)
+    torch.manual_seed(0)
+    student = MODELS.build(with_past.model).eval()
+    streaming = MODELS.build({**single.model, 'streaming': (1, 2)}).eval()
+    streaming.load_state_dict(student.state_dict())
+    frames, singles = (DATASETS.build(cfg.test_dataloader.dataset) for cfg in (with_past, single))
+    for index in range(3):
+        found = []
+        for model, dataset in ((student, frames), (streaming, singles)):
+            with torch.no_grad():
+                found.append(model.test_step(pseudo_collate([dataset[index]]))[0].pred_instances_3d)
+        assert len(found[0]) == len(found[1]) > 0
+        torch.testing.assert_close(found[0].bboxes_3d.tensor, found[1].bboxes_3d.tensor, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(found[0].scores_3d, found[1].scores_3d, rtol=1e-4, atol=1e-6)
 
 
 def test_missing_past_file_is_named_with_its_sample(tiny_root, tmp_path):
