@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
@@ -13,6 +14,7 @@ from mmengine.logging import print_log
 from torch import nn
 
 from perception_kd.distill.checks import check_value
+from perception_kd.distill.class_order import class_order_problem
 from perception_kd.distill.nested import detached
 from perception_kd.distill.taps import TapRecorder
 from perception_kd.distill.weights import LoadReport, load_strictly
@@ -82,7 +84,7 @@ class FrozenTeacher:
         name: For messages.
 
     Raises:
-        ValueError: No weights, or weights that do not fit.
+        ValueError: No weights, weights that do not fit, or other classes than the model's.
         FileNotFoundError: No such checkpoint.
     """
 
@@ -120,12 +122,17 @@ class FrozenTeacher:
     ) -> LoadReport | None:
         if checkpoint is None:
             return None
-        from perception_kd.engine.foreign_checkpoint import load_weights  # the engine imports this package
+        from perception_kd.engine.foreign_checkpoint import load_model_file  # the engine imports this package
 
-        weights = load_weights(checkpoint, trust=trust, prefix=prefix)
-        report = load_strictly(self._model, weights, exceptions=exceptions,
-                                who=f"teacher '{self.name}' from {checkpoint}")
-        print_log(f"teacher '{self.name}' from {checkpoint}: {report}", logger='current')
+        who = f"teacher '{self.name}' from {checkpoint}"
+        weights, classes = load_model_file(checkpoint, trust=trust, prefix=prefix)
+        report = load_strictly(self._model, weights, exceptions=exceptions, who=who)
+        print_log(f'{who}: {report}', logger='current')
+        problem = class_order_problem(self._model, classes)
+        if problem and classes:
+            raise ValueError(f'{who}: {problem}')
+        if problem:
+            print_log(f'{who}: {problem}', logger='current', level=logging.WARNING)
         return report
 
     def _adapt(self, adapter: dict | Any) -> Any:

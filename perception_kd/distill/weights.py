@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import torch
 from torch import Tensor, nn
+
+from perception_kd.distill.sparse_layout import to_model_layout, version_of_layout
 
 
 @dataclass(frozen=True)
@@ -16,20 +19,26 @@ class LoadReport:
 
     Args:
         matched: Loaded.
+        converted: Loaded after a permutation: sparse convolutions in the layout of another library.
         missing: The model has it, the checkpoint has not.
         unexpected: The checkpoint has it, the model has not.
-        transposed: Both have it with the same sizes in another order (the historic layout of sparse
-            convolutions is one cause).
+        transposed: Both have it with the same sizes in another order.
         misshapen: Both have it with different sizes.
         excused: Out of the four problem lists, but covered by a listed exception.
     """
 
     matched: tuple[str, ...] = ()
+    converted: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
     transposed: tuple[str, ...] = ()
     misshapen: tuple[str, ...] = ()
     excused: tuple[str, ...] = ()
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Matched and converted."""
+        return self.matched + self.converted
 
     @property
     def problems(self) -> dict[str, tuple[str, ...]]:
@@ -43,13 +52,15 @@ class LoadReport:
         return {kind: names for kind, names in lists.items() if names}
 
     def __str__(self) -> str:
-        counts = f'{len(self.matched)} matched, {len(self.excused)} excused'
+        counts = [f'{len(self.matched)} matched', f'{len(self.excused)} excused']
+        if self.converted:
+            counts.insert(1, f'{len(self.converted)} converted from another layout of sparse convolutions')
         lists = (f'{len(names)} {kind} ({_few(names)})' for kind, names in self.problems.items())
-        return '; '.join([counts, *lists])
+        return '; '.join([', '.join(counts), *lists])
 
 
 def compare_weights(
-    model: nn.Module, weights: Mapping[str, Tensor], exceptions: Sequence[str] = ()
+    model: nn.Module, weights: Mapping[str, Tensor], exceptions: Sequence[str] = (), converted: Sequence[str] = ()
 ) -> LoadReport:
     """Sort the keys of ``weights`` by how they fit ``model``; nothing is loaded.
 
@@ -57,12 +68,15 @@ def compare_weights(
         model: The receiver.
         weights: A state dict.
         exceptions: Patterns (``pts_neck.*``) of keys that may be missing, unexpected or of another shape.
+        converted: Keys whose value has been permuted.
     """
     own = model.state_dict()
     kinds: dict[str, list[str]] = {kind: [] for kind in LoadReport.__dataclass_fields__}
     for name in sorted({*own, *weights}):
         kind = _kind(own.get(name), weights.get(name))
-        if kind != 'matched' and any(fnmatchcase(name, pattern) for pattern in exceptions):
+        if kind == 'matched':
+            kind = 'converted' if name in converted else kind
+        elif any(fnmatchcase(name, pattern) for pattern in exceptions):
             kind = 'excused'
         kinds[kind].append(name)
     return LoadReport(**{kind: tuple(names) for kind, names in kinds.items()})
@@ -79,19 +93,24 @@ def load_strictly(
         exceptions: As for :func:`compare_weights`.
         who: For the message.
 
+    Weights of sparse convolutions may have the layout of mmcv or of spconv 2, whichever the model has.
+
     Raises:
         ValueError: Naming the keys that are missing, unexpected, transposed or misshapen, or hold NaN.
     """
     check_finite(weights, who)
-    report = compare_weights(model, weights, exceptions)
+    weights, converted = to_model_layout(model, weights, who)
+    report = compare_weights(model, weights, exceptions, converted)
     if report.problems:
         raise ValueError(
             f'{who}: the checkpoint does not fit: {report}. List patterns of keys that may differ in '
             "'exceptions', or correct the model's config"
         )
-    if not report.matched:
+    if not report.loaded:
         raise ValueError(f'{who}: no key of the checkpoint fits the model')
-    model.load_state_dict({name: weights[name] for name in report.matched}, strict=False)
+    fitting = OrderedDict((name, weights[name]) for name in report.loaded)
+    fitting._metadata = OrderedDict(version_of_layout(model))
+    model.load_state_dict(fitting, strict=False)
     return report
 
 

@@ -12,11 +12,12 @@ import warnings
 from collections import Counter, OrderedDict
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from perception_kd.distill.class_order import classes_of_checkpoint
 from perception_kd.files import require_file
 
 # Containers, dtypes and the functions that make a tensor from a storage. None of them runs code of the file.
@@ -112,10 +113,29 @@ def read_without_code(path: str | Path, map_location: Any = 'cpu') -> Any:
         raise ValueError(f'checkpoint {path} is damaged or incomplete: {reason}') from error
 
 
+class ModelFile(NamedTuple):
+    """A model's part of a checkpoint.
+
+    Attributes:
+        weights: Names to tensors.
+        classes: Class names in label order, None where the file does not tell.
+    """
+
+    weights: dict[str, Tensor]
+    classes: tuple[str, ...] | None
+
+
 def load_weights(
     path: str | Path, *, trust: bool = False, map_location: Any = 'cpu', prefix: str = ''
 ) -> dict[str, Tensor]:
-    """The state dict in a checkpoint of any tool.
+    """The state dict in a checkpoint of any tool; see :func:`load_model_file`."""
+    return load_model_file(path, trust=trust, map_location=map_location, prefix=prefix).weights
+
+
+def load_model_file(
+    path: str | Path, *, trust: bool = False, map_location: Any = 'cpu', prefix: str = ''
+) -> ModelFile:
+    """Weights and class names in a checkpoint of any tool.
 
     Args:
         path: Local file: a bare state dict, or a dict that holds one under ``state_dict`` or ``model``.
@@ -124,7 +144,7 @@ def load_weights(
         prefix: Keep only names that begin so, with the prefix cut off (``'student.'``).
 
     Returns:
-        Names (a leading ``module.`` of a parallel wrapper cut off) to tensors.
+        Weights by name (a leading ``module.`` of a parallel wrapper cut off), and class names.
 
     Raises:
         FileNotFoundError: no such file.
@@ -134,6 +154,7 @@ def load_weights(
         content = torch.load(path, map_location=map_location, weights_only=False)
     else:
         content = read_without_code(path, map_location)
+    classes = classes_of_checkpoint(content)
     for key in ('state_dict', 'model'):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
@@ -144,4 +165,4 @@ def load_weights(
     if not weights:
         wanted = f' whose names begin with {prefix!r}' if prefix else ''
         raise ValueError(f'checkpoint {path} holds no weights{wanted}')
-    return weights
+    return ModelFile(weights, classes)

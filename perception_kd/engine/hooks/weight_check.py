@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from torch import Tensor
+from torch import Tensor, nn
 
+from perception_kd.distill.class_order import class_order_problem, classes_of_checkpoint
+from perception_kd.distill.sparse_layout import to_model_layout, version_of_layout
 from perception_kd.distill.weights import check_finite, compare_weights
 from perception_kd.engine.hooks.progress import unwrapped
 
@@ -15,9 +18,11 @@ from perception_kd.engine.hooks.progress import unwrapped
 class WeightCheckHook(Hook):
     """Refuses a checkpoint that holds NaN, or of which nothing fits the model.
 
+    Sparse convolutions come into the layout of the model, whichever library wrote them.
+
     Args:
-        strict: Refuse one that lacks a weight of the model, too: a model that is tested must not keep random ones.
-            What the checkpoint has besides (connectors of a distillation) is fine.
+        strict: Refuse one that lacks a weight of the model or was trained on other classes, too: a model that is tested
+            must not keep random weights. What the checkpoint has besides (connectors of a distillation) is fine.
     """
 
     priority = 'VERY_HIGH'
@@ -33,10 +38,30 @@ class WeightCheckHook(Hook):
         """
         where = f'checkpoint {runner._load_from or f"of {runner.work_dir}"}'
         content = checkpoint.get('state_dict', checkpoint)
-        named = content.items() if isinstance(content, dict) else ()
-        weights = {str(name).removeprefix('module.'): value for name, value in named if isinstance(value, Tensor)}
+        content = content if isinstance(content, dict) else {}
+        names = {str(name).removeprefix('module.'): name for name, value in content.items()
+                 if isinstance(value, Tensor)}
+        weights = {short: content[name] for short, name in names.items()}
         check_finite(weights, where)
-        report = compare_weights(unwrapped(runner), weights)
+        model = unwrapped(runner)
+        weights, converted = to_model_layout(model, weights, where)
+        report = compare_weights(model, weights, converted=converted)
         lacking = report.missing + report.misshapen + report.transposed
-        if not report.matched or (self.strict and lacking):
+        if not report.loaded or (self.strict and lacking):
             raise ValueError(f'{where} does not fit the model of the config: {report}')
+        content.update({names[short]: weights[short] for short in converted})
+        _name_layout(model, content)
+        problem = class_order_problem(model, classes_of_checkpoint(checkpoint))
+        if problem and self.strict and classes_of_checkpoint(checkpoint):
+            raise ValueError(f'{where}: {problem}')
+        if converted:
+            runner.logger.info(f'{where}: {report}')
+        if problem:
+            runner.logger.warning(f'{where}: {problem}')
+
+
+def _name_layout(model: nn.Module, content: dict[str, Any]) -> None:
+    """Write the layout into the metadata of the state dict, where mmdet3d looks for it."""
+    versions = version_of_layout(model)
+    if versions and isinstance(content, OrderedDict):
+        content._metadata = OrderedDict({**getattr(content, '_metadata', {}), **versions})

@@ -11,7 +11,7 @@ from perception_kd.engine.build import load_config
 from perception_kd.models.det3d import CenterPointAdapter
 from perception_kd.registry import MODELS
 from tests.compat import lite_only
-from tests.models.det3d.worlds import RANGE, build, collate, sample, step
+from tests.models.det3d.worlds import build, collate, sample, step, teacher_cfg, voxel_cfg
 
 pytestmark = lite_only
 ROOT = Path(__file__).parents[3]
@@ -101,16 +101,6 @@ def test_same_outputs_and_same_cars(kind: str) -> None:
     torch.testing.assert_close(cars[0], cars[1], rtol=1e-4, atol=1e-4)
 
 
-def voxel_cfg(**changes: object) -> dict:
-    """A voxel CenterPoint of a few thousand weights on 16 x 16 cells of 1.6 m."""
-    cfg = dict(
-        type='VoxelCenterPoint', point_cloud_range=RANGE, tasks=[['car', 'pedestrian', 'barrier']],
-        voxel_size=[0.4, 0.4, 0.8], max_voxels=(500, 600), base_channels=8, encoder_channels=((8, 8), (8, 12), (12,)),
-        encoder_paddings=((0, 1), (0, (1, 1, 1)), (0,)), encoder_out=6, stage_channels=[12, 16], stage_layers=[1, 1],
-        neck_channels=10, head=dict(shared_channels=16, head_channels=8))
-    return {**cfg, **changes}
-
-
 @pytest.mark.parametrize('changes', [{}, dict(append_radar=True), dict(stage_strides=[2, 1])])
 def test_tiny_voxels_train_with_taps_as_declared(changes: dict) -> None:
     model = build(voxel_cfg(**changes))
@@ -142,8 +132,6 @@ def test_what_does_not_fit_is_named(changes: dict, line: str) -> None:
 
 
 def test_compact_pillars_have_no_legacy_form() -> None:
-    from tests.models.det3d.worlds import teacher_cfg
-
     with pytest.raises(ValueError, match='compact=False takes'):
         build(teacher_cfg(encoder=dict(legacy=True)))
     assert build(teacher_cfg(encoder=dict(legacy=True), compact=False)).pts_voxel_encoder.legacy

@@ -147,6 +147,16 @@ def teacher_cfg(**changes: object) -> dict:
     }
 
 
+def voxel_cfg(**changes: object) -> dict:
+    """A voxel CenterPoint of a few thousand weights on 16 x 16 cells of 1.6 m."""
+    cfg = dict(
+        type='VoxelCenterPoint', point_cloud_range=RANGE, tasks=TASKS,
+        voxel_size=[0.4, 0.4, 0.8], max_voxels=(500, 600), base_channels=8, encoder_channels=((8, 8), (8, 12), (12,)),
+        encoder_paddings=((0, 1), (0, (1, 1, 1)), (0,)), encoder_out=6, stage_channels=[12, 16], stage_layers=[1, 1],
+        neck_channels=10, head=dict(shared_channels=16, head_channels=8))
+    return {**cfg, **changes}
+
+
 def step(model: torch.nn.Module, batch: dict) -> dict[str, torch.Tensor]:
     """Losses of one training step, after a backward pass of their sum."""
     data = model.data_preprocessor(batch, True)
