@@ -84,7 +84,9 @@ class LabelEncoder(BaseModule):
                              'its box_dims=7 for data without velocities')
         boxes = boxes[:, :self.box_dims]
         rows = box_rows(boxes, labels, self.classes)
-        rows = self.norm(self.mlp(self.box_mlp(rows[:, :self.box_dims]) + self.class_mlp(rows[:, self.box_dims:])))
+        with torch.autocast(rows.device.type, enabled=False):  # half precision would move boxes by decimetres
+            rows = self.mlp(self.box_mlp(rows[:, :self.box_dims]) + self.class_mlp(rows[:, self.box_dims:]))
+            rows = self.norm(rows)
         return rows[box_cells(boxes, self.grid, self.raster_scale)].permute(2, 0, 1)
 
 

@@ -80,6 +80,16 @@ def test_boxes_without_velocities_and_too_few_numbers():
         build(encoder_cfg())([(boxes[:, :7], labels)])
 
 
+def test_boxes_keep_their_places_in_half_precision():
+    model, data = trainer(), batch(3)
+    encoder, truth = model.encoder, truth_boxes(data['data_samples'], CPU)[0]
+    wanted = encoder._embed(*truth)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        assert torch.equal(encoder._embed(*truth), wanted)
+        losses = model(**data, mode='loss')
+    assert all(loss.dtype == torch.float32 and loss.isfinite() for loss in losses.values())
+
+
 def states(model):
     return {name: value.clone() for name, value in model.state_dict().items()}
 
