@@ -99,7 +99,7 @@ class _CollapsedPool(torch.autograd.Function):
     def forward(ctx, points: Tensor, pattern: CollapsedPattern, divide: bool) -> Tensor:
         ctx.pattern, ctx.divide = pattern, divide
         total = F.embedding_bag(pattern.order, points, pattern.start, mode='sum', include_last_offset=True)
-        return total / pattern.count.to(total.dtype).clamp(min=1)[:, None]
+        return total.div_(pattern.count.to(total.dtype).clamp(min=1)[:, None])
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
@@ -107,7 +107,7 @@ class _CollapsedPool(torch.autograd.Function):
         share = pattern.inside.to(grad.dtype)
         if ctx.divide:
             share = share / pattern.count.to(grad.dtype)[pattern.row].clamp(min=1)
-        return grad.index_select(0, pattern.row) * share[:, None], None, None
+        return grad.index_select(0, pattern.row).mul_(share[:, None]), None, None
 
 
 def _check(points: Tensor, pattern: CollapsedPattern | ScatterRows, pool_grad: str) -> None:
