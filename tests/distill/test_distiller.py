@@ -202,6 +202,15 @@ def test_teachers_run_only_as_deep_as_the_deepest_tap():
     assert depth == dict(first=1, head=3)
 
 
+def test_teachers_run_as_deep_as_a_mask_looks():
+    mask = dict(type='OnCells', cell=1.6, mask=dict(type='ActivationMap', tap='lidar.bev_s16'))
+    model = build(dict(one=feature_pair(mask=mask)))
+    losses = model(**toy_batch(1), mode='loss')
+    assert model.teachers['lidar'].model.deepest == 2 and float(losses[PREFIX + 'one']) > 0
+    row = next(line for line in model.describe().splitlines() if 'bev_s16' in line)
+    assert row.startswith('*'), 'the tap counts as used'
+
+
 def test_prediction_runs_no_teacher():
     model = build(all_pairs()).eval()
     torch.testing.assert_close(model(**toy_batch(1, 2), mode='predict'),

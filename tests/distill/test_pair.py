@@ -35,6 +35,7 @@ def distiller(pair: dict, name: str = 'one') -> Distiller:
      "pair 'one': there is no teacher tap 'lidar.nose'; available: lidar.bev_s8, lidar.bev_s16, lidar.head"),
     (feature_pair(teacher='bev_s8'), "pair 'one': there is no teacher tap 'bev_s8'"),
     (feature_pair(mask=dict(type='ActiveCells', occupancy_tap='occupancy')), "no student tap 'occupancy'"),
+    (feature_pair(mask=dict(type='ActivationMap', tap='lidar.nose')), "no teacher tap 'lidar.nose'"),
     (feature_pair(colour='red'), "pair 'one': unknown keys colour"),
     (feature_pair(connector=dict(type='Glue')), "unknown connector 'Glue'; there are: .*Conv1x1"),
     (feature_pair(mask=dict(type='Veil')), "unknown mask 'Veil'; there are: .*IntensityMap"),
@@ -57,6 +58,12 @@ def test_a_wrong_pair_is_one_clear_line_before_the_first_step(pair, message):
 def test_a_pairs_name_must_not_confuse_the_sum_of_losses(name):
     with pytest.raises(ValueError, match="plain word without 'loss'"):
         distiller(feature_pair(), name)
+
+
+def test_a_pair_that_is_none_is_left_out():
+    pairs = dict(one=feature_pair(), other=None)
+    model = Distiller(student=ToyStudent(), teachers=dict(lidar=toy_teacher()), pairs=pairs)
+    assert list(model.pairs) == ['one']
 
 
 def test_taps_of_different_strides_do_not_fit():
