@@ -27,11 +27,18 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Exit status; raises what ``run_tool`` says in one line."""
     args = parse_args()
-    from perception_kd.doctor import check_data, check_environment, check_machine, format_checks, is_healthy
+    from perception_kd.doctor import (
+        check_data,
+        check_environment,
+        check_machine,
+        check_sparse_convolution,
+        format_checks,
+        is_healthy,
+    )
 
     if args.version and not args.data_root:
         raise ValueError('--version needs --data-root')
-    checks = check_environment(short=args.short) + check_machine()
+    checks = [*check_environment(short=args.short), check_sparse_convolution(), *check_machine()]
     if args.data_root:
         checks += check_data(args.data_root, args.version)
     print(format_checks(checks))
