@@ -59,7 +59,7 @@ class LiftSplatTransform(BaseModule):
 
     def perceive(self, image: Tensor, frame: Frame, radar: None = None) -> SeenDepth:
         """Image feature ``(B*N, C, H, W)`` -> depth and context; radar has no part in it."""
-        return SeenDepth(*self.depth_net(image))
+        return SeenDepth(*self.depth_net(image, frame))
 
     def splat(self, seen: SeenDepth, frame: Frame) -> Lifted:
         """Bring what was seen to the BEV grid, by the matrices and ``to_bev`` of the frame."""
