@@ -13,7 +13,8 @@ with the published teacher. Cost: as ``recipe_r18.py``, with a larger student. N
 recipe = dict(
     stages=[
         dict(name='lidar', title='voxel CenterPoint (LiDAR)', config='teacher_voxel.py'),
-        dict(name='label', title='label encoder', config='label_encoder_voxel.py', teachers=dict(lidar='lidar')),
+        dict(name='label', title='label encoder', config='label_encoder_voxel.py', teachers=dict(lidar='lidar'),
+             options={'lidar_check.expected': None}),
         dict(name='student', title='student R50', config='student_r50_256x704.py'),
         dict(name='imkd', title='student R50 with IMKD', config='imkd_r50_256x704.py',
              teachers=dict(lidar='lidar', label='label'),
