@@ -25,6 +25,7 @@ from perception_kd.distill.taps import TapRecorder
 from perception_kd.distill.teacher import Teacher
 from perception_kd.distill.teacher_group import TeacherGroup
 from perception_kd.registry import MODELS
+from perception_kd.stages import stage
 
 
 @MODELS.register_module()
@@ -128,7 +129,7 @@ class Distiller(BaseModel):
 
     def _distill(self, inputs: Any, data_samples: list | None) -> dict[str, Any]:
         wanted = set().union(*(pair.teacher_taps for pair in self.pairs.values()))
-        with private_rng('teachers', *self._moment(), device=self._device):
+        with stage('teachers'), private_rng('teachers', *self._moment(), device=self._device):
             teacher_taps = self.teachers.run(inputs, data_samples, wanted)
         with TapRecorder.of(self._student_specs, self._student_specs) as recorder:
             losses = dict(self._call_student(inputs, data_samples, 'loss'))
@@ -143,7 +144,8 @@ class Distiller(BaseModel):
             functions=self.teachers.function,
             device=self._device,
         )
-        values = self._compare(batch)
+        with stage('pairs'):
+            values = self._compare(batch)
         if self.check_finite:
             raw = {PREFIX + name: value.raw for name, value in values.items()}
             check_finite({**losses, **raw}, self.pairs.values(), batch)

@@ -17,8 +17,8 @@ from perception_kd.models.det3d.frames import Frame, Lifted, key_frame, past_fra
 from perception_kd.models.det3d.radar_branch import RadarMaps
 from perception_kd.models.det3d.radar_strength import radar_strength
 from perception_kd.models.det3d.streaming import StreamingMemory
-from perception_kd.models.stages import stage
 from perception_kd.registry import MODELS
+from perception_kd.stages import stage
 from perception_kd.structures import BEVGrid, TapSpec
 
 ABOUT = {'camera': 'image features lifted to BEV', 'radar': 'features of the radar branch on the BEV grid'}
