@@ -37,7 +37,7 @@ class PortableAmpOptimWrapper(OptimWrapper):
     ) -> None:
         super().__init__(**kwargs)
         self.device_type = self._first_parameter().device.type
-        self.cast_dtype = _choose_dtype(dtype, self.device_type)
+        self.cast_dtype = choose_dtype(dtype, self.device_type)
         settings = loss_scale if isinstance(loss_scale, dict) else {}
         self.fixed_scale = float(loss_scale) if isinstance(loss_scale, (int, float)) else None
         if self.fixed_scale is not None:
@@ -82,7 +82,8 @@ class PortableAmpOptimWrapper(OptimWrapper):
             yield
 
 
-def _choose_dtype(name: str, device_type: str) -> torch.dtype:
+def choose_dtype(name: str, device_type: str) -> torch.dtype:
+    """Type of ``auto``, ``bfloat16`` or ``float16`` on a device; ``ValueError`` for one that it does not have."""
     if name == 'auto':
         return torch.float16 if device_type == 'cuda' else torch.bfloat16
     if name not in _DTYPES:
