@@ -11,7 +11,7 @@ Source: LabelDistill (Kim et al., ECCV 2024), step 1, and its released code: 12 
 rate divided by 10 after 10 and 11, moving average. ``label_encoder.raster_scale=0.5`` for what that code draws.
 Expected: nobody published how much of the labels passes through the frozen head (the mAP that ``tools/test.py``
 gives); it must be clearly above the teacher's own. Not yet reproduced here on nuScenes.
-Cost: 8.6 M weights, boxes are the only input; 28,130 samples an epoch.
+Cost: 28,130 samples an epoch, read from the info file alone; 8.6 M weights, 0.55 GB of tensors a sample in training.
 """
 
 _base_ = ['../_base_/rigs/nuscenes.py', '../_base_/datasets/nuscenes_labels.py',

@@ -8,7 +8,7 @@ Source: LabelDistill (Kim et al., ECCV 2024), step 1, which trains through this 
 ``label_encoder_pillar`` for the schedule.
 Expected: 56.11 mAP for the public teacher, checked before training on 200 frames with a tolerance of 5; for the labels
 through its head nothing was published. Not yet reproduced here.
-Cost: 8.6 M weights, boxes are the only input; 28,130 samples an epoch.
+Cost: 28,130 samples an epoch, read from the info file alone; 8.6 M weights, 0.55 GB of tensors a sample in training.
 """
 
 _base_ = ['../_base_/rigs/nuscenes.py', '../_base_/datasets/nuscenes_labels.py',
