@@ -130,6 +130,16 @@ def test_no_voxel_at_all() -> None:
     assert all(not layer.weight.grad.any() for layer in layers)
 
 
+def test_autocast_leaves_them_alone() -> None:
+    from mmcv.ops import SubMConv3d
+
+    features, indices = voxels(4)
+    conv = SubMConv3d(4, 6, 3)
+    plain = conv(sparse(features, indices)).features
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        assert_same(conv(sparse(features, indices)).features, plain, features, conv.weight)
+
+
 def test_voxels_outside_the_grid_and_ops_without_a_twin_are_named() -> None:
     from mmcv.ops import SparseMaxPool3d, SubMConv3d
 

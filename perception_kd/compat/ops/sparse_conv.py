@@ -31,11 +31,12 @@ def indice_conv_forward(
     """
     weights = filters.flatten(0, -3)  # on the CPU index_add_ is twice as fast with int64, index_select with int32
     out = features.new_zeros(num_activate_out, weights.shape[-1])
-    for k, source, target in _offsets(indice_pairs, indice_pair_num, inverse, subm):
-        if source is None:
-            out.addmm_(features, weights[k])
-        else:
-            out.index_add_(0, target.long(), features.index_select(0, source) @ weights[k])
+    with _no_autocast(features):
+        for k, source, target in _offsets(indice_pairs, indice_pair_num, inverse, subm):
+            if source is None:
+                out.addmm_(features, weights[k])
+            else:
+                out.index_add_(0, target.long(), features.index_select(0, source) @ weights[k])
     return out
 
 
@@ -46,15 +47,21 @@ def indice_conv_backward(
     """Gradients of ``features`` (N, in) and ``filters`` from that of the output (M, out)."""
     weights = filters.flatten(0, -3)
     grad_features, grad_weights = torch.zeros_like(features), torch.zeros_like(weights)
-    for k, source, target in _offsets(indice_pairs, indice_pair_num, inverse, subm):
-        given = features if source is None else features.index_select(0, source)
-        back = out_grad if target is None else out_grad.index_select(0, target)
-        torch.mm(given.T, back, out=grad_weights[k])
-        if source is None:
-            grad_features.addmm_(back, weights[k].T)
-        else:
-            grad_features.index_add_(0, source.long(), back @ weights[k].T)
+    with _no_autocast(features):
+        for k, source, target in _offsets(indice_pairs, indice_pair_num, inverse, subm):
+            given = features if source is None else features.index_select(0, source)
+            back = out_grad if target is None else out_grad.index_select(0, target)
+            torch.mm(given.T, back, out=grad_weights[k])
+            if source is None:
+                grad_features.addmm_(back, weights[k].T)
+            else:
+                grad_features.index_add_(0, source.long(), back @ weights[k].T)
     return [grad_features, grad_weights.view_as(filters)]
+
+
+def _no_autocast(features: Tensor) -> torch.autocast:
+    """Compiled ops know no autocast: they take and give the type of their features."""
+    return torch.autocast(features.device.type, enabled=False)
 
 
 def _offsets(
