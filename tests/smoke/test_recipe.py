@@ -15,7 +15,7 @@ from tests.smoke.conftest import ROOT, Tool
 
 CONFIG = 'configs/demo/recipe_sim.py'
 SETTINGS = ('max_epochs=1', 'warmup_epochs=0.5', 'recipe.compare=[imkd]', 'default_hooks.checkpoint.by_epoch=False',
-            'default_hooks.checkpoint.max_keep_ckpts=-1')
+            'default_hooks.checkpoint.max_keep_ckpts=-1', 'lidar_check.frames=1', 'label_check.frames=1')
 STEPS = 3  # of an epoch
 
 
