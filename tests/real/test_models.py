@@ -43,16 +43,18 @@ def scope():
     DefaultScope._instance_dict.popitem()
 
 
-@pytest.mark.parametrize('name', ['demo/sim_teacher', 'demo/sim_imkd', 'imkd/imkd_r18_256x704'])
+@pytest.mark.parametrize('name', ['demo/sim_teacher', 'demo/sim_imkd', 'demo/sim_crn_imkd'])
 def test_loss_gradient_and_predictions(options: dict, scope: None, name: str) -> None:
     """Student, teacher and every pair on the frame, through the configs' own pipelines, with random weights."""
-    if 'teacher' not in name:
-        options['model.teachers.lidar.allow_random'] = True
+    for teacher in {'demo/sim_imkd': ['lidar'], 'demo/sim_crn_imkd': ['lidar', 'label']}.get(name, []):
+        options[f'model.teachers.{teacher}.allow_random'] = True
     options['final_size'] = (128, 352)  # a quarter of the pixels, for time; the next test predicts at full size
     cfg = load_config(ROOT / 'configs' / f'{name}.py', options)
     torch.manual_seed(0)
     np.random.seed(0)
     model = MODELS.build(cfg.model).train()
+    if hasattr(model, 'set_progress'):
+        model.set_progress(100, 1)
     losses = model(**model.data_preprocessor(first_batch(cfg.train_dataloader), True), mode='loss')
     total, shown = model.parse_losses(losses)
     total.backward()
@@ -71,12 +73,13 @@ def first_batch(loader: dict) -> dict:
 
 
 def test_a_student_is_tested_at_the_command_line(options: dict, scope: None, tmp_path: Path) -> None:
-    """Checkpoint in, result file and the devkit's metrics of a custom split out."""
+    """Checkpoint in, result file and the devkit's metrics of a custom split out; frame by frame, at full size."""
     config = 'configs/imkd/student_r18_256x704.py'
+    options |= {'past_frames': (), 'cut_radar': False, 'model.streaming': (2, 4, 6)}
     model = MODELS.build(load_config(ROOT / config, options).model)
     torch.save({'state_dict': model.state_dict(), 'meta': {}}, tmp_path / 'random.pth')
     done = run_tool('test', config, tmp_path / 'random.pth', '--work-dir', tmp_path / 'out', '--cfg-options',
-                    *(f'{key}={value}' for key, value in options.items()))
+                    *(f'{key}={value}'.replace(' ', '') for key, value in options.items()))
     assert done.returncode == 0, done.stderr[-2000:]
     results = json.loads((tmp_path / 'out' / 'results_nusc.json').read_text())['results']
     assert list(results) == ['ca9a282c9e77460f8360f564131a8af5'] and len(*results.values()) > 0
