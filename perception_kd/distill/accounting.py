@@ -24,6 +24,18 @@ class MetElsewhere(NonFiniteLoss):
     """Another process met the value; the samples of this one are not to blame."""
 
 
+def loss_sizes(losses: Mapping[str, Tensor | float]) -> dict[str, float]:
+    """Magnitude of every loss of a step's log, without mmengine's sum ``loss`` and without what is no loss."""
+    return {key: abs(float(value.detach() if isinstance(value, Tensor) else value))
+            for key, value in losses.items() if 'loss' in key and key != 'loss'}
+
+
+def detection_loss(losses: Mapping[str, Tensor | float]) -> float:
+    """Sum of the magnitudes of the student's own losses without those of depth."""
+    sizes = loss_sizes(losses)
+    return sum(size for key, size in sizes.items() if not key.startswith(PREFIX) and 'depth' not in key)
+
+
 def loss_shares(losses: Mapping[str, Tensor | float]) -> dict[str, float]:
     """Share of every pair, and of the student's task losses (``task``), in the sum of the magnitudes of all
     losses.
@@ -31,7 +43,7 @@ def loss_shares(losses: Mapping[str, Tensor | float]) -> dict[str, float]:
     Args:
         losses: A step's log: mmengine's ``loss`` (the sum) is left out, as is every key without ``loss``.
     """
-    sizes = {key: abs(float(value)) for key, value in losses.items() if 'loss' in key and key != 'loss'}
+    sizes = loss_sizes(losses)
     total = sum(sizes.values())
     shares = {key.removeprefix(PREFIX): size for key, size in sizes.items() if key.startswith(PREFIX)}
     shares['task'] = total - sum(shares.values())

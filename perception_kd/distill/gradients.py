@@ -15,6 +15,7 @@ from perception_kd.distill.nested import tensors_of
 from perception_kd.distill.pair import Pair
 
 TASK = 'task'
+SCALE = 2.0**10  # a power of two: exact, and keeps the small gradients of float16 maps from vanishing
 Place = Literal['taps', 'parameters'] | Sequence[str]
 
 
@@ -76,13 +77,16 @@ class GradientProbe:
             losses: Scalars with a graph, by name.
             places: Tensors of that graph; one that a loss does not depend on has gradient 0 for it.
         """
-        rows = [torch.autograd.grad(loss, places, retain_graph=True, allow_unused=True) for loss in losses.values()]
+        rows = [
+            torch.autograd.grad(loss * SCALE, places, retain_graph=True, allow_unused=True)
+            for loss in losses.values()
+        ]
         if self.at == 'parameters' and dist.get_world_size() > 1:
             rows = [_averaged(row, places) for row in rows]
         gram = torch.zeros(len(rows), len(rows), dtype=torch.float64)
         for i, row in enumerate(rows):
             for j, other in enumerate(rows[: i + 1]):
-                gram[i, j] = gram[j, i] = _inner(row, other)
+                gram[i, j] = gram[j, i] = _inner(row, other) / SCALE**2
         return GradientReport(tuple(losses), self._over_processes(gram, places[0].device))
 
     def _over_processes(self, gram: Tensor, device: torch.device) -> Tensor:

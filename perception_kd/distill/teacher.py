@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from torch import nn
 
 from perception_kd.distill.checks import check_value
-from perception_kd.distill.class_order import class_order_problem
+from perception_kd.distill.checkpoint_origin import origin_doubt, origin_problem
 from perception_kd.distill.nested import detached
 from perception_kd.distill.taps import TapRecorder
 from perception_kd.distill.weights import LoadReport, load_strictly
@@ -84,7 +84,7 @@ class FrozenTeacher:
         name: For messages.
 
     Raises:
-        ValueError: No weights, weights that do not fit, or other classes than the model's.
+        ValueError: No weights, weights that do not fit, or weights of other classes or other boxes.
         FileNotFoundError: No such checkpoint.
     """
 
@@ -125,14 +125,14 @@ class FrozenTeacher:
         from perception_kd.engine.foreign_checkpoint import load_model_file  # the engine imports this package
 
         who = f"teacher '{self.name}' from {checkpoint}"
-        weights, classes = load_model_file(checkpoint, trust=trust, prefix=prefix)
+        weights, origin = load_model_file(checkpoint, trust=trust, prefix=prefix)
         report = load_strictly(self._model, weights, exceptions=exceptions, who=who)
         print_log(f'{who}: {report}', logger='current')
-        problem = class_order_problem(self._model, classes)
-        if problem and classes:
-            raise ValueError(f'{who}: {problem}')
+        problem, doubt = origin_problem(self._model, origin), origin_doubt(self._model, origin)
         if problem:
-            print_log(f'{who}: {problem}', logger='current', level=logging.WARNING)
+            raise ValueError(f'{who}: {problem}')
+        if doubt:
+            print_log(f'{who}: {doubt}', logger='current', level=logging.WARNING)
         return report
 
     def _adapt(self, adapter: dict | Any) -> Any:

@@ -106,7 +106,7 @@ def pair_alone(config: str | Path, pair: str, steps: int = 50, learning_rate: fl
     cfg = load_config(config, options)
     require(cfg, 'model', 'train_dataloader')
     pairs = cfg.model.get('pairs', {})
-    if pair not in pairs:
+    if pairs.get(pair) is None:
         raise ValueError(f'{config} has no pair {pair!r}; it has {", ".join(pairs) or "none"}')
     cfg.model.pairs = {pair: {**pairs[pair], 'weight': 1.0}}
     init_default_scope(cfg.default_scope)

@@ -68,6 +68,18 @@ def test_samples_without_boxes_and_radar_give_finite_losses(options):
     step(model, boxes=0, radar=0, points=0)
 
 
+@pytest.mark.parametrize('options', [
+    {'imkd_lidar_tap': '${lidar_taps.neck}', 'imkd_fused': '${fused_taps.trunk1}'},
+    {'imkd_lidar_tap': '${lidar_taps.dense_bev}', 'imkd_adaptor': '${adaptors.resampled}',
+     'imkd_region': '${regions.points}'},
+    {'imkd_intensity': '${intensity_maps.teacher_activation}', 'distiller.balance': '${balances.gradient_norm}'}])
+def test_other_taps_of_real_teachers(options):
+    model = build(**options)
+    assert all(value > 0 for name, value in step(model).items() if 'distill' in name)
+    if model.balance is not None:
+        assert model.balance.measured.all() and (model.balance.factors != 1).all()
+
+
 def test_prediction_needs_no_lidar_and_runs_no_teacher(model, monkeypatch):
     batch = collate(sample(seed=1, place=RANGE))
     for key in ('points', 'depth_target'):

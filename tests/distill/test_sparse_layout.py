@@ -1,4 +1,4 @@
-"""Checkpoints in either layout of sparse convolutions, and the classes that they were trained on."""
+"""Checkpoints in either layout of sparse convolutions."""
 
 import logging
 from collections import OrderedDict
@@ -11,7 +11,6 @@ from mmengine.runner.checkpoint import _load_checkpoint_to_model
 from torch import Tensor, nn
 
 from perception_kd.distill import FrozenTeacher
-from perception_kd.distill.class_order import classes_of_checkpoint
 from perception_kd.distill.sparse_layout import HISTORIC, SPCONV2, model_layout, sparse_convolutions
 from perception_kd.distill.weights import load_strictly
 from perception_kd.engine.hooks.weight_check import WeightCheckHook
@@ -85,30 +84,3 @@ def test_a_shape_that_fits_no_layout_is_a_problem(source) -> None:
     state[name] = torch.zeros(2, 3, 3, *state[name].shape[3:])
     with pytest.raises(ValueError, match='1 misshapen'):
         load_strictly(source, state, who='public')
-
-
-@pytest.mark.parametrize(('meta', 'line'), [
-    (dict(CLASSES=('car', 'barrier', 'pedestrian')), r'classes car, barrier, pedestrian, and .* give car, ped'),
-    (dict(dataset_meta=dict(classes=['car'])), 'trained on the classes car, and'),
-])
-def test_another_order_of_classes_is_refused(tmp_path, source, meta, line) -> None:
-    torch.save(dict(meta=meta, state_dict=source.state_dict()), tmp_path / 'a.pth')
-    with pytest.raises(ValueError, match=line):
-        FrozenTeacher(model=build(voxel_cfg()), adapter=ADAPTER, checkpoint=tmp_path / 'a.pth')
-
-
-def test_a_checkpoint_that_names_no_classes_is_warned_of(tmp_path, source, monkeypatch) -> None:
-    said = []
-    monkeypatch.setattr('perception_kd.distill.teacher.print_log', lambda line, **kwargs: said.append((line, kwargs)))
-    torch.save(source.state_dict(), tmp_path / 'a.pth')
-    FrozenTeacher(model=build(voxel_cfg()), adapter=ADAPTER, checkpoint=tmp_path / 'a.pth')
-    line, kwargs = said[-1]
-    assert 'does not name its classes; their order is taken to be that of tasks: car, pedestrian, barrier' in line
-    assert kwargs['level'] == logging.WARNING
-
-
-def test_where_classes_stand() -> None:
-    assert classes_of_checkpoint(dict(meta=dict(dataset_meta=dict(classes=('a', 'b')), CLASSES=['c']))) == ('a', 'b')
-    assert classes_of_checkpoint(dict(meta=dict(CLASSES=['c']))) == ('c',)
-    for nothing in ({}, dict(meta=None), dict(meta=dict(CLASSES=3)), [1], dict(meta=dict(dataset_meta='x'))):
-        assert classes_of_checkpoint(nothing) is None

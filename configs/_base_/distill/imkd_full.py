@@ -18,7 +18,8 @@ What the paper leaves open is a choice among named values. One line on the comma
   imkd_s1='${s1_weights.loss}'                             # intensity weights the loss, not the target
   imkd_region='${regions.all}'                             # or gaussian; points: by radar points
   imkd_adaptor='${adaptors.conv1x1}'                       # or resampled: a teacher tap on another grid
-  imkd_lidar_tap='${lidar_taps.neck}'                      # or dense_bev
+  imkd_lidar_tap='${lidar_taps.neck}'                      # or dense_bev; on 0.4 m pillars with adaptors.resampled
+                                                           # and regions.points
   imkd_fused='${fused_taps.m_t0}'                          # or trunk1
   imkd_lidar_weight='${lidar_weights.G}'                   # or GI, G_half_I
   imkd_label_weight='${label_weights.binary}'

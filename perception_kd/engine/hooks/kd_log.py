@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from perception_kd.distill.accounting import PREFIX, loss_shares
+from perception_kd.distill.accounting import PREFIX, detection_loss, loss_shares, loss_sizes
 from perception_kd.distill.schedules import full_weight
 from perception_kd.engine.hooks.progress import unwrapped
 from perception_kd.registry import HOOKS
@@ -51,25 +51,18 @@ class KDLogHook(Hook):
             self._look(runner, outputs, [name for name in weights if _at_full_weight(model, name)])
 
     def _look(self, runner: Runner, outputs: Mapping[str, Any], pairs: list[str]) -> None:
-        detection = detection_loss(outputs)
+        detection, sizes = detection_loss(outputs), loss_sizes(outputs)
         for name in pairs if detection > 0 else ():
             seen = self._ratios.setdefault(name, [])
             if len(seen) == self.samples:
                 continue
-            seen.append(abs(float(outputs[PREFIX + name])) / detection)
+            seen.append(sizes[PREFIX + name] / detection)
             mean = sum(seen) / len(seen)
             low, high = self.expected
             if len(seen) == self.samples and not low <= mean <= high:
                 runner.logger.warning(
-                    f"pair '{name}' is {100 * mean:.2g} % of the detection loss at iteration {runner.iter + 1}, "
+                    f"pair '{name}' is {100 * mean:.1f} % of the detection loss at iteration {runner.iter + 1}, "
                     f'{100 * low:g} to {100 * high:g} % are expected: look at its weight')
-
-
-def detection_loss(outputs: Mapping[str, Any]) -> float:
-    """Sum of the magnitudes of the student's own losses without those of depth."""
-    own = [value for key, value in outputs.items()
-           if 'loss' in key and key != 'loss' and not key.startswith(PREFIX) and 'depth' not in key]
-    return sum(abs(float(value)) for value in own)
 
 
 def _at_full_weight(model: Any, name: str) -> bool:

@@ -6,9 +6,8 @@ from mmengine.logging import MessageHub
 from torch.utils.data import Dataset
 
 from perception_kd.distill import Distiller
-from perception_kd.distill.accounting import NonFiniteLoss
+from perception_kd.distill.accounting import NonFiniteLoss, detection_loss
 from perception_kd.engine.hooks import GradientProbeHook, KDLogHook, NaNGuardHook
-from perception_kd.engine.hooks.kd_log import detection_loss
 from perception_kd.engine.runner import BriefRunner
 from tests.distill.toys import ToyStudent, feature_pair, response_pair, toy_sample, toy_teacher
 

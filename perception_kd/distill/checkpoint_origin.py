@@ -1,0 +1,71 @@
+"""What a checkpoint tells of its training, held against the model: shapes do not tell all that must fit."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from torch import nn
+
+
+class Origin(NamedTuple):
+    """What a checkpoint's ``meta`` tells; None where it does not.
+
+    Attributes:
+        classes: Class names in label order: of mmengine (``dataset_meta``) or older (``CLASSES``).
+        mmdet3d: Version that wrote it.
+    """
+
+    classes: tuple[str, ...] | None = None
+    mmdet3d: str | None = None
+
+
+def origin_of(content: Any) -> Origin:
+    """Of the content of a checkpoint file, whatever it is."""
+    meta = _entries(content, 'meta')
+    newer = _entries(meta, 'dataset_meta')
+    version = meta.get('mmdet3d_version')
+    version = version if isinstance(version, str) else None
+    for found in (newer.get('classes'), newer.get('CLASSES'), meta.get('CLASSES'), meta.get('classes')):
+        if isinstance(found, (list, tuple)) and found and all(isinstance(name, str) for name in found):
+            return Origin(tuple(found), version)
+    return Origin(None, version)
+
+
+def classes_of(model: nn.Module) -> tuple[str, ...] | None:
+    """Class names in label order through the tasks of the first CenterHead; None where there is none."""
+    for module in model.modules():
+        tasks = getattr(module, 'class_names', None)
+        if isinstance(tasks, (list, tuple)) and tasks and all(isinstance(task, (list, tuple)) for task in tasks):
+            return tuple(name for task in tasks for name in task)
+    return None
+
+
+def origin_problem(model: nn.Module, origin: Origin) -> str | None:
+    """Why a checkpoint must not be used with a detector although its shapes fit, in words; None where it may.
+
+    Two tasks of two classes each can change places unseen. (Where the order of all classes fits, another partition
+    into tasks changes shapes.) Before version 1.0, mmdet3d's boxes had width and length exchanged and the yaw turned.
+    """
+    own = classes_of(model)
+    if own is None:
+        return None
+    if origin.mmdet3d is not None and origin.mmdet3d.startswith('0.'):
+        return (f'the checkpoint was written by mmdet3d {origin.mmdet3d}, whose boxes had other sizes and angles; '
+                'take the one of v1.0.0_models in the model zoo')
+    if origin.classes is not None and origin.classes != own:
+        return (f'the checkpoint was trained on the classes {", ".join(origin.classes)}, and the tasks of the config '
+                f'give {", ".join(own)}; set tasks in the order of the checkpoint')
+    return None
+
+
+def origin_doubt(model: nn.Module, origin: Origin) -> str | None:
+    """What cannot be checked, in words; None where all can."""
+    own = classes_of(model)
+    if own is None or origin.classes is not None:
+        return None
+    return f'the checkpoint does not name its classes; their order is taken to be that of tasks: {", ".join(own)}'
+
+
+def _entries(content: Any, key: str) -> dict:
+    found = content.get(key) if isinstance(content, dict) else None
+    return found if isinstance(found, dict) else {}
