@@ -6,15 +6,16 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 Work = Callable[[], Mapping[str, Tensor]]
-PACKAGES = ('torch', 'numpy', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet3d', 'nuscenes-devkit')
+PACKAGES = ('torch', 'numpy', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet3d', 'nuscenes-devkit', 'onnxruntime')
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,24 @@ def compare(other: tuple[str, Work], ours: tuple[str, Work], *, runs: int) -> Co
             _wait()
             seconds[side].append(time.perf_counter() - start)
     return Comparison(other[0], ours[0], seconds, difference)
+
+
+class Spread(NamedTuple):
+    """Median of some runs, and the quarter below and above which the others lie."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, runs: Sequence[float]) -> Spread:
+        """Of one run or more."""
+        low, median, high = statistics.quantiles(runs, method='inclusive') if len(runs) > 1 else runs * 3
+        return cls(median, low, high)
+
+    def ms(self) -> str:
+        """Seconds as milliseconds: ``median (low-high)``."""
+        return f'{self.median * 1e3:.1f} ({self.low * 1e3:.1f}-{self.high * 1e3:.1f})'
 
 
 @dataclass

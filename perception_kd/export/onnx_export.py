@@ -57,7 +57,7 @@ class OnnxReport:
 
 
 def export_onnx(cfg: Config, checkpoint: str | Path | None, out: str | Path, *, opset: int = OPSET,
-                radar_points: int | None = None, tolerance: float = TOLERANCE) -> OnnxReport:
+                radar_points: int | None = None, tolerance: float = TOLERANCE, optimise: bool = True) -> OnnxReport:
     """Write the student of ``checkpoint`` as ONNX, and keep the file only if onnxruntime agrees with PyTorch.
 
     The graph holds the normalisation of the pictures and all geometry: calibration is an input. One sample at a time;
@@ -70,6 +70,7 @@ def export_onnx(cfg: Config, checkpoint: str | Path | None, out: str | Path, *, 
         opset: Version of ONNX' operators.
         radar_points: Rows of the radar input; None: what the config's radars and sweeps can give at most.
         tolerance: Largest difference allowed.
+        optimise: Fold constants and fuse operators; without it export takes half the time.
 
     Raises:
         ImportError: ONNX' packages are missing.
@@ -91,7 +92,7 @@ def export_onnx(cfg: Config, checkpoint: str | Path | None, out: str | Path, *, 
     graph.load_state_dict({f'student.{name}': value for name, value in reference.state_dict().items()})
     example = _example(graph, shape)
     with _quiet():
-        proto, shapes = _graph(graph, example, opset)
+        proto, shapes = _graph(graph, example, opset, optimise)
     _prune(proto)
     operators = _operators(proto)
     onnx.helper.set_model_props(proto, {key: json.dumps(value) for key, value in _metadata(cfg, shape, graph).items()})
@@ -121,13 +122,15 @@ def _example(graph: StudentGraph, shape: BatchShape) -> dict[str, Tensor]:
     return {**frame, **stack_past(graph.keys, [(frame, outputs, torch.eye(4))] * graph.memory.frames)}
 
 
-def _graph(graph: StudentGraph, example: dict[str, Tensor], opset: int) -> tuple[Any, dict[str, tuple[int, ...]]]:
+def _graph(graph: StudentGraph, example: dict[str, Tensor], opset: int,
+           optimise: bool) -> tuple[Any, dict[str, tuple[int, ...]]]:
     """ONNX' model and the shapes of its outputs."""
     with torch.no_grad(), export_forms():
         outputs = graph(example)
         try:
             program = torch.onnx.export(graph, (), kwargs=dict(inputs=example), dynamo=True, opset_version=opset,
-                                        input_names=list(example), output_names=list(outputs), verbose=False)
+                                        input_names=list(example), output_names=list(outputs), optimize=optimise,
+                                        verbose=False)
         except Exception as error:  # whatever an operator without a counterpart raises
             reason = ' '.join(str(error.__cause__ or error).split())[:400]
             raise ValueError(f'this student cannot be written as ONNX: {reason}') from error

@@ -94,7 +94,7 @@ def _other_calibration_and_padding(cfg, path, student):
 def test_student_of_every_part_streams(checkpoint, tmp_path):
     cfg = config(past_frames=(2,), radar_encoder=FRUSTUM, view_transform=ASSISTED, fuser=MFA,
                  temporal=dict(type='TemporalFuser', frames=2, norm_cfg=NORM))
-    report = export_onnx(cfg, checkpoint(cfg), tmp_path / 'student.onnx', radar_points=20)
+    report = export_onnx(cfg, checkpoint(cfg), tmp_path / 'student.onnx', radar_points=20, optimise=False)
     assert {'GridSample', 'ScatterND', 'ScatterElements'} <= set(report.operators)
     assert report.inputs['past_columns'] == (1, *report.outputs['seen_columns'])
     assert report.inputs['past_to_key'] == (1, 4, 4)
@@ -107,7 +107,7 @@ def test_a_graph_that_differs_leaves_the_file_as_it_was(checkpoint, tmp_path):
     path, out = checkpoint(cfg), tmp_path / 'student.onnx'
     out.write_text('an earlier export')
     with pytest.raises(ValueError, match='differs from PyTorch by'):
-        export_onnx(cfg, path, out, tolerance=0.0)
+        export_onnx(cfg, path, out, tolerance=0.0, optimise=False)
     assert out.read_text() == 'an earlier export'
     assert sorted(tmp_path.iterdir()) == [out, path]
 

@@ -97,5 +97,5 @@ class ScatterPattern:
 
     def pool(self, depth: Tensor, features: Tensor, *, mean: bool) -> Tensor:
         """``(rows, C)`` the sum (or the mean) over the points of a cell of ``depth * features``."""
-        lifted = depth[:, :, None] * features[:, None]  # (B*N, D, C, H, W)
-        return self.points.add(lifted.permute(0, 1, 3, 4, 2).reshape(-1, features.shape[1]), mean=mean)
+        lifted = depth[..., None] * features.permute(0, 2, 3, 1)[:, None]  # (B*N, D, H, W, C)
+        return self.points.add(lifted.reshape(-1, features.shape[1]), mean=mean)

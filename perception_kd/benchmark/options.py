@@ -1,0 +1,108 @@
+"""The command line of ``tools/benchmark.py``: one sub-parser and one runner a kind. Large imports wait for a run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+AMP = ('auto', 'bf16', 'fp16')
+BESIDE = ('crn-r50', 'crn-r18')
+
+
+def build_parser(doc: str) -> argparse.ArgumentParser:
+    """Args: ``doc``, the tool's description. Every kind's namespace has ``run``, which makes its report."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    kinds = parser.add_subparsers(dest='kind', required=True, metavar='KIND')
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument('--runs', type=int, default=10, metavar='N', help='measured runs a side (default: 10)')
+    shared.add_argument('--threads', type=int, metavar='N', help='CPU threads (default: torch decides)')
+    shared.add_argument('--device', default='cpu', help='cpu or cuda (default: cpu)')
+    shared.add_argument('--json', type=Path, metavar='FILE', help='write all runs, machine, versions')
+    for add in (_add_pooling, _add_ops, _add_latency, _add_step):
+        add(kinds, shared)
+    return parser
+
+
+def _add_pooling(kinds: Any, shared: argparse.ArgumentParser) -> None:
+    pooling = kinds.add_parser('pooling', parents=[shared], help='BEV pooling against index_add')
+    for name, default, text in (('batch', 1, 'samples'), ('cameras', 6, 'cameras a sample'),
+                                ('height', 16, 'feature rows'), ('width', 44, 'feature columns'),
+                                ('bins', 59, 'depth bins'), ('channels', 80, 'context channels')):
+        pooling.add_argument(f'--{name}', type=int, default=default, metavar='N', help=f'{text} (default: {default})')
+    pooling.add_argument('--reduction', choices=('mean', 'sum'), default='mean')
+    pooling.set_defaults(run=_run_pooling)
+
+
+def _add_ops(kinds: Any, shared: argparse.ArgumentParser) -> None:
+    ops = kinds.add_parser('ops', parents=[shared], help='portable ops against plain loops')
+    ops.add_argument('--points', type=int, default=20000, metavar='N', help='points to voxelise (default: 20000)')
+    ops.add_argument('--boxes', type=int, default=1000, metavar='N', help='rotated boxes (default: 1000)')
+    ops.add_argument('--iou-threshold', type=float, default=0.2, metavar='X', help='for NMS (default: 0.2)')
+    ops.set_defaults(run=_run_ops)
+
+
+def _add_latency(kinds: Any, shared: argparse.ArgumentParser) -> None:
+    latency = kinds.add_parser('latency', parents=[shared], help='a student stage by stage, parameters, operations')
+    latency.add_argument('config', help='config of a student or a distiller')
+    latency.add_argument('checkpoint', nargs='?', help='weights (default: as the model is built)')
+    latency.add_argument('--onnx', metavar='FILE', help='a file of tools/export.py --format onnx to time in turn')
+    latency.add_argument('--streaming', action='store_true', help='frame by frame with memories of past frames')
+    latency.add_argument('--beside', choices=BESIDE, help='published parameter counts to print beside ours')
+    _add_model(latency)
+    latency.set_defaults(run=_run_latency)
+
+
+def _add_step(kinds: Any, shared: argparse.ArgumentParser) -> None:
+    step = kinds.add_parser('step', parents=[shared], help='training steps, distilled and bare, time and memory')
+    step.add_argument('config', help='config of a distiller, or of a student alone')
+    step.add_argument('--data', action='store_true', help="the training loader's batches (default: random ones)")
+    _add_model(step)
+    step.set_defaults(run=_run_step)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    from perception_kd.overrides import OverrideAction
+
+    parser.add_argument('--batch', type=int, default=1, metavar='N', help='samples at once (default: 1)')
+    parser.add_argument('--amp', nargs='?', const='auto', choices=AMP,
+                        help='mixed precision; auto: bf16 on the CPU, fp16 on CUDA')
+    parser.add_argument('--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE',
+                        help='override settings of the config')
+
+
+def _run_pooling(args: argparse.Namespace) -> Any:
+    from perception_kd.benchmark.pooling import PoolingCase, benchmark_pooling
+
+    case = PoolingCase(batch=args.batch, cameras=args.cameras, height=args.height, width=args.width,
+                       bins=args.bins, channels=args.channels)
+    return benchmark_pooling(case, runs=args.runs, device=args.device, reduction=args.reduction)
+
+
+def _run_ops(args: argparse.Namespace) -> Any:
+    from perception_kd.benchmark.ops import OpsCase, benchmark_ops
+
+    if min(args.points, args.boxes) < 1 or not 0 < args.iou_threshold < 1:
+        raise ValueError('--points and --boxes are 1 or more, --iou-threshold is between 0 and 1')
+    case = OpsCase(points=args.points, boxes=args.boxes, iou_threshold=args.iou_threshold)
+    return benchmark_ops(case, runs=args.runs, device=args.device)
+
+
+def _run_latency(args: argparse.Namespace) -> Any:
+    from perception_kd.benchmark.latency import LatencyCase, benchmark_latency
+
+    case = LatencyCase(device=args.device, batch=args.batch, amp=args.amp, streaming=args.streaming, runs=args.runs)
+    return benchmark_latency(_config(args), case, checkpoint=args.checkpoint, onnx=args.onnx, beside=args.beside)
+
+
+def _run_step(args: argparse.Namespace) -> Any:
+    from perception_kd.benchmark.step import StepCase, benchmark_step
+
+    case = StepCase(device=args.device, batch=args.batch, amp=args.amp, data=args.data, runs=args.runs)
+    return benchmark_step(_config(args), case)
+
+
+def _config(args: argparse.Namespace) -> Any:
+    from perception_kd.engine.build import load_config
+
+    return load_config(args.config, args.cfg_options)

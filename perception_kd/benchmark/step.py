@@ -1,0 +1,186 @@
+"""Time and memory of a training step: the distilled student beside the same student alone."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice, repeat
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper, build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from torch import nn
+
+from perception_kd.benchmark.memory import peak_bytes, tensor_bytes
+from perception_kd.benchmark.stage_clock import StageClock
+from perception_kd.benchmark.synthetic import BatchShape, make_batch
+from perception_kd.benchmark.timing import Spread, machine, versions
+from perception_kd.engine.build import naming_config, require
+from perception_kd.engine.switches import apply_amp
+from perception_kd.export.student import student_config
+from perception_kd.registry import MODELS
+from perception_kd.stages import stage
+
+PARTS = ('teachers', 'forward', 'pairs', 'backward', 'optimiser', 'total')
+LATE = 10**6  # iterations and epochs: every pair at its final weight
+WARM_UP = 2
+
+
+@dataclass(frozen=True)
+class StepCase:
+    """What is measured.
+
+    Args:
+        device: ``cpu`` or ``cuda``.
+        batch: Samples a step.
+        amp: ``auto``, ``bf16``, ``fp16``; None: float32.
+        data: Take batches of the training loader; else random ones.
+        runs: Measured steps of each side.
+    """
+
+    device: str = 'cpu'
+    batch: int = 1
+    amp: str | None = None
+    data: bool = False
+    runs: int = 5
+
+
+@dataclass
+class StepReport:
+    """Runs of every part of a step, by side (``student``, and ``distilled`` where the config distils).
+
+    Attributes:
+        setting: Case, config, shapes.
+        seconds: Per side and part, one number a run.
+        peak: Bytes of tensors at the peak of a step, beyond weights, optimiser state and batch.
+        held: Bytes of weights, gradients, optimiser state and teachers.
+    """
+
+    setting: dict[str, Any]
+    seconds: dict[str, dict[str, list[float]]]
+    peak: dict[str, int]
+    held: dict[str, int]
+    benchmark: str = 'step'
+
+    @property
+    def ratio(self) -> float | None:
+        """The distilled step's median over the bare one's."""
+        if 'distilled' not in self.seconds:
+            return None
+        return Spread.of(self.seconds['distilled']['total']).median / Spread.of(self.seconds['student']['total']).median
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, with medians and quartiles."""
+        spread = {side: {part: Spread.of(runs)._asdict() for part, runs in parts.items()}
+                  for side, parts in self.seconds.items()}
+        return dict(benchmark=self.benchmark, setting=self.setting, seconds=self.seconds, spread=spread,
+                    ratio=self.ratio, peak_bytes=self.peak, held_bytes=self.held, machine=machine(),
+                    versions=versions())
+
+    def table(self) -> str:
+        """A line a part: median and quartiles in ms per side; then memory."""
+        lines = [f'{"ms: median (quartiles)":24s}' + ''.join(f'{side:>28s}' for side in self.seconds)]
+        for part in PARTS:
+            if any(part in parts for parts in self.seconds.values()):
+                lines.append(f'{part:24s}' + ''.join(
+                    f'{Spread.of(parts[part]).ms() if part in parts else "":>28s}' for parts in self.seconds.values()))
+        for title, found in (('peak of a step, MiB', self.peak), ('held throughout, MiB', self.held)):
+            lines.append(f'{title:24s}' + ''.join(f'{found[side] / 2**20:28.1f}' for side in self.seconds))
+        if self.ratio is not None:
+            lines.append(f'a distilled step takes {self.ratio:.2f} times a bare one')
+        return '\n'.join(lines)
+
+
+def benchmark_step(cfg: Config, case: StepCase) -> StepReport:
+    """Time training steps, side by side in turn. Teachers without a checkpoint teach with random weights.
+
+    Args:
+        cfg: Of a distiller or a student.
+        case: What is measured.
+
+    Raises:
+        ValueError, FileNotFoundError: The config cannot be built, or its data is not there.
+    """
+    require(cfg, 'model', 'optim_wrapper', 'train_dataloader')
+    cfg = copy.deepcopy(cfg)
+    shape = BatchShape.of(cfg, training=True)
+    if case.amp is not None:
+        apply_amp(cfg, case.amp)
+    sides = {name: _Side(cfg, model, case) for name, model in _models(cfg).items()}
+    batches = _batches(cfg, shape, case)
+    for side in sides.values():
+        for batch in repeat(next(batches), WARM_UP):
+            side.step(batch)
+    clock = StageClock(case.device, PARTS)
+    seconds: dict[str, dict[str, list[float]]] = {name: {} for name in sides}
+    for batch in islice(batches, case.runs):
+        for name, side in sides.items():
+            for part, taken in clock.measure(lambda side=side, batch=batch: side.step(batch)).items():
+                seconds[name].setdefault(part, []).append(taken)
+    batch = next(batches)
+    peak = {name: peak_bytes(lambda side=side: side.step(batch), case.device) for name, side in sides.items()}
+    setting = dict(vars(case), config=Path(cfg.filename or '').name, inputs=None if case.data else vars(shape))
+    return StepReport(setting, seconds, peak, {name: side.held() for name, side in sides.items()})
+
+
+class _Side:
+    """A model in training with its optimiser."""
+
+    def __init__(self, cfg: Config, model_cfg: dict, case: StepCase) -> None:
+        torch.manual_seed(0)
+        with naming_config(cfg):
+            self.model: nn.Module = MODELS.build(model_cfg).to(case.device).train()
+            self.wrapper: OptimWrapper = build_optim_wrapper(self.model, copy.deepcopy(cfg.optim_wrapper))
+        if hasattr(self.model, 'set_progress'):
+            self.model.set_progress(LATE, LATE, 2 * LATE, 2 * LATE)
+
+    def step(self, batch: dict[str, Any]) -> None:
+        """As mmengine's ``train_step``, part by part."""
+        with stage('forward'), self.wrapper.optim_context(self.model):
+            data = self.model.data_preprocessor(batch, True)
+            total, _ = self.model.parse_losses(self.model(**data, mode='loss'))
+        with stage('backward'):
+            self.wrapper.backward(self.wrapper.scale_loss(total))
+        with stage('optimiser'):
+            self.wrapper.step()
+            self.wrapper.zero_grad()
+
+    def held(self) -> int:
+        """Bytes of weights, as much again for gradients, optimiser state and teachers."""
+        weights = [weight for weight in self.model.parameters() if weight.requires_grad]
+        teachers = getattr(self.model, 'teachers', None)
+        frozen = [teacher.model for _, teacher in (teachers.items() if teachers else ()) if hasattr(teacher, 'model')]
+        state = [list(self.model.state_dict().values()), self.wrapper.optimizer.state_dict()['state'],
+                 [list(model.state_dict().values()) for model in frozen]]
+        return tensor_bytes(state) + sum(weight.nbytes for weight in weights)
+
+
+def _models(cfg: Config) -> dict[str, dict]:
+    """Configs of the sides."""
+    init_default_scope(cfg.get('default_scope', 'perception_kd'))
+    if cfg.model.get('type') != 'Distiller':
+        return {'student': cfg.model}
+    for teacher in (cfg.model.get('teachers') or {}).values():
+        if teacher.get('type', 'FrozenTeacher') == 'FrozenTeacher' and teacher.get('checkpoint') is None:
+            teacher['allow_random'] = True
+    return {'student': student_config(cfg), 'distilled': cfg.model}
+
+
+def _batches(cfg: Config, shape: BatchShape, case: StepCase) -> Iterator[dict[str, Any]]:
+    if not case.data:
+        return repeat(make_batch(shape, batch=case.batch))
+    loader = Runner.build_dataloader({**cfg.train_dataloader, 'batch_size': case.batch, 'num_workers': 0,
+                                      'persistent_workers': False})
+    if len(loader) < 1:
+        raise ValueError(f'the training data of {cfg.filename} does not fill a batch of {case.batch}')
+    return _endless(loader)
+
+
+def _endless(loader: Any) -> Iterator[dict[str, Any]]:
+    while True:
+        yield from loader
