@@ -1,12 +1,20 @@
 """The deployed file holds the student and nothing else, bit for bit."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.optim import OptimWrapper
 
+from perception_kd.benchmark.synthetic import BatchShape, drive, make_batch
 from perception_kd.distill import Distiller
+from perception_kd.engine.foreign_checkpoint import load_weights
+from perception_kd.engine.hooks import StudentEMAHook
 from perception_kd.export import export_student, student_weights, without_teachers
 from perception_kd.registry import MODELS
+from tests.benchmark.test_models import config as benchmark_config
+from tests.benchmark.test_models import distiller, temporal
 from tests.distill.toys import ToyStudent, feature_pair, toy_batch, toy_teacher
 
 
@@ -81,3 +89,46 @@ def test_testing_a_distillers_config_needs_no_teacher(trained):
     assert model.eval().val_step(toy_batch(3)) == trained[0].eval().val_step(toy_batch(3))
     bare = Config(dict(model=dict(type='ToyStudent')))
     assert without_teachers(bare).model == bare.model
+
+
+def test_an_averaged_student_with_past_frames_predicts_the_same_from_either_file(tmp_path):
+    """What ``tools/test.py`` does with the distiller's checkpoint and with the exported file, frame by frame too."""
+    cfg = benchmark_config(past_frames=(1, 2), model=dict(
+        distiller(), student=dict(temporal(), streaming=(1, 2))))
+    cfg.model.teachers.lidar.allow_random = True
+    shape = BatchShape.of(cfg, training=True)
+    torch.manual_seed(1)
+    model = MODELS.build(cfg.model)
+    runner = SimpleNamespace(model=model, optim_wrapper=OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.01)))
+    hook = StudentEMAHook(gamma=1.0)
+    hook.before_train(runner)
+    for seed in range(3):
+        outputs = model.train().train_step(make_batch(shape, batch=2, seed=seed), runner.optim_wrapper)
+        hook.after_train_iter(runner, seed, outputs=outputs)
+    checkpoint = dict(state_dict={name: value.clone() for name, value in model.state_dict().items()}, meta={})
+    own = checkpoint['state_dict']['student.trunk.ups.0.conv.weight']
+    hook.before_save_checkpoint(runner, checkpoint)
+    assert not torch.equal(own, checkpoint['state_dict']['student.trunk.ups.0.conv.weight'])
+    torch.save(checkpoint, tmp_path / 'run.pth')
+    export_student(cfg, tmp_path / 'run.pth', tmp_path / 'student.pth')
+    found = [_predictions(cfg, load_weights(tmp_path / name), shape) for name in ('run.pth', 'student.pth')]
+    assert len(found[0]) == 5 and sum(len(boxes) for boxes, _ in found[0]) > 0
+    for one, other in zip(*found):
+        assert all(map(torch.equal, one, other))
+
+
+def _predictions(cfg, weights, shape):
+    """Boxes and scores of a drive from memories, then of a batch with its past frames."""
+    found = []
+    for memory in (True, False):
+        lean = without_teachers(cfg)
+        if not memory:
+            lean.model.student.pop('streaming')
+        model = MODELS.build(lean.model)
+        wanted = {name: value for name, value in weights.items() if not name.startswith('pairs.')}
+        model.load_state_dict(wanted, strict=True)
+        for batch in drive(shape, 4) if memory else [make_batch(shape, seed=9)]:
+            with torch.no_grad():
+                result = model.eval().test_step(batch)[0].pred_instances_3d
+            found.append((result.bboxes_3d.tensor, result.scores_3d))
+    return found
