@@ -13,8 +13,8 @@ import torch
 from mmengine.logging import print_log
 from torch import nn
 
-from perception_kd.distill.checks import check_value
 from perception_kd.distill.checkpoint_origin import origin_doubt, origin_problem
+from perception_kd.distill.checks import check_value
 from perception_kd.distill.nested import detached
 from perception_kd.distill.taps import TapRecorder
 from perception_kd.distill.weights import LoadReport, load_strictly

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from perception_kd.distill.class_order import classes_of_checkpoint
+from perception_kd.distill.checkpoint_origin import Origin, origin_of
 from perception_kd.files import require_file
 
 # Containers, dtypes and the functions that make a tensor from a storage. None of them runs code of the file.
@@ -118,11 +118,11 @@ class ModelFile(NamedTuple):
 
     Attributes:
         weights: Names to tensors.
-        classes: Class names in label order, None where the file does not tell.
+        origin: What the file tells of the training.
     """
 
     weights: dict[str, Tensor]
-    classes: tuple[str, ...] | None
+    origin: Origin
 
 
 def load_weights(
@@ -135,7 +135,7 @@ def load_weights(
 def load_model_file(
     path: str | Path, *, trust: bool = False, map_location: Any = 'cpu', prefix: str = ''
 ) -> ModelFile:
-    """Weights and class names in a checkpoint of any tool.
+    """Weights and origin in a checkpoint of any tool.
 
     Args:
         path: Local file: a bare state dict, or a dict that holds one under ``state_dict`` or ``model``.
@@ -144,7 +144,7 @@ def load_model_file(
         prefix: Keep only names that begin so, with the prefix cut off (``'student.'``).
 
     Returns:
-        Weights by name (a leading ``module.`` of a parallel wrapper cut off), and class names.
+        Weights by name (a leading ``module.`` of a parallel wrapper cut off), and their origin.
 
     Raises:
         FileNotFoundError: no such file.
@@ -154,7 +154,7 @@ def load_model_file(
         content = torch.load(path, map_location=map_location, weights_only=False)
     else:
         content = read_without_code(path, map_location)
-    classes = classes_of_checkpoint(content)
+    origin = origin_of(content)
     for key in ('state_dict', 'model'):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
@@ -165,4 +165,4 @@ def load_model_file(
     if not weights:
         wanted = f' whose names begin with {prefix!r}' if prefix else ''
         raise ValueError(f'checkpoint {path} holds no weights{wanted}')
-    return ModelFile(weights, classes)
+    return ModelFile(weights, origin)

@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
-from perception_kd.distill.class_order import class_order_problem, classes_of_checkpoint
+from perception_kd.distill.checkpoint_origin import origin_doubt, origin_of, origin_problem
 from perception_kd.distill.sparse_layout import to_model_layout, version_of_layout
 from perception_kd.distill.weights import check_finite, compare_weights
 from perception_kd.engine.hooks.progress import unwrapped
@@ -21,8 +21,9 @@ class WeightCheckHook(Hook):
     Sparse convolutions come into the layout of the model, whichever library wrote them.
 
     Args:
-        strict: Refuse one that lacks a weight of the model or was trained on other classes, too: a model that is tested
-            must not keep random weights. What the checkpoint has besides (connectors of a distillation) is fine.
+        strict: Refuse one, too, that lacks a weight of the model, or was trained on other classes or boxes: a model
+            that is tested must not keep random weights. What the checkpoint has besides (connectors of a distillation) is
+            fine.
     """
 
     priority = 'VERY_HIGH'
@@ -51,13 +52,14 @@ class WeightCheckHook(Hook):
             raise ValueError(f'{where} does not fit the model of the config: {report}')
         content.update({names[short]: weights[short] for short in converted})
         _name_layout(model, content)
-        problem = class_order_problem(model, classes_of_checkpoint(checkpoint))
-        if problem and self.strict and classes_of_checkpoint(checkpoint):
-            raise ValueError(f'{where}: {problem}')
         if converted:
             runner.logger.info(f'{where}: {report}')
-        if problem:
-            runner.logger.warning(f'{where}: {problem}')
+        origin = origin_of(checkpoint)
+        problem = origin_problem(model, origin)
+        if problem and self.strict:
+            raise ValueError(f'{where}: {problem}')
+        for said in filter(None, (problem, origin_doubt(model, origin))):
+            runner.logger.warning(f'{where}: {said}')
 
 
 def _name_layout(model: nn.Module, content: dict[str, Any]) -> None:
