@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch._functorch.config
 from torch import nn
 
 DENSE_PARTS = ('image_backbone', 'image_neck', 'view_transform.depth_net', 'trunk', 'pts_backbone', 'pts_neck')
@@ -39,6 +40,9 @@ def compile_modules(model: nn.Module, settings: bool | Mapping[str, Any] | None)
     if unknown or not paths:
         raise ValueError(f'compile: {type(student).__name__} has no modules {unknown or list(DENSE_PARTS)}; name some '
                          f'of {", ".join(name for name, _ in student.named_children())} in compile.modules')
+    if getattr(model, 'pairs', None):
+        # A backward pass would reuse the memory of what it has read; gradient accounting walks the graph again.
+        torch._functorch.config.donated_buffer = False
     for path in paths:
         there[path].compile(**arguments)
     return paths

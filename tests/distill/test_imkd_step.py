@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from perception_kd.distill import Distiller
+from perception_kd.distill.gradients import GradientProbe
+from perception_kd.engine.compiled import compile_modules
 from perception_kd.export import student_weights
 from perception_kd.registry import MODELS
 from tests.distill.test_imkd import CONFIG, LABELDISTILL, OPTIONAL, WORLD, load_config
@@ -78,6 +80,19 @@ def test_other_taps_of_real_teachers(options):
     assert all(value > 0 for name, value in step(model).items() if 'distill' in name)
     if model.balance is not None:
         assert model.balance.measured.all() and (model.balance.factors != 1).all()
+
+
+def test_gradients_are_measured_through_compiled_modules(monkeypatch):
+    monkeypatch.setattr('torch._functorch.config.donated_buffer', True)
+    torch._dynamo.reset()
+    norms = []
+    for compiled in (True, False):
+        model = build()
+        model.probe = GradientProbe()
+        compile_modules(model, dict(modules=['trunk'], backend='aot_eager') if compiled else None)
+        step(model)
+        norms.append(model.gradients.norms())
+    assert norms[0] == pytest.approx(norms[1], rel=1e-4)
 
 
 def test_prediction_needs_no_lidar_and_runs_no_teacher(model, monkeypatch):

@@ -50,11 +50,11 @@ def run(folder, *, epochs: int, model=None, hooks: list | None = None, resume: b
     return seen
 
 
-def distiller() -> Distiller:
+def distiller(balance: dict | None = None) -> Distiller:
     torch.manual_seed(0)
     pairs = dict(feature=feature_pair(weight=dict(type='LinearWarmup', value=1.0, end=8)),
                  response=response_pair(weight=dict(type='Window', value=2.0, begin=1)))
-    return Distiller(student=ToyStudent(), teachers=dict(lidar=toy_teacher()), pairs=pairs)
+    return Distiller(student=ToyStudent(), teachers=dict(lidar=toy_teacher()), pairs=pairs, balance=balance)
 
 
 def test_schedules_follow_iterations_and_epochs_of_the_runner_also_after_a_resume(tmp_path):
@@ -90,6 +90,16 @@ def test_gradients_are_logged_and_training_stays_the_same(tmp_path):
     total = sum(last[f'grad_norm.{name}'] for name in names)
     assert last['grad_share.feature'] == pytest.approx(last['grad_norm.feature'] / total)
     assert len(scalars['train/grad_norm.task'].data[0]) == 2, 'iterations 3 and 6'
+
+
+def test_a_balanced_run_resumes_as_if_it_had_not_stopped(tmp_path):
+    balance = dict(type='GradientNormBalance', shares=dict(feature=0.3, response=0.1), interval=3)
+    straight, first, second = (distiller(balance) for _ in range(3))
+    run(tmp_path / 'j', epochs=2, model=straight)
+    run(tmp_path / 'k', epochs=1, model=first)
+    run(tmp_path / 'k', epochs=2, model=second, resume=True)
+    assert (straight.balance.factors != 1).all()
+    assert all(torch.equal(value, second.state_dict()[name]) for name, value in straight.state_dict().items())
 
 
 def warnings_of(folder, monkeypatch, **settings) -> list[str]:
