@@ -36,12 +36,15 @@ COMMANDS = {
         ['test', '{file}', '{root}/good.pth', '--work-dir', '{out}'],
         ['export', '{file}', '{root}/good.pth', '--out', '{out}'],
         ['trial', 'overfit', '{file}', '--work-dir', '{out}'], ['trial', 'pair', '{file}', '--pair', 'a'],
+        ['benchmark', 'latency', '{file}', '--json', '{out}'],
     ],
     'checkpoint': [
         ['export', TEACHER, '{file}', '--out', '{out}'],
         ['test', TEACHER, '{file}', '--work-dir', '{logs}', '{options}'],
         ['train', TEACHER, '--work-dir', '{logs}', '--resume', '{file}', '{options}'],
         ['train', 'configs/demo/sim_imkd.py', '--dry-run', '{options}', 'model.teachers.lidar.checkpoint={file}'],
+        ['export', 'configs/demo/sim_student.py', '{file}', '--format', 'onnx', '--out', '{out}'],
+        ['benchmark', 'latency', TEACHER, '{file}', '--json', '{out}'],
     ],
     'infos': [
         ['train', TEACHER, '--work-dir', '{logs}', '{options}'], ['train', TEACHER, '--dry-run', '{options}'],
