@@ -113,6 +113,22 @@ def test_voxel_encoders_of_second(encoder: str) -> None:
     assert features.isfinite().all() and len(features) > 100
 
 
+@pytest.mark.parametrize('encoder', ['SparseEncoder', 'SparseUNet'])
+def test_sparse_encoders_of_second_and_parta2(encoder: str) -> None:
+    from mmdet3d.registry import MODELS
+
+    torch.manual_seed(0)
+    net = MODELS.build(dict(type=encoder, in_channels=4, sparse_shape=[41, 32, 24], order=('conv', 'norm', 'act')))
+    cells = torch.stack([torch.randint(0, size, (300,)) for size in (2, 41, 32, 24)], 1).unique(dim=0)
+    features = torch.randn(len(cells), 4, requires_grad=True)
+    found = net(features, cells, 2)
+    found = found if encoder == 'SparseEncoder' else found['spatial_features']
+    assert found.shape == (2, 256, 4, 3) and found.isfinite().all()
+    found.square().mean().backward()
+    assert features.grad.any() and all(weight.grad.any() for name, weight in net.named_parameters()
+                                       if name.startswith(('conv_input', 'encoder_layers', 'conv_out')))
+
+
 NUSCENES = [-12.8, -12.8, -5.0, 12.8, 12.8, 3.0]
 
 

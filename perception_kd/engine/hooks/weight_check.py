@@ -22,8 +22,8 @@ class WeightCheckHook(Hook):
 
     Args:
         strict: Refuse one, too, that lacks a weight of the model, or was trained on other classes or boxes: a model
-            that is tested must not keep random weights. What the checkpoint has besides (connectors of a distillation) is
-            fine.
+            that is tested must not keep random weights. What the checkpoint has besides (connectors of a
+            distillation) is fine.
     """
 
     priority = 'VERY_HIGH'
