@@ -99,7 +99,7 @@ class Distiller(BaseModel):
         iteration: int,
         epoch: float | None = None,
         iterations: int | None = None,
-        epochs: int | None = None,
+        epochs: float | None = None,
     ) -> None:
         """Tell the schedules where training stands; a hook does it under a Runner.
 

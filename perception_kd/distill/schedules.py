@@ -23,7 +23,7 @@ class Progress:
     iteration: int = 0
     epoch: float | None = None
     iterations: int | None = None
-    epochs: int | None = None
+    epochs: float | None = None
 
     def at(self, unit: str) -> float:
         """The count in ``unit`` (``iter`` or ``epoch``)."""

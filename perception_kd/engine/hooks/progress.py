@@ -21,8 +21,9 @@ class DistillProgressHook(Hook):
         """Set the distiller's progress; other models are left alone."""
         model = unwrapped(runner)
         if hasattr(model, 'set_progress'):
-            epoch = runner.epoch + batch_idx / len(runner.train_dataloader)
-            model.set_progress(runner.iter, epoch, runner.max_iters, runner.max_epochs)
+            length = len(runner.train_dataloader)  # an iteration-based loop counts no epochs, but passes over the data
+            model.set_progress(runner.iter, runner.epoch + batch_idx / length, runner.max_iters,
+                               runner.max_iters / length)
 
 
 def unwrapped(runner: Runner) -> Any:

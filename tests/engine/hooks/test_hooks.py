@@ -1,5 +1,7 @@
 """The hooks of distillation, in a Runner."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine.logging import MessageHub
@@ -7,7 +9,7 @@ from torch.utils.data import Dataset
 
 from perception_kd.distill import Distiller
 from perception_kd.distill.accounting import NonFiniteLoss, detection_loss
-from perception_kd.engine.hooks import GradientProbeHook, KDLogHook, NaNGuardHook
+from perception_kd.engine.hooks import DistillProgressHook, GradientProbeHook, KDLogHook, NaNGuardHook
 from perception_kd.engine.runner import BriefRunner
 from tests.distill.toys import ToyStudent, feature_pair, response_pair, toy_sample, toy_teacher
 
@@ -62,6 +64,15 @@ def test_schedules_follow_iterations_and_epochs_of_the_runner_also_after_a_resum
     weights = run(tmp_path / 'a', epochs=2, resume=True)
     assert [weight['feature'] for weight in weights] == [0.5, 0.625, 0.75, 0.875]
     assert [weight['response'] for weight in weights] == [2.0] * 4
+
+
+@pytest.mark.parametrize(('epoch', 'batch'), [(1, 1), (0, 5)], ids=['epochs', 'iterations'])
+def test_progress_counts_fractions_of_epochs_in_both_kinds_of_loops(epoch, batch):
+    seen = []
+    runner = SimpleNamespace(model=SimpleNamespace(set_progress=lambda *counts: seen.append(counts)), iter=5,
+                             epoch=epoch, max_iters=8, train_dataloader=range(4))
+    DistillProgressHook().before_train_iter(runner, batch)
+    assert seen == [(5, 1.25, 8, 2.0)]
 
 
 def test_shares_and_weights_are_logged(tmp_path):
