@@ -42,7 +42,8 @@ def test_recipe_names_stages_that_fit(path: Path) -> None:
     assert len(compared) > 1
     for run in runs:
         teachers = load_config(run.config).model.get('teachers', {})
-        assert dict(run.teachers).keys() == teachers.keys(), run.name
+        trained = {name for name, teacher in teachers.items() if 'checkpoint' in teacher}
+        assert dict(run.teachers).keys() == trained, run.name
 
 
 def test_there_are_configs() -> None:

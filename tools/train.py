@@ -11,17 +11,10 @@ examples:
   srun --ntasks-per-node 8 python tools/train.py configs/imkd/teacher_pillar.py --launcher slurm --sync_bn torch
 """
 
-from __future__ import annotations
-
 import argparse
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from perception_kd.cli import run_tool
-
-if TYPE_CHECKING:
-    from mmengine.config import Config
 
 
 def parse_args() -> argparse.Namespace:
@@ -55,38 +48,20 @@ def main() -> int:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     from perception_kd.engine.build import build_runner, load_config, require
     from perception_kd.engine.dry_run import dry_run
+    from perception_kd.engine.recipe_config import train_recipe
     from perception_kd.files import naming_full_disk
 
     cfg = load_config(args.config, args.cfg_options)
     switches = dict(launcher=args.launcher, amp=args.amp, sync_bn=args.sync_bn, auto_scale_lr=args.auto_scale_lr)
     if cfg.get('recipe') is not None:
-        return train_recipe(args, cfg, switches)
+        train_recipe(cfg, args.work_dir, args.cfg_options, resume=args.resume, dry=args.dry_run, **switches)
+        return 0
     require(cfg, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
     if args.dry_run:
         dry_run(cfg)
         return 0
     with naming_full_disk(args.work_dir or 'work_dirs'):
         build_runner(cfg, work_dir=args.work_dir, resume=args.resume, **switches).train()
-    return 0
-
-
-def train_recipe(args: argparse.Namespace, cfg: Config, switches: dict) -> int:
-    """All stages of a recipe; it always goes on where it was."""
-    from mmengine.dist import is_main_process
-
-    from perception_kd.engine.recipe_config import dry_run_recipe, run_recipe
-    from perception_kd.files import naming_full_disk
-
-    if args.resume not in (None, 'auto'):
-        raise ValueError('a recipe goes on by itself; leave out the path after --resume')
-    out = Path(args.work_dir or Path('work_dirs') / Path(args.config).stem)
-    if args.dry_run:
-        dry_run_recipe(cfg, out, args.cfg_options)
-        return 0
-    with naming_full_disk(out):
-        closing = run_recipe(cfg, out, args.cfg_options, **switches)
-    if is_main_process():
-        print(f'\n{closing}')
     return 0
 
 

@@ -20,7 +20,7 @@ from perception_kd.engine.dry_run import dry_run
 from perception_kd.engine.launch import start_processes
 from perception_kd.engine.recipe import Recipe, Stage
 from perception_kd.engine.stages import Run, score_stage, train_stage
-from perception_kd.files import require_file, write_bytes
+from perception_kd.files import naming_full_disk, require_file, write_bytes
 
 TABLE = 'comparison.md'
 STAGE_KEYS = {'name', 'config', 'title', 'teachers', 'checkpoint', 'options'}
@@ -125,3 +125,30 @@ def dry_run_recipe(cfg: Config, out: Path, options: Mapping[str, Any]) -> None:
                 print(f"teacher '{teacher}': {settings.checkpoint} is not there yet, random weights stand in")
                 settings.update(checkpoint=None, allow_random=True)
         dry_run(stage)
+
+
+def train_recipe(cfg: Config, work_dir: str | None, options: Mapping[str, Any], *, resume: str | None = None,
+                 dry: bool = False, **switches: Any) -> None:
+    """What ``tools/train.py`` does with a recipe: run it, or dry-run it, and print what came out.
+
+    Args:
+        cfg: With ``recipe``.
+        work_dir: Folder; default ``work_dirs/<recipe name>``.
+        options: ``--cfg-options``.
+        resume: ``--resume``; a recipe always goes on where it was.
+        dry: Only dry-run every stage.
+        switches: Of :func:`~perception_kd.engine.build.build_runner`.
+
+    Raises:
+        ValueError: a checkpoint to resume from; or as :func:`read_runs`.
+    """
+    if resume not in (None, 'auto'):
+        raise ValueError('a recipe goes on by itself; leave out the path after --resume')
+    out = Path(work_dir or Path('work_dirs') / Path(cfg.filename).stem)
+    if dry:
+        dry_run_recipe(cfg, out, options)
+        return
+    with naming_full_disk(out):
+        closing = run_recipe(cfg, out, options, **switches)
+    if is_main_process():
+        print(f'\n{closing}')

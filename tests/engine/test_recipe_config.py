@@ -10,7 +10,7 @@ import pytest
 from mmengine.config import Config
 
 from perception_kd.engine import recipe_config
-from perception_kd.engine.recipe_config import build_recipe, dry_run_recipe, read_runs, run_recipe
+from perception_kd.engine.recipe_config import build_recipe, dry_run_recipe, read_runs, run_recipe, train_recipe
 from perception_kd.engine.stages import LAST, RESULTS
 
 MODEL = "model = dict(type='A', teachers=dict(lidar=dict(checkpoint=None)))\nepochs = 1\n"
@@ -111,3 +111,14 @@ def test_unknown_comparison_and_config(tmp_path: Path) -> None:
     (tmp_path / 'a.py').unlink()
     with pytest.raises(FileNotFoundError, match=r'config of stage lidar: .*a\.py does not exist'):
         read_runs(cfg)
+
+
+def test_the_tool_runs_it_or_looks_at_it(tmp_path: Path, done: list, monkeypatch, capsys) -> None:
+    cfg = recipe(tmp_path / 'c', LIDAR)
+    monkeypatch.setattr(recipe_config, 'dry_run', lambda stage: print('dry'))
+    train_recipe(cfg, str(tmp_path / 'out'), {}, dry=True)
+    assert capsys.readouterr().out.endswith('dry\n') and not done
+    train_recipe(cfg, str(tmp_path / 'out'), {}, resume='auto', launcher='none', amp=None)
+    assert len(done) == 1 and f'LiDAR teacher: {tmp_path / "out/lidar/last.pth"}' in capsys.readouterr().out
+    with pytest.raises(ValueError, match='a recipe goes on by itself'):
+        train_recipe(cfg, str(tmp_path / 'out'), {}, resume='epoch_3.pth')

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,18 @@ ROOT = Path(__file__).parents[2]
 Tool = Callable[..., subprocess.CompletedProcess]
 OPTIONS = ('train_split=tiny_train', 'val_split=tiny_val', 'test_split=tiny_val', 'batch_size=2', 'num_workers=0',
            'lidar_sweeps=0')
+
+
+def train_and_kill(config: str, folder: Path, file: Path, *arguments: str) -> None:
+    """Start ``tools/train.py`` and kill it and its workers, without warning, once ``file`` is there."""
+    command = [sys.executable, str(ROOT / 'tools' / 'train.py'), config, '--work-dir', str(folder), *arguments]
+    job = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                           env={**os.environ, 'OMP_NUM_THREADS': '1'}, start_new_session=True)
+    until = time.monotonic() + 300
+    while not file.is_file() and job.poll() is None and time.monotonic() < until:
+        time.sleep(0.005)
+    os.killpg(job.pid, signal.SIGKILL)
+    assert job.wait() == -signal.SIGKILL
 
 
 @pytest.fixture(scope='session')

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +11,12 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from perception_kd.engine.safe_checkpoint import read_checkpoint
-from tests.smoke.conftest import ROOT, Tool
+from tests.smoke.conftest import Tool, train_and_kill
 
 CONFIG = 'configs/demo/sim_imkd.py'
 STEPS, KILLED_AFTER = 6, 2  # three steps an epoch, so the kill lies in the middle of one
 SETTINGS = ('max_epochs=2', 'warmup_epochs=0.5', 'lidar_sweeps=2', 'default_hooks.checkpoint.by_epoch=False',
             'default_hooks.checkpoint.max_keep_ckpts=-1', 'default_hooks.logger.interval=1')
-
-
-def train_and_kill(folder: Path, *arguments: str) -> None:
-    """Kill a training and its workers, without warning, once the checkpoint of the step is there."""
-    command = [sys.executable, str(ROOT / 'tools' / 'train.py'), CONFIG, '--work-dir', str(folder), *arguments]
-    job = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                           env={**os.environ, 'OMP_NUM_THREADS': '1'}, start_new_session=True)
-    until = time.monotonic() + 300
-    while not (folder / f'iter_{KILLED_AFTER}.pth').is_file() and job.poll() is None and time.monotonic() < until:
-        time.sleep(0.005)
-    os.killpg(job.pid, signal.SIGKILL)
-    assert job.wait() == -signal.SIGKILL
 
 
 def differences(one: Any, other: Any, where: str = '') -> list[str]:
@@ -75,7 +58,7 @@ def test_a_killed_distillation_goes_on_as_if_nothing_had_been(tool: Tool, option
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
     done = tool('train', CONFIG, '--work-dir', whole, *settings)
     assert done.returncode == 0, done.stderr[-2000:]
-    train_and_kill(killed, *settings, 'num_workers=2')
+    train_and_kill(CONFIG, killed, killed / f'iter_{KILLED_AFTER}.pth', *settings, 'num_workers=2')
     assert not (killed / f'iter_{STEPS}.pth').exists()
     done = tool('train', CONFIG, '--work-dir', killed, '--resume', *settings, 'num_workers=2')
     assert done.returncode == 0, done.stderr[-2000:]
