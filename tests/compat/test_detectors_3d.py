@@ -8,7 +8,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.structures import InstanceData
 
 import perception_kd.compat  # noqa: F401
-from tests.compat import lite_only
+from tests.compat import lite_only, spconv_free
 
 pytestmark = lite_only
 
@@ -113,6 +113,7 @@ def test_voxel_encoders_of_second(encoder: str) -> None:
     assert features.isfinite().all() and len(features) > 100
 
 
+@spconv_free
 @pytest.mark.parametrize('encoder', ['SparseEncoder', 'SparseUNet'])
 def test_sparse_encoders_of_second_and_parta2(encoder: str) -> None:
     from mmdet3d.registry import MODELS

@@ -14,8 +14,10 @@ from perception_kd.distill import FrozenTeacher
 from perception_kd.distill.sparse_layout import HISTORIC, SPCONV2, model_layout, sparse_convolutions
 from perception_kd.distill.weights import load_strictly
 from perception_kd.engine.hooks.weight_check import WeightCheckHook
+from tests.compat import lite_only
 from tests.models.det3d.worlds import TASKS, build, collate, sample, voxel_cfg
 
+pytestmark = lite_only
 ADAPTER = dict(type='CenterPointAdapter')
 CLASSES = TASKS[0]
 

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from perception_kd.engine.build import load_config
 from perception_kd.models.det3d import CenterPointAdapter
 from perception_kd.registry import MODELS
-from tests.compat import lite_only
+from tests.compat import lite_only, spconv_free
 from tests.models.det3d.worlds import build, collate, sample, step, teacher_cfg, voxel_cfg
 
 pytestmark = lite_only
@@ -101,6 +101,7 @@ def test_same_outputs_and_same_cars(kind: str) -> None:
     torch.testing.assert_close(cars[0], cars[1], rtol=1e-4, atol=1e-4)
 
 
+@spconv_free
 @pytest.mark.parametrize('changes', [{}, dict(append_radar=True), dict(stage_strides=[2, 1])])
 def test_tiny_voxels_train_with_taps_as_declared(changes: dict) -> None:
     model = build(voxel_cfg(**changes))
