@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,8 @@ class LatencyReport:
         parameters: By part.
         flops: By stage.
         stages: Seconds of every run by stage, ``total`` included.
-        onnx: Seconds of every run of onnxruntime, up to the raw maps of the head; empty without a file.
+        onnx: Seconds of every run of onnxruntime on the CPU, up to the raw maps of the head; empty without a file.
+        difference: Of its raw maps from PyTorch's, see ``largest_difference``; large where the weights are others.
         beside: A key of ``PUBLISHED``, or None.
     """
 
@@ -69,6 +70,7 @@ class LatencyReport:
     flops: dict[str, int]
     stages: dict[str, list[float]]
     onnx: list[float]
+    difference: float | None = None
     beside: str | None = None
     benchmark: str = 'latency'
 
@@ -76,9 +78,12 @@ class LatencyReport:
         """Everything, with medians and quartiles."""
         sides = {'torch': self.stages['total'], **({'onnxruntime': self.onnx} if self.onnx else {})}
         spreads = {name: Spread.of(runs)._asdict() for name, runs in {**self.stages, **sides}.items()}
+        medians = {name: Spread.of(runs).median for name, runs in sides.items()}
+        ratio = medians['onnxruntime'] / medians['torch'] if self.onnx else None
         return dict(benchmark=self.benchmark, setting=self.setting, parameters=self.parameters,
                     published=PUBLISHED.get(self.beside or ''), flops=self.flops, flops_note=NOTE, seconds=sides,
-                    stage_seconds=self.stages, spread=spreads, frames_per_second=self._rate(),
+                    medians=medians, ratio=ratio, max_difference=self.difference, stage_seconds=self.stages,
+                    spread=spreads, frames_per_second=self._rate(),
                     machine=machine(), versions=versions())
 
     def table(self) -> str:
@@ -92,7 +97,8 @@ class LatencyReport:
                 lines.append(f'{name:12s} {runs.ms():>28s} {runs.median / total:6.0%} '
                              f'{self.flops.get(name, 0) / 1e9:9.2f}')
         if self.onnx:
-            lines.append(f'{"onnxruntime":12s} {Spread.of(self.onnx).ms():>28s}   up to the raw maps, without decoding')
+            lines.append(f'{"onnxruntime":12s} {Spread.of(self.onnx).ms():>28s}   on the CPU, up to the raw maps, '
+                         f'which differ by {self.difference:.1e}')
         return '\n'.join([*lines, f'{self._rate():.2f} frames per second; {NOTE}'])
 
     def _rate(self) -> float:
@@ -116,12 +122,9 @@ def benchmark_latency(cfg: Config, case: LatencyCase, *, checkpoint: str | Path 
     if onnx is not None and case.batch != 1:
         raise ValueError('an exported graph takes one sample: leave --batch at 1')
     shape = BatchShape.of(cfg)
-    student = load_student(_streaming(cfg, shape) if case.streaming else cfg, checkpoint).to(case.device)
-    graph = None
-    if onnx is not None:
-        from perception_kd.export.onnx_session import OnnxStudent
-
-        graph = OnnxStudent(onnx).prepared(make_batch(shape))
+    student = load_student(_streaming(cfg, shape) if case.streaming else cfg, checkpoint)
+    graph, difference = _graph(onnx, student, shape) if onnx is not None else (None, None)
+    student.to(case.device)
     batches = _batches(shape, case)
     with torch.no_grad(), _autocast(case):
         predict = _predictor(student)
@@ -131,7 +134,18 @@ def benchmark_latency(cfg: Config, case: LatencyCase, *, checkpoint: str | Path 
         stages, onnx_runs = _measure(predict, batches, case, graph)
     setting = dict(vars(case), config=Path(cfg.filename or '').name, checkpoint=str(checkpoint) if checkpoint else None,
                    inputs=vars(shape))
-    return LatencyReport(setting, parameters_by_part(student), flops, stages, onnx_runs, beside)
+    return LatencyReport(setting, parameters_by_part(student), flops, stages, onnx_runs, difference, beside)
+
+
+def _graph(path: str | Path, student: nn.Module, shape: BatchShape) -> tuple[Callable[[], Any], float]:
+    """A call of the exported graph, and how far it differs from the student."""
+    from perception_kd.export.onnx_session import OnnxStudent
+    from perception_kd.export.parity import largest_difference
+
+    graph = OnnxStudent(path)
+    rows = graph.shapes.get('radar', (shape.radar_points,))[0]
+    shape = replace(shape, radar_points=min(rows, shape.radar_points))
+    return graph.prepared(make_batch(shape)), largest_difference(student, graph, shape)
 
 
 def _measure(predict: Callable[[dict], Any], batches: Iterator[dict], case: LatencyCase,

@@ -8,6 +8,7 @@ pytest.importorskip('onnxruntime')
 pytest.importorskip('onnxscript')
 import onnx
 
+from perception_kd.benchmark.latency import LatencyCase, benchmark_latency
 from perception_kd.benchmark.synthetic import BatchShape, make_batch
 from perception_kd.export import onnx_export
 from perception_kd.export.graph import NOWHERE
@@ -65,6 +66,8 @@ def test_pillar_student(checkpoint, tmp_path):
     assert student.meta['point_cloud_range'] == RANGE
     assert set(student.meta['inputs']) == set(student.shapes) == set(FRAME) - {'lidar_aug_matrix'}
     _other_calibration_and_padding(cfg, path, student)
+    timed = benchmark_latency(cfg, LatencyCase(runs=2), checkpoint=path, onnx=out)
+    assert timed.to_json()['max_difference'] < 1e-4 and len(timed.onnx) == 2 and 'onnxruntime' in timed.table()
     with pytest.raises(ValueError, match='41 points, the graph takes 40'):
         student.feed(dict(make_batch(BatchShape.of(cfg))['inputs'], radar=[torch.zeros(41, 7)]))
     with pytest.raises(ValueError, match='takes img, '):
