@@ -33,6 +33,8 @@ def test_builds(path: Path) -> None:
             TRANSFORMS.build(transform)
     for hook in cfg.get('custom_hooks', []):
         HOOKS.build(hook)
+    hooks = [*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])]
+    assert sum('EMA' in hook.type for hook in hooks if hook) <= 1, 'one moving average'
 
 
 @pytest.mark.parametrize('path', RECIPES, ids=lambda path: f'{path.parent.name}/{path.stem}')

@@ -17,4 +17,3 @@ max_epochs = 20
 learning_rate = 1e-4
 optim_wrapper = dict(optimizer=dict(weight_decay=1e-2))
 param_scheduler = [dict(type='MultiStepLR', milestones=[16, 19], gamma=0.1, by_epoch=True)]
-custom_hooks = [dict(type='StudentEMAHook')]

@@ -6,4 +6,4 @@ max_epochs = 12
 learning_rate = 1e-3
 optim_wrapper = dict(optimizer=dict(weight_decay=1e-7))
 param_scheduler = [dict(type='MultiStepLR', milestones=[10, 11], gamma=0.1, by_epoch=True)]
-custom_hooks = [dict(type='StudentEMAHook'), '${lidar_check}']
+custom_hooks = ['${lidar_check}']

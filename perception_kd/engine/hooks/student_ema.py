@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import torch
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 from torch import Tensor
@@ -46,6 +46,18 @@ class StudentEMAHook(Hook):
     def decay(self, updates: int) -> float:
         """Share of the old average that stays at an update, the first being number 1."""
         return self.limit * (1 - math.exp(-updates / self.gamma))
+
+    def before_run(self, runner: Runner) -> None:
+        """See that there is one average.
+
+        Raises:
+            ValueError: another hook swaps weights, too.
+        """
+        others = [type(hook).__name__ for hook in runner.hooks
+                  if isinstance(hook, (StudentEMAHook, EMAHook)) and hook is not self]
+        if others:
+            raise ValueError(f'a run has one moving average, and {", ".join(others)} would be a second; leave it out '
+                             'of custom_hooks, or set default_hooks.ema=None')
 
     def before_train(self, runner: Runner) -> None:
         """Begin with the initial weights, unless a checkpoint brought an average."""

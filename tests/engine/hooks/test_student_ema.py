@@ -146,3 +146,9 @@ def test_accumulated_steps_count_once_and_shared_weights_are_averaged_once(tmp_p
 def test_bad_settings(settings: dict) -> None:
     with pytest.raises(ValueError, match='0 < limit < 1 and gamma > 0'):
         StudentEMAHook(**settings)
+
+
+@pytest.mark.parametrize('second', ['EMAHook', 'StudentEMAHook'])
+def test_a_second_average_is_refused(tmp_path: Path, second: str) -> None:
+    with pytest.raises(ValueError, match=r'one moving average, and \w+ would be a second'):
+        train(tmp_path, 1, default_hooks=dict(ema=dict(type=second)))
