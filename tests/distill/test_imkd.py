@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from perception_kd.distill.pair import Pair
 from perception_kd.distill.pair_builder import build_pairs
 from perception_kd.distill.schedules import Progress
 from perception_kd.engine.build import load_config
+from perception_kd.overrides import OverrideAction
 from perception_kd.structures import TapSpec
 from tests.distill.toys import GRID, toy_batch
 
@@ -113,12 +117,17 @@ def test_every_switch_builds_its_pairs_and_teaches(options):
     assert all(loss > 0 for loss in losses.values())
 
 
-def test_every_choice_is_in_the_docstring_and_every_one_there_exists():
-    lines = [line.split('#')[0].strip() for line in CONFIG.read_text().split('"""')[1].splitlines() if '${' in line]
-    named = dict(line.split('=', 1) for line in lines)
-    assert set(CHOICES) <= set(named)
-    for key, value in named.items():
-        config({key: value.strip("'")})
+def test_every_line_of_the_docstring_is_an_override_and_names_every_choice():
+    parser = ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=OverrideAction)
+    lines = [line for line in CONFIG.read_text().split('"""')[1].splitlines() if re.match(r'  [a-z_.0-9]+=', line)]
+    lines = [line.split(' #')[0] for line in lines]
+    words = {line.split('=')[0].strip(): parser.parse_args(['--cfg-options', *shlex.split(line)]).cfg_options
+             for line in lines}
+    assert set(CHOICES) <= set(words) and len(words) > len(CHOICES)
+    for key, options in words.items():
+        changed = config(options)
+        assert changed.imkd_pairs != PLAIN.imkd_pairs or changed.distiller != PLAIN.distiller, key
 
 
 def test_the_schedules_of_the_phases():
