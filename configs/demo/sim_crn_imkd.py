@@ -8,5 +8,6 @@ The teachers' checkpoints are given on the command line:
 _base_ = ['./sim_crn_student.py', '../_base_/models/centerpoint_pillar_tiny.py', '../_base_/models/label_encoder.py',
           '../_base_/distill/imkd_full.py']
 
+imkd_distance = '${distances.rms}'  # summed over channels, the label term alone would be half of the loss here
 label_encoder = dict(stage_channels=[48, 64], width=64)
 model = '${distiller}'
