@@ -9,7 +9,6 @@ from mmengine.config import Config
 
 from perception_kd.engine.build import load_config
 from perception_kd.models.det3d import CenterPointAdapter
-from perception_kd.registry import MODELS
 from tests.compat import lite_only, spconv_free
 from tests.models.det3d.worlds import build, collate, sample, step, teacher_cfg, voxel_cfg
 
@@ -38,7 +37,7 @@ def our_cfg(kind: str, **options: object) -> dict:
 
 @pytest.mark.parametrize('kind', PUBLIC)
 def test_names_and_shapes_of_the_weights(kind: str) -> None:
-    theirs, ours = MODELS.build(public_cfg(kind)), MODELS.build(our_cfg(kind))
+    theirs, ours = build(public_cfg(kind)), build(our_cfg(kind))
     assert {name: value.shape for name, value in ours.state_dict().items()} == {
         name: value.shape for name, value in theirs.state_dict().items()}
     layer, middle = ours.data_preprocessor.voxel_layer, theirs.pts_middle_encoder
@@ -84,7 +83,7 @@ def awaken(model: torch.nn.Module, inputs: dict) -> None:
 @pytest.mark.parametrize('kind', PUBLIC)
 def test_same_outputs_and_same_cars(kind: str) -> None:
     ours = build(our_cfg(kind, **{'point_cloud_range': SMALL, 'centerpoint_head.max_num': 200}))
-    theirs = MODELS.build(smaller(public_cfg(kind), kind))
+    theirs = build(smaller(public_cfg(kind), kind))
     inputs, sampled = sample(seed=1, points=1500, place=SMALL)
     awaken(ours, inputs)
     theirs.load_state_dict(ours.state_dict())

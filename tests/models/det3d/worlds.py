@@ -5,6 +5,7 @@ import math
 
 import torch
 from mmdet3d.structures import Det3DDataSample, LiDARInstance3DBoxes
+from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
 from perception_kd.registry import MODELS
@@ -123,9 +124,10 @@ def student_cfg(**changes: object) -> dict:
 
 
 def build(cfg: dict, seed: int = 0) -> torch.nn.Module:
-    """Build with fixed initial weights."""
+    """Build with fixed initial weights, whatever scope a runner of another test left behind."""
     torch.manual_seed(seed)
-    return MODELS.build(cfg)
+    with DefaultScope.overwrite_default_scope('perception_kd'):
+        return MODELS.build(cfg)
 
 
 def teacher_cfg(**changes: object) -> dict:
