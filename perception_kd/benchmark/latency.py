@@ -98,8 +98,9 @@ class LatencyReport:
                 lines.append(f'{name:12s} {runs.ms():>28s} {runs.median / total:6.0%} '
                              f'{self.flops.get(name, 0) / 1e9:9.2f}')
         if self.onnx:
+            doubt = '' if self.difference < ALIKE else ': other weights?'
             lines.append(f'{"onnxruntime":12s} {Spread.of(self.onnx).ms():>28s}   on the CPU, up to the raw maps, '
-                         f'which differ by {self.difference:.1e}{"" if self.difference < ALIKE else ": other weights?"}')
+                         f'which differ by {self.difference:.1e}{doubt}')
         return '\n'.join([*lines, f'{self._rate():.2f} frames per second; {NOTE}'])
 
     def _rate(self) -> float:
