@@ -10,4 +10,3 @@ max_epochs = 24
 learning_rate = 2e-4
 optim_wrapper = dict(optimizer=dict(weight_decay=1e-4), clip_grad=dict(max_norm=5.0))
 param_scheduler = [dict(type='MultiStepLR', milestones=[19, 23], gamma=0.1, by_epoch=True)]
-default_hooks = dict(ema=dict(type='StudentEMAHook'))  # LabelDistill's; default_hooks.ema=None leaves it out
