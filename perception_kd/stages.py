@@ -14,9 +14,11 @@ def stage(name: str) -> Iterator[None]:
     """Mark what runs inside as the stage ``name``."""
     for listener in _LISTENERS:
         listener(name, True)
-    yield
-    for listener in _LISTENERS:
-        listener(name, False)
+    try:
+        yield
+    finally:
+        for listener in _LISTENERS:
+            listener(name, False)
 
 
 @contextmanager

@@ -163,7 +163,13 @@ def test_the_feature_terms_are_the_formulas_written_out():
     batch, built = world(cfg), {name: pair.eval() for name, pair in pairs_of(cfg).items()}
     student, teacher = batch.student_taps, batch.teacher_taps
     intensity, soft = IntensityMap()(batch.on(GRID)), GaussianMask(mode='soft')(batch.on(GRID))
-    seen = ((intensity > 0) | (student['radar_occupancy'] > 0.01)).float()
+    seen = intensity > 0
+    for cells, cloud in zip(seen, batch.inputs['radar']):
+        for x, y in cloud[:, :2].tolist():
+            column, row = (int((at - low) // GRID.cell) for at, low in ((x, GRID.x_min), (y, GRID.y_min)))
+            if 0 <= column < GRID.nx and 0 <= row < GRID.ny:
+                cells[0, row, column] = True
+    seen = seen.float()
 
     def adapted(name: str, tap: str) -> Tensor:
         return built[name].connector(student[tap])

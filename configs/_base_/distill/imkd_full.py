@@ -16,7 +16,7 @@ What the paper leaves open is a choice among named values. One line on the comma
 
   imkd_intensity='${intensity_maps.teacher_activation}'    # or gaussian, none; intensity_maps.lidar_return.norm=div255
   imkd_s1='${s1_weights.loss}'                             # intensity weights the loss, not the target
-  imkd_region='${regions.all}'                             # or gaussian; points: by radar points
+  imkd_region='${regions.all}'                             # or gaussian; active: by the radar branch's occupancy
   imkd_adaptor='${adaptors.conv1x1}'                       # or resampled: a teacher tap on another grid
   imkd_lidar_tap='${lidar_taps.neck}'                      # or dense_bev; on 0.4 m pillars with adaptors.resampled
                                                            # and regions.points
@@ -53,7 +53,7 @@ regions = dict(
     points=dict(type='ActiveCells'),
     all=dict(type='All'),
     gaussian=dict(type='GaussianMask'))
-imkd_region = '${regions.active}'
+imkd_region = '${regions.points}'  # an untrained occupancy is above the threshold of `active` nearly everywhere
 
 s1_weights = dict(
     target=dict(scale='${imkd_intensity}', mask='${imkd_region}'),

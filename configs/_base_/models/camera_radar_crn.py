@@ -23,7 +23,7 @@ student = dict(
         type='RadarAssistedTransform', depth_bound='${depth_bound}', stride='${depth_stride}', norm_cfg=student_norm,
         depth_net=dict(type='DepthNet', in_channels=512, mid_channels=256, context_channels=80, context_convs=1,
                        depth_blocks=3, norm_cfg=student_norm)),
-    fuser=dict(type='IntensityGuidedFuser', mode='gated_mfa', out_channels=128, norm_cfg=student_norm),
+    fuser=dict(type='IntensityGuidedFuser', mode='gated_mfa', out_channels=128, convs=3, norm_cfg=student_norm),
     temporal=dict(type='TemporalFuser', frames=4, norm_cfg=student_norm),
     trunk=dict(
         type='ResNetBEVTrunk', norm_cfg=student_norm, neck_norm_cfg=dict(type='BN', eps=1e-3, momentum=0.01)),

@@ -12,7 +12,7 @@ from mmengine.dataset import BaseDataset
 from perception_kd.datasets.faults import FaultLog
 from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL, resolve_path
 from perception_kd.datasets.nuscenes.stamp import load_infos
-from perception_kd.datasets.nuscenes.store import InfoStore, past_rows
+from perception_kd.datasets.nuscenes.store import InfoStore, check_frames_back, past_rows
 from perception_kd.datasets.nuscenes.tables import table_folder
 from perception_kd.registry import DATASETS
 from perception_kd.structures.classes import CLASS_COLOURS, NUSCENES_CLASSES
@@ -63,7 +63,7 @@ class NuScenesRadarDataset(BaseDataset):
                  cameras: Sequence[str] | None = None,
                  radars: Sequence[str] | None = None, past_frames: Sequence[int] = (), max_corrupt: int = 0,
                  **kwargs: Any) -> None:
-        self.cameras, self.radars, self.past_frames = cameras, radars, _frames_back(past_frames)
+        self.cameras, self.radars, self.past_frames = cameras, radars, check_frames_back(past_frames)
         self._corrupt = FaultLog(what='corrupt samples', most=max_corrupt)
         self._replaced: list[str] = []  # which corrupt ones the next good sample stands for
         names = _flat(NUSCENES_CLASSES if classes is None else classes)
@@ -184,17 +184,3 @@ class NuScenesRadarDataset(BaseDataset):
 
 def _flat(classes: Sequence[Any]) -> tuple[str, ...]:
     return tuple(one for name in classes for one in ([name] if isinstance(name, str) else name))
-
-
-def _frames_back(past_frames: Any) -> tuple[int, ...]:
-    """Newest first.
-
-    Raises:
-        ValueError: not a list of different whole numbers above 0.
-    """
-    listed = isinstance(past_frames, Sequence) and not isinstance(past_frames, str)
-    if not listed or not all(type(back) is int and back > 0 for back in past_frames) \
-            or len(set(past_frames)) < len(past_frames):
-        raise ValueError('past_frames must be different whole numbers above 0, such as (2, 4, 6): how many key frames '
-                         f'back; got {past_frames!r}')
-    return tuple(sorted(past_frames))

@@ -70,3 +70,17 @@ def past_rows(infos: Sequence[dict[str, Any]], frames_back: Sequence[int]) -> ND
     rows = np.empty((count, len(back)), np.int32)
     rows[order] = order[np.maximum(place[:, None] - back, first[:, None])]
     return rows
+
+
+def check_frames_back(past_frames: Any) -> tuple[int, ...]:
+    """Newest first.
+
+    Raises:
+        ValueError: not a list of different whole numbers above 0.
+    """
+    listed = isinstance(past_frames, Sequence) and not isinstance(past_frames, str)
+    if not listed or not all(type(back) is int and back > 0 for back in past_frames) \
+            or len(set(past_frames)) < len(past_frames):
+        raise ValueError('past_frames must be different whole numbers above 0, such as (2, 4, 6): how many key frames '
+                         f'back; got {past_frames!r}')
+    return tuple(sorted(past_frames))

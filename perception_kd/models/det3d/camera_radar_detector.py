@@ -34,7 +34,7 @@ class CameraRadarDetector(Base3DDetector):
     parts are written once and handed on.
 
     The key frame goes first and carries the gradient; past frames follow without one, each pooled into the key
-    frame's grid.
+    frame's grid. In training they update the running statistics of batch norms, as CRN's do.
 
     Args:
         point_cloud_range: ``[x_min, y_min, z_min, x_max, y_max, z_max]`` m, LiDAR frame; need not be centred.
@@ -186,6 +186,12 @@ class CameraRadarDetector(Base3DDetector):
         tap('head', [task[0] for task in outputs])
         return outputs
 
+    def train(self, mode: bool = True) -> CameraRadarDetector:
+        """As any module's; training forgets the drive that was streamed."""
+        if mode and self.memory is not None:
+            self.memory.clear()
+        return super().train(mode)
+
     def loss(self, batch_inputs: dict, data_samples: list[Det3DDataSample],
              **kwargs: object) -> dict[str, Tensor]:
         """CenterHead's losses per task, and ``loss_depth`` if the batch has depth targets."""
@@ -223,8 +229,9 @@ def _needed(batch_inputs: dict, key: str) -> Tensor | list[Tensor]:
 def _memory(streaming: Sequence[int] | None, temporal: nn.Module | None) -> StreamingMemory | None:
     if streaming is None:
         return None
-    if temporal is None or temporal.frames != len(streaming) + 1:
-        frames = 1 if temporal is None else temporal.frames
-        raise ValueError(f'streaming={tuple(streaming)} names {len(streaming)} past frames, the student merges '
-                         f'{frames - 1}')
-    return StreamingMemory(past_frames=streaming)
+    memory = StreamingMemory(past_frames=streaming)
+    frames = 1 if temporal is None else temporal.frames
+    if frames != len(memory.past_frames) + 1:
+        raise ValueError(f'streaming={memory.past_frames} names {len(memory.past_frames)} past frames, the student '
+                         f'merges {frames - 1}')
+    return memory

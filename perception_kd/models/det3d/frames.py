@@ -10,6 +10,8 @@ from torch import Tensor
 
 from perception_kd.models.layers.matrices import affine_inverse, small_product
 
+CAMERAS = ('cam2img', 'img_aug_matrix', 'cam2lidar')  # inputs that say what a pixel looks at
+
 
 class Frame(NamedTuple):
     """Cameras and radars of one key frame, and where this frame lies in the BEV map that is being made.
@@ -70,7 +72,7 @@ def key_frame(inputs: Mapping[str, Any]) -> Frame:
 def past_frames(inputs: Mapping[str, Any]) -> list[Frame]:
     """The past frames of a preprocessed batch, newest first; each has ``to_key`` ``(B, 4, 4)``."""
     aug = inputs['lidar_aug_matrix'] if inputs.get('past') else None
-    return [Frame(past, aug @ past['to_key'], torch.eye(4, device=aug.device).expand_as(aug))
+    return [Frame(past, small_product(aug, past['to_key']), torch.eye(4, device=aug.device).expand_as(aug))
             for past in inputs.get('past', ())]
 
 

@@ -25,11 +25,14 @@ class ImageNetResNet(ResNet):
 
     Args:
         weights: File of torchvision's ImageNet weights with their own key names, for example
-            ``data/weights/resnet50-0676ba61.pth``; None trains from scratch.
+            ``data/weights/resnet50-0676ba61.pth``; None trains all stages from
+            scratch.
         kwargs: As for ``mmdet.ResNet``: ``depth``, ``out_indices``, ``frozen_stages``, ``norm_eval``, ...
     """
 
     def __init__(self, *, weights: str | Path | None, **kwargs: object) -> None:
+        if weights is None:
+            kwargs['frozen_stages'] = -1  # random weights are not worth keeping
         super().__init__(**kwargs)
         self.weights_file = None if weights is None else Path(weights)
 

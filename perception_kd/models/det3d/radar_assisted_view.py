@@ -6,22 +6,20 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from perception_kd.models.det3d.frames import Frame, Lifted
+from perception_kd.models.det3d.frames import CAMERAS, Frame, Lifted
+from perception_kd.models.det3d.grid_view import GridView
 from perception_kd.models.det3d.kept_pattern import KeptPattern
-from perception_kd.models.det3d.radar_frustum import CAMERAS, RadarFrustum
+from perception_kd.models.det3d.radar_frustum import RadarFrustum
 from perception_kd.models.layers import (
     CollapsedPattern,
-    DepthBins,
     collapsed_pool,
     column_points,
     conv,
     frustum_heights,
 )
 from perception_kd.registry import MODELS
-from perception_kd.structures import BEVGrid
 
 
 class SeenColumns(NamedTuple):
@@ -41,7 +39,7 @@ class SeenColumns(NamedTuple):
 
 
 @MODELS.register_module()
-class RadarAssistedTransform(BaseModule):
+class RadarAssistedTransform(GridView[CollapsedPattern]):
     """View transform of CRN (Kim et al., ICCV 2023, section 3.1) on frustums collapsed over their height.
 
     With C the image context, D the depth distribution, O the radar's occupancy and v = 1 where a frustum point's
@@ -70,15 +68,11 @@ class RadarAssistedTransform(BaseModule):
     def __init__(self, *, point_cloud_range: Sequence[float], cell: float, depth_bound: Sequence[float],
                  stride: int, depth_net: dict, radar_channels: int = 80, radar_view_transform: bool = True,
                  pool_grad: Literal['mean', 'sum'] = 'mean', norm_cfg: dict) -> None:
-        super().__init__()
-        self.grid = BEVGrid.from_range(point_cloud_range, cell)
-        self.z_range = (float(point_cloud_range[2]), float(point_cloud_range[5]))
-        self.bins = DepthBins(*map(float, depth_bound))
-        self.stride, self.pool_grad = stride, pool_grad
+        super().__init__(point_cloud_range=point_cloud_range, cell=cell, depth_bound=depth_bound, stride=stride)
+        self.pool_grad = pool_grad
         self.out_channels, self.radar_channels = depth_net['context_channels'], radar_channels
         self.depth_net = MODELS.build(dict(depth_net, depth_bins=self.bins.count))
         self.view_agg = _view_aggregation(self.out_channels, norm_cfg) if radar_view_transform else None
-        self._kept: KeptPattern[CollapsedPattern] = KeptPattern()
         self._kept_mask: KeptPattern[Tensor] = KeptPattern()
 
     def perceive(self, image: Tensor, frame: Frame, radar: RadarFrustum | None) -> SeenColumns:
@@ -104,21 +98,14 @@ class RadarAssistedTransform(BaseModule):
         camera, radar, occupancy, peak, mass = maps.split([self.out_channels, self.radar_channels, 1, 1, 1], dim=1)
         return Lifted(camera.contiguous(), (peak / mass.clamp(min=1e-6)).detach(), radar.contiguous(), occupancy)
 
-    def pattern(self, frame: Frame, size: tuple[int, int]) -> CollapsedPattern:
-        """The pooling pattern of this frame; in eval mode the last key frame's again if no matrix has changed."""
-        cameras = {name: frame.inputs[name] for name in CAMERAS}
-        keep = not self.training and 'to_key' not in frame.inputs  # a past frame moves with every sample
-        return self._kept.get((size, frame.to_bev.device), [*cameras.values(), frame.to_bev],
-                              lambda: self._make_pattern(cameras, frame.to_bev, size), keep=keep)
-
     def train(self, mode: bool = True) -> RadarAssistedTransform:
         """As any module's; training drops what was kept."""
         if mode:
-            self._kept.clear()
             self._kept_mask.clear()
         return super().train(mode)
 
-    def _make_pattern(self, cameras: dict[str, Tensor], to_bev: Tensor, size: tuple[int, int]) -> CollapsedPattern:
+    def make_pattern(self, cameras: dict[str, Tensor], to_bev: Tensor, size: tuple[int, int]) -> CollapsedPattern:
+        """Where every column falls at every depth."""
         points = column_points(**cameras, to_bev=to_bev, bins=self.bins, stride=self.stride, size=size)
         return CollapsedPattern.build(*self.grid.cell_index(points[..., :2]), self.grid.nx * self.grid.ny)
 
@@ -150,7 +137,7 @@ class RadarAssistedTransform(BaseModule):
 
 
 def _view_aggregation(channels: int, norm_cfg: dict) -> nn.Sequential:
-    """CRN's ViewAgg: three convolutions on both views, one to the width of one."""
+    """CRN's ViewAgg: three convolutions on both views, and a fourth to the width of one."""
     both = 2 * channels
     inside = (conv(both, both, norm_cfg=norm_cfg) for _ in range(3))
     return nn.Sequential(*inside, nn.Conv2d(both, channels, 3, padding=1))

@@ -11,13 +11,12 @@ from mmengine.model import BaseModule, bias_init_with_prob
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from perception_kd.models.det3d.frames import Frame
+from perception_kd.models.det3d.frames import CAMERAS, Frame
 from perception_kd.models.det3d.radar_strength import check_clouds
 from perception_kd.models.layers import DepthBins, PillarFeatureNet, points_in_images
 from perception_kd.models.layers.export_forms import rows_where
 from perception_kd.registry import MODELS
 
-CAMERAS = ('cam2img', 'img_aug_matrix', 'cam2lidar')
 CELLS = 2  # radar cells per feature column and per depth bin
 COLUMNS = 8  # of a point: offset or place (u, depth, 1), rcs, speed, offset to the cell's centre
 

@@ -44,7 +44,8 @@ class Suppression:
         self.radius = [torch.tensor([known.get(name, 1.0) for name in names]) for names in tasks]
         if square_radius is not None:
             self.radius = [torch.full((len(names),), square ** 0.5) for names, square in zip(tasks, square_radius)]
-        if nms == 'circle' and across_classes and any(len(radii.unique()) > 1 for radii in self.radius):
+        mixed = square_radius is None and any(len({known.get(name, 1.0) for name in names}) > 1 for names in tasks)
+        if nms == 'circle' and across_classes and mixed:
             raise ValueError('across_classes needs one radius for the classes of a task: set square_radius')
 
     def __call__(self, boxes: Tensor, scores: Tensor, labels: Tensor, task: int) -> Tensor:

@@ -41,6 +41,6 @@ class TemporalFuser(BaseModule):
         """
         if len(maps) != self.frames:
             raise ValueError(f'the student merges {self.frames} frames, the batch has {len(maps)}: set past_frames of '
-                             f'the data set to {self.frames - 1} numbers, or streaming=True in the student to keep '
-                             'what it saw')
+                             f'the data set to {self.frames - 1} numbers (to predict frame by frame: streaming of the '
+                             'student)')
         return self.merge(torch.cat(list(maps), dim=1))

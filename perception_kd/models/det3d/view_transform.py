@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor
 
 from perception_kd.models.det3d.frames import Frame, Lifted
-from perception_kd.models.det3d.kept_pattern import KeptPattern
-from perception_kd.models.layers import BEVPoolPattern, DepthBins, bev_pool, frustum_points
+from perception_kd.models.det3d.grid_view import GridView
+from perception_kd.models.layers import BEVPoolPattern, bev_pool, frustum_points
 from perception_kd.registry import MODELS
-from perception_kd.structures import BEVGrid
 
 
 class SeenDepth(NamedTuple):
@@ -29,7 +27,7 @@ class SeenDepth(NamedTuple):
 
 
 @MODELS.register_module()
-class LiftSplatTransform(BaseModule):
+class LiftSplatTransform(GridView[BEVPoolPattern]):
     """Lift by a depth distribution, splat by a sparse-matrix product.
 
     In eval mode the pooling pattern is kept as long as the matrices stay the same. In training the BEV
@@ -47,15 +45,10 @@ class LiftSplatTransform(BaseModule):
     def __init__(self, *, point_cloud_range: Sequence[float], cell: float, depth_bound: Sequence[float],
                  stride: int, depth_net: dict, reduction: Literal['mean', 'sum'] = 'mean',
                  pool_grad: Literal['mean', 'sum'] = 'mean') -> None:
-        super().__init__()
-        self.grid = BEVGrid.from_range(point_cloud_range, cell)
-        self.z_range = (float(point_cloud_range[2]), float(point_cloud_range[5]))
-        self.bins = DepthBins(*map(float, depth_bound))
-        self.stride = stride
+        super().__init__(point_cloud_range=point_cloud_range, cell=cell, depth_bound=depth_bound, stride=stride)
         self.reduction, self.pool_grad = reduction, pool_grad
         self.out_channels = depth_net['context_channels']
         self.depth_net = MODELS.build(dict(depth_net, depth_bins=self.bins.count))
-        self._kept: KeptPattern[BEVPoolPattern] = KeptPattern()
 
     def perceive(self, image: Tensor, frame: Frame, radar: None = None) -> SeenDepth:
         """Image feature ``(B*N, C, H, W)`` -> depth and context; radar has no part in it."""
@@ -74,24 +67,12 @@ class LiftSplatTransform(BaseModule):
         pooled = bev_pool(depth, torch.cat([peak, torch.ones_like(peak)], dim=1), pattern, reduction='sum')
         return self._map(pooled[:, :1] / pooled[:, 1:].clamp(min=1e-6), batch)
 
-    def pattern(self, frame: Frame, size: tuple[int, int]) -> BEVPoolPattern:
-        """The pooling pattern of this frame; in eval mode the last key frame's again if no matrix has changed."""
-        cameras = {name: frame.inputs[name] for name in ('cam2img', 'img_aug_matrix', 'cam2lidar')}
-        keep = not self.training and 'to_key' not in frame.inputs  # a past frame moves with every sample
-        return self._kept.get((size, frame.to_bev.device), [*cameras.values(), frame.to_bev],
-                              lambda: self._make_pattern(cameras, frame.to_bev, size), keep=keep)
-
-    def _make_pattern(self, cameras: dict[str, Tensor], to_bev: Tensor, size: tuple[int, int]) -> BEVPoolPattern:
+    def make_pattern(self, cameras: dict[str, Tensor], to_bev: Tensor, size: tuple[int, int]) -> BEVPoolPattern:
+        """Where every frustum point falls; those out of the height range fall nowhere."""
         points = frustum_points(**cameras, lidar_aug_matrix=to_bev, bins=self.bins, stride=self.stride, size=size)
         cell, inside = self.grid.cell_index(points[..., :2])
         inside &= (points[..., 2] >= self.z_range[0]) & (points[..., 2] < self.z_range[1])
         return BEVPoolPattern.build(cell, inside, self.grid.nx * self.grid.ny)
-
-    def train(self, mode: bool = True) -> LiftSplatTransform:
-        """As any module's; training drops the pattern that was kept."""
-        if mode:
-            self._kept.clear()
-        return super().train(mode)
 
     def _map(self, rows: Tensor, batch: int) -> Tensor:
         return rows.view(batch, *self.grid.shape, -1).permute(0, 3, 1, 2).contiguous()

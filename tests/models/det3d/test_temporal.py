@@ -120,7 +120,7 @@ def test_clear_errors():
         model(**_prepared(model, 1), mode='loss')
     with pytest.raises(ValueError, match='names 3 past frames, the student merges 2'):
         build(_temporal_cfg(streaming=(1, 2, 3)))
-    with pytest.raises(ValueError, match='numbers from 1'):
+    with pytest.raises(ValueError, match='whole numbers above 0'):
         build(_temporal_cfg(streaming=(0, 1)))
     with pytest.raises(ValueError, match='two frames or more'):
         build(student_cfg(temporal=dict(type='TemporalFuser', frames=1, norm_cfg=NORM)))
