@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from mmengine import dist
 from mmengine.model import BaseModel
-from torch import Tensor, nn
+from torch import nn
 
 from perception_kd.distill.accounting import PREFIX, check_finite
 from perception_kd.distill.balance import GradientNormBalance, observe_gradients
@@ -78,7 +78,7 @@ class Distiller(BaseModel):
         self.gradients: GradientReport | None = None
         self.weights: dict[str, float] = {}
         self._progress = Progress()
-        self.register_load_state_dict_pre_hook(_adopt_bare_student)
+        self.register_load_state_dict_pre_hook(adopt_bare_student)
 
     def record(self, taps: Iterable[str]) -> None:
         """Record these student taps, too.
@@ -182,8 +182,8 @@ class Distiller(BaseModel):
         return describe(self)
 
 
-def _adopt_bare_student(module: Distiller, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:
-    """Let a checkpoint of the student alone load: put ``student.`` before its keys."""
+def adopt_bare_student(module: Distiller, state_dict: dict[str, Any], prefix: str = '', *rest: object) -> None:
+    """Let a checkpoint of the student alone load: put ``student.`` before its keys, in place."""
     if any(key.startswith(f'{prefix}student.') for key in state_dict):
         return
     for key in module.student.state_dict():

@@ -54,11 +54,12 @@ def test_results_metrics_pictures_and_export(tool: Tool, options: list[str], tea
     assert done.returncode == 0, done.stderr
     keys = torch.load(exported, weights_only=True)['state_dict']
     assert keys and not any(key.startswith(('student.', 'pairs.', 'teachers.')) for key in keys)
-    alone = tool('test', 'configs/demo/sim_student.py', exported, '--work-dir', tmp_path / 'alone', '--cfg-options',
-                 *options)
-    assert alone.returncode == 0, alone.stderr[-2000:]
-    assert json.loads((tmp_path / 'alone' / 'results_nusc.json').read_text())['results'] == json.loads(
-        results.read_text())['results']
+    for config in ('configs/demo/sim_student.py', IMKD):
+        alone = tool('test', config, exported, '--work-dir', tmp_path / 'alone', '--cfg-options', *options)
+        assert alone.returncode == 0, alone.stderr[-2000:]
+        assert json.loads((tmp_path / 'alone' / 'results_nusc.json').read_text())['results'] == json.loads(
+            results.read_text())['results']
+        (tmp_path / 'alone' / 'results_nusc.json').unlink()
 
     infos = tiny_root / 'nuscenes_infos_tiny_val.pkl'
     for picture, arguments in (('scene', ['--results', results]), ('compare', ['--student', results])):

@@ -9,7 +9,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
+from perception_kd.distill import Distiller
 from perception_kd.distill.checkpoint_origin import origin_doubt, origin_of, origin_problem
+from perception_kd.distill.distiller import adopt_bare_student
 from perception_kd.distill.sparse_layout import to_model_layout, version_of_layout
 from perception_kd.distill.weights import check_finite, compare_weights
 from perception_kd.engine.hooks.progress import unwrapped
@@ -18,7 +20,8 @@ from perception_kd.engine.hooks.progress import unwrapped
 class WeightCheckHook(Hook):
     """Refuses a checkpoint that holds NaN, or of which nothing fits the model.
 
-    Sparse convolutions come into the layout of the model, whichever library wrote them.
+    Sparse convolutions come into the layout of the model, whichever library wrote them; a distiller takes the
+    checkpoint of a bare student, too.
 
     Args:
         strict: Refuse one, too, that lacks a weight of the model, or was trained on other classes or boxes: a model
@@ -40,17 +43,16 @@ class WeightCheckHook(Hook):
         where = f'checkpoint {runner._load_from or f"of {runner.work_dir}"}'
         content = checkpoint.get('state_dict', checkpoint)
         content = content if isinstance(content, dict) else {}
-        names = {str(name).removeprefix('module.'): name for name, value in content.items()
-                 if isinstance(value, Tensor)}
-        weights = {short: content[name] for short, name in names.items()}
-        check_finite(weights, where)
         model = unwrapped(runner)
+        _take_names_of(model, content)
+        weights = {name: value for name, value in content.items() if isinstance(value, Tensor)}
+        check_finite(weights, where)
         weights, converted = to_model_layout(model, weights, where)
         report = compare_weights(model, weights, converted=converted)
         lacking = report.missing + report.misshapen + report.transposed
         if not report.loaded or (self.strict and lacking):
             raise ValueError(f'{where} does not fit the model of the config: {report}')
-        content.update({names[short]: weights[short] for short in converted})
+        content.update({name: weights[name] for name in converted})
         _name_layout(model, content)
         if converted:
             runner.logger.info(f'{where}: {report}')
@@ -60,6 +62,14 @@ class WeightCheckHook(Hook):
             raise ValueError(f'{where}: {problem}')
         for said in filter(None, (problem, origin_doubt(model, origin))):
             runner.logger.warning(f'{where}: {said}')
+
+
+def _take_names_of(model: nn.Module, content: dict[str, Any]) -> None:
+    """Take the prefix of a parallel wrapper off, and give a distiller's to a bare student, in place."""
+    for name in [name for name in content if str(name).startswith('module.')]:
+        content[name.removeprefix('module.')] = content.pop(name)
+    if isinstance(model, Distiller):
+        adopt_bare_student(model, content)
 
 
 def _name_layout(model: nn.Module, content: dict[str, Any]) -> None:
