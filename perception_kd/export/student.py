@@ -29,8 +29,8 @@ def without_teachers(cfg: Config) -> Config:
     """
     cfg = copy.deepcopy(cfg)
     if cfg.model.get('type') == 'Distiller':
-        cfg.model.pop('teachers', None)
-        cfg.model.pop('pairs', None)
+        for part in ('teachers', 'pairs', 'balance'):
+            cfg.model.pop(part, None)
     return cfg
 
 

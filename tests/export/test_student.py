@@ -82,6 +82,7 @@ def test_a_file_that_differs_from_its_source_fails_the_export(trained, tmp_path,
 
 def test_testing_a_distillers_config_needs_no_teacher(trained):
     cfg = config()
+    cfg.model.balance = dict(type='GradientNormBalance', shares=dict(one=0.2))
     lean = without_teachers(cfg)
     assert 'teachers' in cfg.model and set(lean.model) == {'type', 'student'}
     model = MODELS.build(lean.model)
