@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 
 from perception_kd.engine.launch import SYNC_BN, check_sync_bn
+from perception_kd.engine.safe_checkpoint import find_newest_checkpoint
 from perception_kd.files import require_file
 
 AMP = {'auto': 'auto', 'bf16': 'bfloat16', 'fp16': 'float16'}
@@ -31,8 +33,15 @@ def apply_amp(cfg: Config, kind: str = 'auto') -> None:
 
 
 def apply_resume(cfg: Config, resume: str | None) -> None:
-    """``auto`` goes on from the newest checkpoint of the work directory; a path from that file."""
-    if resume == 'auto':
+    """``auto`` goes on from the newest checkpoint of the work directory; a path from that file.
+
+    Where the work directory has none yet, ``auto`` leaves the config's ``load_from``: training begins with it.
+    """
+    if resume == 'auto' and cfg.get('load_from') and find_newest_checkpoint(cfg.work_dir) is None:
+        cfg.resume = False
+        print_log(f'no checkpoint in {cfg.work_dir} yet: training starts with the weights of {cfg.load_from}',
+                  logger='current')
+    elif resume == 'auto':
         cfg.resume, cfg.load_from = True, None
     elif resume is not None:
         require_file(resume, '--resume: checkpoint')

@@ -1,6 +1,7 @@
 """Flags of the training tool: what they make of a config, and where they are refused."""
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from perception_kd.engine.switches import apply_amp, apply_auto_scale_lr, apply_resume, apply_sync_bn
@@ -40,6 +41,23 @@ def test_resume(tmp_path):
     assert cfg.resume is True and cfg.load_from is None
     with pytest.raises(FileNotFoundError, match=r'gone\.pth does not exist'):
         apply_resume(cfg, str(tmp_path / 'gone.pth'))
+
+
+def test_weights_to_begin_with_give_way_to_a_checkpoint_only(tmp_path):
+    """A training that goes on by itself begins with ``load_from``, and goes on from its own checkpoints."""
+    build(tmp_path / 'first', epochs=1).train()
+    cfg = config(load_from=str(tmp_path / 'first/epoch_1.pth'), work_dir=str(tmp_path / 'second'))
+    apply_resume(cfg, 'auto')
+    second = build(tmp_path / 'second', epochs=1, load_from=cfg.load_from, resume=cfg.resume)
+    ready, second._hooks = second._hooks, []  # the average would be made in training only
+    second.load_or_resume()
+    given = torch.load(cfg.load_from, weights_only=True)['state_dict']
+    assert second.iter == 0
+    assert all(torch.equal(value, given[name]) for name, value in second.model.state_dict().items())
+    second._hooks = ready
+    second.train()
+    apply_resume(cfg, 'auto')
+    assert cfg.resume is True and cfg.load_from is None
 
 
 def test_learning_rate_follows_the_batch(tmp_path):
