@@ -59,10 +59,10 @@ def read_runs(cfg: Config) -> tuple[list[Run], list[str]]:
 
 
 def overrides_of(run: Run, weights: Mapping[str, Path], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Config overrides of a stage: those of all stages, its own, and its teachers' weights."""
+    """Config overrides of a stage: its own, those of the command line, and its teachers' weights; the last wins."""
     shared = {key: value for key, value in options.items() if key.partition('.')[0] != 'recipe'}
     checkpoints = {f'model.teachers.{teacher}.checkpoint': str(weights[other]) for teacher, other in run.teachers}
-    return {**shared, **dict(run.options), **checkpoints}
+    return {**dict(run.options), **shared, **checkpoints}
 
 
 def build_recipe(cfg: Config, out: Path, options: Mapping[str, Any], **switches: Any) -> Recipe:

@@ -66,6 +66,12 @@ def test_teachers_options_and_switches_reach_the_stages(tmp_path: Path, done: li
     assert len(done) == 8, 'another precision is another training'
 
 
+def test_the_command_line_has_the_last_word(tmp_path: Path, done: list) -> None:
+    cfg = recipe(tmp_path / 'c', LIDAR, IMKD)
+    run_recipe(cfg, tmp_path / 'out', {'epochs': 7, 'model.teachers.lidar.checkpoint': 'other.pth'})
+    assert done[1][2] == {'epochs': 7, 'model.teachers.lidar.checkpoint': str(tmp_path / 'out/lidar/last.pth')}
+
+
 def test_weights_that_are_there_are_not_trained(tmp_path: Path, done: list) -> None:
     weights = tmp_path / 'public.pth'
     cfg = recipe(tmp_path / 'c', dict(LIDAR, checkpoint=str(weights)), IMKD)
