@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import logging
+import re
 from typing import Any, NamedTuple
 
+from mmengine.logging import print_log
 from torch import nn
+
+_RANGE = re.compile(r'^point_cloud_range = (\[[^]]*\])', re.MULTILINE)
 
 
 class Origin(NamedTuple):
@@ -13,10 +19,12 @@ class Origin(NamedTuple):
     Attributes:
         classes: Class names in label order: of mmengine (``dataset_meta``) or older (``CLASSES``).
         mmdet3d: Version that wrote it.
+        area: ``(x_min, y_min, x_max, y_max)`` m of the config's ``point_cloud_range``.
     """
 
     classes: tuple[str, ...] | None = None
     mmdet3d: str | None = None
+    area: tuple[float, ...] | None = None
 
 
 def origin_of(content: Any) -> Origin:
@@ -27,12 +35,13 @@ def origin_of(content: Any) -> Origin:
     version = version if isinstance(version, str) else None
     for found in (newer.get('classes'), newer.get('CLASSES'), meta.get('CLASSES'), meta.get('classes')):
         if isinstance(found, (list, tuple)) and found and all(isinstance(name, str) for name in found):
-            return Origin(tuple(found), version)
-    return Origin(None, version)
+            return Origin(tuple(found), version, _area(meta.get('cfg')))
+    return Origin(None, version, _area(meta.get('cfg')))
 
 
 def classes_of(model: nn.Module) -> tuple[str, ...] | None:
-    """Class names in label order through the tasks of the first CenterHead; None where there is none."""
+    """Class names in label order through the tasks of the first module that has ``class_names`` (a CenterHead, a
+    LabelEncoder); None where there is none."""
     for module in model.modules():
         tasks = getattr(module, 'class_names', None)
         if isinstance(tasks, (list, tuple)) and tasks and all(isinstance(task, (list, tuple)) for task in tasks):
@@ -45,6 +54,7 @@ def origin_problem(model: nn.Module, origin: Origin) -> str | None:
 
     Two tasks of two classes each can change places unseen. (Where the order of all classes fits, another partition
     into tasks changes shapes.) Before version 1.0, mmdet3d's boxes had width and length exchanged and the yaw turned.
+    A module with ``learnt_area`` (a LabelEncoder) knows places by heart, and the area must be the one it had.
     """
     own = classes_of(model)
     if own is None:
@@ -55,6 +65,10 @@ def origin_problem(model: nn.Module, origin: Origin) -> str | None:
     if origin.classes is not None and origin.classes != own:
         return (f'the checkpoint was trained on the classes {", ".join(origin.classes)}, and the tasks of the config '
                 f'give {", ".join(own)}; set tasks in the order of the checkpoint')
+    area = next((module.learnt_area for module in model.modules() if hasattr(module, 'learnt_area')), None)
+    if area is not None and origin.area is not None and origin.area != area:
+        return (f'the checkpoint was trained on the area {_metres(origin.area)}, and the config has {_metres(area)}; '
+                'set its point_cloud_range')
     return None
 
 
@@ -64,6 +78,33 @@ def origin_doubt(model: nn.Module, origin: Origin) -> str | None:
     if own is None or origin.classes is not None:
         return None
     return f'the checkpoint does not name its classes; their order is taken to be that of tasks: {", ".join(own)}'
+
+
+def check_origin(model: nn.Module, origin: Origin, who: str) -> None:
+    """Refuse a checkpoint that :func:`origin_problem` finds bad, and log what cannot be checked.
+
+    Raises:
+        ValueError: begins with ``who``.
+    """
+    problem, doubt = origin_problem(model, origin), origin_doubt(model, origin)
+    if problem:
+        raise ValueError(f'{who}: {problem}')
+    if doubt:
+        print_log(f'{who}: {doubt}', logger='current', level=logging.WARNING)
+
+
+def _area(config: Any) -> tuple[float, ...] | None:
+    """From the text of a config, which is not run."""
+    found = _RANGE.search(config) if isinstance(config, str) else None
+    try:
+        x_min, y_min, _, x_max, y_max, _ = map(float, ast.literal_eval(found[1])) if found else ()
+    except (ValueError, TypeError, SyntaxError):
+        return None
+    return x_min, y_min, x_max, y_max
+
+
+def _metres(area: tuple[float, ...]) -> str:
+    return 'x {:g}..{:g}, y {:g}..{:g} m'.format(*(area[place] for place in (0, 2, 1, 3)))
 
 
 def _entries(content: Any, key: str) -> dict:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import wraps
@@ -13,7 +12,7 @@ import torch
 from mmengine.logging import print_log
 from torch import nn
 
-from perception_kd.distill.checkpoint_origin import origin_doubt, origin_problem
+from perception_kd.distill.checkpoint_origin import check_origin
 from perception_kd.distill.checks import check_value
 from perception_kd.distill.nested import detached
 from perception_kd.distill.taps import TapRecorder
@@ -128,11 +127,7 @@ class FrozenTeacher:
         weights, origin = load_model_file(checkpoint, trust=trust, prefix=prefix)
         report = load_strictly(self._model, weights, exceptions=exceptions, who=who)
         print_log(f'{who}: {report}', logger='current')
-        problem, doubt = origin_problem(self._model, origin), origin_doubt(self._model, origin)
-        if problem:
-            raise ValueError(f'{who}: {problem}')
-        if doubt:
-            print_log(f'{who}: {doubt}', logger='current', level=logging.WARNING)
+        check_origin(self._model, origin, who)
         return report
 
     def _adapt(self, adapter: dict | Any) -> Any:

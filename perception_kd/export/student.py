@@ -10,9 +10,10 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
+from perception_kd.distill.checkpoint_origin import check_origin
 from perception_kd.distill.weights import load_strictly
 from perception_kd.engine.build import naming_config, require
-from perception_kd.engine.foreign_checkpoint import load_weights
+from perception_kd.engine.foreign_checkpoint import ModelFile, load_model_file, load_weights
 from perception_kd.engine.safe_checkpoint import write_checkpoint
 from perception_kd.files import atomic_path
 from perception_kd.registry import MODELS
@@ -40,9 +41,13 @@ def student_weights(path: str | Path, trust: bool = False) -> dict[str, Tensor]:
     Raises:
         FileNotFoundError, ValueError: As for ``load_weights``.
     """
-    weights = load_weights(path, trust=trust)
+    return _student_file(path, trust).weights
+
+
+def _student_file(path: str | Path, trust: bool = False) -> ModelFile:
+    weights, origin = load_model_file(path, trust=trust)
     inner = {name.removeprefix(PREFIX): value for name, value in weights.items() if name.startswith(PREFIX)}
-    return inner or weights
+    return ModelFile(inner or weights, origin)
 
 
 def student_config(cfg: Config) -> Config:
@@ -64,13 +69,25 @@ def load_student(cfg: Config, checkpoint: str | Path | None = None) -> nn.Module
         checkpoint: Of either; None leaves the weights as they are built.
 
     Raises:
-        FileNotFoundError, ValueError: No such checkpoint, or it does not fit.
+        FileNotFoundError, ValueError: No such checkpoint, or it does not fit, or was trained on other classes.
     """
-    with naming_config(cfg):
-        student = MODELS.build(student_config(cfg))
+    student = _build(cfg)
     if checkpoint is not None:
-        load_strictly(student, student_weights(checkpoint), who=f'checkpoint {checkpoint}')
+        _load(student, checkpoint)
     return student.eval()
+
+
+def _build(cfg: Config) -> nn.Module:
+    model_cfg = student_config(cfg)
+    with naming_config(cfg):
+        return MODELS.build(model_cfg)
+
+
+def _load(student: nn.Module, checkpoint: str | Path) -> ModelFile:
+    file, who = _student_file(checkpoint), f'checkpoint {checkpoint}'
+    load_strictly(student, file.weights, who=who)
+    check_origin(student, file.origin, who)
+    return file
 
 
 def export_student(cfg: Config, checkpoint: str | Path, out: str | Path) -> int:
@@ -85,17 +102,18 @@ def export_student(cfg: Config, checkpoint: str | Path, out: str | Path) -> int:
         Number of parameters of the student.
 
     Raises:
-        ValueError: The checkpoint does not fit the config, or what was written differs from
-            it; ``out`` is then as it was.
+        ValueError: The checkpoint does not fit the config, was trained on other classes, or what was written differs
+            from it; ``out`` is then as it was.
     """
-    model_cfg = student_config(cfg)
-    weights = student_weights(checkpoint)
-    student = MODELS.build(model_cfg)
-    load_strictly(student, weights, who=f'checkpoint {checkpoint}')
-    meta = dict(format='student', perception_kd=__version__, model=Config(dict(model=model_cfg)).pretty_text)
+    student = _build(cfg)
+    weights, origin = _load(student, checkpoint)
+    text = Config(dict(model=student_config(cfg))).pretty_text
+    meta = dict(format='student', perception_kd=__version__, model=text)
+    if origin.classes is not None:
+        meta['dataset_meta'] = dict(classes=list(origin.classes))
     with atomic_path(out) as temporary:
         write_checkpoint(temporary, dict(state_dict=student.state_dict(), meta=meta))
-        _prove_equal(MODELS.build(model_cfg), temporary, weights)
+        _prove_equal(_build(cfg), temporary, weights)
     return sum(weight.numel() for weight in student.parameters())
 
 

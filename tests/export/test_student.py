@@ -1,5 +1,6 @@
 """The deployed file holds the student and nothing else, bit for bit."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -9,9 +10,10 @@ from mmengine.optim import OptimWrapper
 
 from perception_kd.benchmark.synthetic import BatchShape, drive, make_batch
 from perception_kd.distill import Distiller
-from perception_kd.engine.foreign_checkpoint import load_weights
+from perception_kd.engine.foreign_checkpoint import load_model_file, load_weights
 from perception_kd.engine.hooks import StudentEMAHook
 from perception_kd.export import export_student, student_weights, without_teachers
+from perception_kd.export.student import load_student
 from perception_kd.registry import MODELS
 from tests.benchmark.test_models import config as benchmark_config
 from tests.benchmark.test_models import distiller, temporal
@@ -20,13 +22,23 @@ from tests.distill.toys import ToyStudent, feature_pair, toy_batch, toy_teacher
 
 @pytest.fixture(autouse=True)
 def registered():
-    MODELS.register_module(name='ToyStudent', module=ToyStudent, force=True)
+    for student in (ToyStudent, NamedStudent):
+        MODELS.register_module(module=student, force=True)
     yield
-    MODELS.module_dict.pop('ToyStudent')
+    for student in (ToyStudent, NamedStudent):
+        MODELS.module_dict.pop(student.__name__)
+
+
+class NamedStudent(ToyStudent):
+    """Knows its classes."""
+
+    def __init__(self, *, classes: list[str]) -> None:
+        super().__init__()
+        self.class_names = [classes]
 
 
 def config(**student) -> Config:
-    return Config(dict(model=dict(type='Distiller', student=dict(type='ToyStudent', **student),
+    return Config(dict(model=dict(type='Distiller', student={'type': 'ToyStudent', **student},
                                   teachers=dict(lidar=dict(model=dict(type='ToyTeacher'))),
                                   pairs=dict(one=feature_pair()))))
 
@@ -57,6 +69,18 @@ def test_a_checkpoint_of_a_bare_student_exports_as_it_is(tmp_path):
     bare = Config(dict(model=dict(type='ToyStudent')))
     export_student(bare, tmp_path / 'bare.pth', tmp_path / 'out.pth')
     assert student_weights(tmp_path / 'out.pth').keys() == ToyStudent().state_dict().keys()
+
+
+def test_classes_are_checked_and_kept(trained, tmp_path):
+    content = torch.load(trained[1], weights_only=True)
+    torch.save({**content, 'meta': dict(dataset_meta=dict(classes=('car', 'bus')))}, tmp_path / 'named.pth')
+    other, same = (config(type='NamedStudent', classes=names) for names in (['bus', 'car'], ['car', 'bus']))
+    for take in (load_student, partial(export_student, out=tmp_path / 'out.pth')):
+        with pytest.raises(ValueError, match=r'named\.pth: the checkpoint was trained on the classes car, bus'):
+            take(other, tmp_path / 'named.pth')
+    assert not (tmp_path / 'out.pth').exists()
+    export_student(same, tmp_path / 'named.pth', tmp_path / 'out.pth')
+    assert load_model_file(tmp_path / 'out.pth').origin.classes == ('car', 'bus')
 
 
 def test_a_checkpoint_that_does_not_fit_writes_nothing(trained, tmp_path):

@@ -48,10 +48,12 @@ class LabelEncoder(BaseModule):
         super().__init__(init_cfg)
         if raster_scale <= 0:
             raise ValueError(f'LabelEncoder: raster_scale must be above 0, got {raster_scale}')
-        self.classes = sum(1 if isinstance(names, str) else len(names) for names in tasks)
+        self.class_names = [[names] if isinstance(names, str) else list(names) for names in tasks]
+        self.classes = sum(map(len, self.class_names))
         self.box_dims, self.raster_scale = box_dims, raster_scale
         grids = [BEVGrid.from_range(point_cloud_range, cell) for cell in stage_cells]
         self.grid, self._specs = grids[0], {}
+        self.learnt_area = (self.grid.x_min, self.grid.y_min, self.grid.x_max, self.grid.y_max)  # by the LayerNorms
         self.box_mlp, self.class_mlp = _mlp(box_dims, width), _mlp(self.classes, width)
         self.mlp, self.norm = _mlp(width, width), nn.LayerNorm(width)
         self.block = ResidualBlock(in_channels=width, out_channels=width, norm_cfg=norm_cfg or dict(type='BN'))
