@@ -17,11 +17,17 @@ MEANING = {
     'img': '(N, 3, H, W) RGB pictures 0..255 of the size the student was trained with',
     'cam2img': '(N, 3, 3) intrinsics of the pictures before they were resized and cropped',
     'img_aug_matrix': '(N, 3, 3) pixel of the picture before resizing and cropping -> pixel of img',
-    'cam2lidar': '(N, 4, 4) camera -> LiDAR frame, m',
-    'radar': f'(M, 7) x, y, z, rcs, vx, vy, dt in the LiDAR frame (m, dBsm, m/s, s); unused rows hold {NOWHERE:g} m as '
-             'x and y, or NaN',
-    'to_key': '(P, 4, 4) LiDAR frame of each past frame -> the current one, m',
+    'cam2lidar': '(N, 4, 4) camera -> {frame} frame, m',
+    'radar': f'(M, 7) x, y, z, rcs, vx, vy, dt in the {{frame}} frame (m, dBsm, m/s, s); unused rows hold {NOWHERE:g} '
+             'm as x and y, or NaN',
+    'to_key': '(P, 4, 4) {frame} frame of each past frame -> the current one, m',
 }
+FRAMES = {'lidar': 'LiDAR', 'ego': 'ego'}
+
+
+def meaning(key: str, frame: str) -> str:
+    """What an input holds, where "LiDAR frame" is ``frame``: ``lidar``, or ``ego`` behind ``ToBEVFrame``."""
+    return MEANING[key].format(frame=FRAMES[frame])
 
 
 class StudentGraph(nn.Module):

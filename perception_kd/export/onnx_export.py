@@ -17,7 +17,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from perception_kd.benchmark.synthetic import BatchShape, make_batch
-from perception_kd.export.graph import MEANING, StudentGraph, stack_past
+from perception_kd.export.graph import StudentGraph, meaning, stack_past
 from perception_kd.export.onnx_session import MISSING, OnnxStudent, padded
 from perception_kd.export.parity import largest_difference, most_radar_points
 from perception_kd.export.student import load_student
@@ -164,12 +164,14 @@ def _operators(proto: Any) -> dict[str, int]:
 
 def _metadata(cfg: Config, shape: BatchShape, graph: StudentGraph) -> dict[str, Any]:
     student = graph.student
-    meanings = {key: MEANING[key] for key in graph.keys}
+    steps = cfg.test_dataloader.dataset.pipeline
+    frame = next((step.get('frame', 'lidar') for step in steps if step['type'] == 'ToBEVFrame'), 'lidar')
+    meanings = {key: meaning(key, frame) for key in graph.keys}
     if graph.memory is not None:
         meanings['past'] = (
             f'newest first, {list(shape.past_frames)} key frames back: past_<input> of each, past_<name> = its '
-            f'seen_<name>, past_to_key {MEANING["to_key"]}. Where a drive is younger its first frame stands in')
-    return dict(perception_kd=__version__, config=Path(cfg.filename or '').name, inputs=meanings,
+            f'seen_<name>, past_to_key {meaning("to_key", frame)}. Where a drive is younger its first frame stands in')
+    return dict(perception_kd=__version__, config=Path(cfg.filename or '').name, inputs=meanings, bev_frame=frame,
                 outputs='<map>_<task>: raw maps of the CenterHead (1, C, ny, nx), heatmap before the sigmoid',
                 tasks=student.head.class_names, point_cloud_range=list(shape.point_cloud_range),
                 cell=student.grid.cell, past_frames=list(shape.past_frames))

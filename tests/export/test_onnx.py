@@ -55,6 +55,7 @@ def checkpoint(tmp_path):
 
 def test_pillar_student(checkpoint, tmp_path):
     cfg = config()
+    cfg.test_dataloader.dataset.pipeline.insert(0, dict(type='ToBEVFrame', frame='ego'))
     path, out = checkpoint(cfg), tmp_path / 'student.onnx'
     report = export_onnx(cfg, path, out, radar_points=40)
     graph = onnx.load(out).graph
@@ -63,7 +64,9 @@ def test_pillar_student(checkpoint, tmp_path):
     assert report.difference < 1e-4
     student = OnnxStudent(out)
     assert student.meta['tasks'] == [['car', 'pedestrian', 'barrier']]
-    assert student.meta['point_cloud_range'] == RANGE
+    assert student.meta['point_cloud_range'] == RANGE and student.meta['bev_frame'] == 'ego'
+    assert student.meta['inputs']['cam2lidar'] == '(N, 4, 4) camera -> ego frame, m'
+    assert 'dt in the ego frame (m' in student.meta['inputs']['radar']
     assert set(student.meta['inputs']) == set(student.shapes) == set(FRAME) - {'lidar_aug_matrix'}
     _other_calibration_and_padding(cfg, path, student)
     timed = benchmark_latency(cfg, LatencyCase(runs=2), checkpoint=path, onnx=out)
