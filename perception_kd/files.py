@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+_SAMPLE = 2**20  # bytes of a fingerprint at either end of a file
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -56,6 +58,17 @@ def require_file(path: str | Path, what: str = 'file') -> Path:
     if not Path(path).is_file():
         raise FileNotFoundError(f'{what} {path} does not exist')
     return Path(path)
+
+
+def fingerprint(path: str | Path) -> str:
+    """Hash of a file's size, beginning and end: a checkpoint's end lists the checksums of all its parts."""
+    with require_file(path).open('rb') as file:
+        size = file.seek(0, os.SEEK_END)
+        digest = hashlib.sha256(str(size).encode())
+        for place in (0, max(size - _SAMPLE, 0)):
+            file.seek(place)
+            digest.update(file.read(_SAMPLE))
+    return digest.hexdigest()[:16]
 
 
 def require_folder(path: str | Path, what: str = 'folder') -> Path:
@@ -114,6 +127,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             if temporary.is_file() and path.is_dir():
                 check_file_target(path)
             os.replace(temporary, path)
+    except OSError as error:
+        if error.filename is not None and Path(error.filename) == temporary:
+            error.filename = str(path)  # people know this name
+        raise
     finally:
         with suppress(OSError):
             temporary.unlink()

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from perception_kd.cli import one_line
-from perception_kd.files import atomic_path, check_file_target, require_file, require_folder, write_json
+from perception_kd.files import atomic_path, check_file_target, fingerprint, require_file, require_folder, write_json
 
 
 def test_write_json_round_trip(tmp_path):
@@ -60,6 +60,25 @@ def test_places_that_take_no_file(tmp_path, given, message):
         assert 'partial' not in str(caught.value)
     check_file_target(tmp_path / 'new' / 'b.txt')
     assert sorted(path.name for path in tmp_path.rglob('*')) == ['a.txt', 'here']
+
+
+def test_a_failure_names_the_file_that_was_asked_for(tmp_path):
+    def write(path):
+        with atomic_path(path) as outer, atomic_path(outer) as temporary:
+            temporary.open('x').close()
+            temporary.mkdir()  # the system names the temporary file
+    with pytest.raises(FileExistsError) as caught:
+        write(tmp_path / 'a.pth')
+    assert caught.value.filename == str(tmp_path / 'a.pth') and not list(tmp_path.iterdir())
+
+
+def test_a_fingerprint_tells_contents_apart(tmp_path):
+    names = ('same', 'again', 'begin', 'end', 'longer')
+    middle = bytes(3 * 2**20)
+    for name, content in zip(names, (middle, middle, b'x' + middle[1:], middle[1:] + b'x', middle + b'\0')):
+        (tmp_path / name).write_bytes(content)
+    found = [fingerprint(tmp_path / name) for name in names]
+    assert found[0] == found[1] and len(set(found)) == 4
 
 
 def run_raising(expression: str) -> subprocess.CompletedProcess:

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 
-from perception_kd.engine.build import build_runner, load_config
+from perception_kd.engine.build import build_runner, load_config, require
 from perception_kd.engine.recipe import Stage
 from perception_kd.engine.safe_checkpoint import find_newest_checkpoint
+from perception_kd.files import fingerprint
 
 ROOT = Path(__file__).resolve().parents[2]
 METRIC_PREFIX = 'nusc/'
@@ -96,21 +98,39 @@ def train_stage(run: Run, out: Path, overrides: dict[str, Any], after: tuple[str
                 **switches: Any) -> Stage:
     """Training of one model; ``switches`` are those of :func:`build_runner` (``launcher``, ``amp``, ...)."""
     config, folder = ROOT / run.config, out / run.name
-    inputs = load_config(config, overrides).pretty_text
+    cfg = load_config(config, overrides)
+    require(cfg, 'model')
     deciding = {name: value for name, value in switches.items() if value and name != 'launcher'}
     return Stage(f'train_{run.name}', f'train {run.title}', lambda: train(config, folder, overrides, **switches),
-                 inputs=[inputs, deciding] if deciding else inputs, after=after, outputs=(folder / LAST,),
-                 folder=folder)
+                 inputs=_inputs(cfg, deciding, _weights_from_elsewhere(cfg, out)), after=after,
+                 outputs=(folder / LAST,), folder=folder)
 
 
 def score_stage(run: Run, out: Path, overrides: dict[str, Any], after: tuple[str, ...], **switches: Any) -> Stage:
     """Scoring of one model on its test split; of ``switches`` only the launcher matters."""
     config, folder = ROOT / run.config, out / run.name
-    inputs = load_config(config, overrides).pretty_text
+    cfg = load_config(config, overrides)
+    require(cfg, 'model')
+    given = fingerprint(run.checkpoint) if run.checkpoint else None
     launcher = switches.get('launcher', 'none')
     return Stage(f'score_{run.name}', f'score {run.title} by nuscenes-devkit',
                  lambda: score(config, run.weights(out), folder, overrides, launcher),
-                 inputs=inputs, after=after, outputs=(folder / RESULTS,))
+                 inputs=_inputs(cfg, given), after=after, outputs=(folder / RESULTS,))
+
+
+def _inputs(cfg: Config, *more: Any) -> Any:
+    """What decides the result of a stage."""
+    more = [one for one in more if one]
+    return [cfg.pretty_text, *more] if more else cfg.pretty_text
+
+
+def _weights_from_elsewhere(cfg: Config, out: Path) -> dict[str, str]:
+    """Fingerprints of the checkpoints that a training reads; those under ``out`` come from stages that it names."""
+    teachers = cfg.model.get('teachers')
+    settings = teachers.values() if isinstance(teachers, dict) else ()
+    paths = [cfg.get('load_from'), *(one.get('checkpoint') for one in settings if isinstance(one, dict))]
+    files = [path for path in paths if path and Path(path).is_file()]
+    return {path: fingerprint(path) for path in files if not Path(path).absolute().is_relative_to(out.absolute())}
 
 
 def compare_stage(out: Path, data: Path, infos: Path, runs: Sequence[Run], sample: int) -> Stage:

@@ -83,6 +83,20 @@ def test_weights_that_are_there_are_not_trained(tmp_path: Path, done: list) -> N
     assert done[0][2]['model.teachers.lidar.checkpoint'] == str(weights)
 
 
+def test_other_weights_are_scored_and_taught_from_again(tmp_path: Path, done: list) -> None:
+    weights, mine = tmp_path / 'public.pth', tmp_path / 'mine.pth'
+    weights.write_text('one')
+    mine.write_text('mine')
+    learner = dict(IMKD, options={'load_from': str(mine)})
+    for count, (changed, text) in enumerate([(weights, 'one'), (weights, 'two'), (mine, 'other')], start=1):
+        changed.write_text(text)
+        cfg = recipe(tmp_path / 'c', dict(LIDAR, checkpoint=str(weights)), learner, compare=('lidar',))
+        for _ in range(2):
+            run_recipe(cfg, tmp_path / 'out', {})
+        assert [call[0] for call in done].count('train') == count
+        assert [call[0] for call in done].count('score') == min(count, 2)
+
+
 def test_a_dry_run_stands_in_for_teachers_that_are_not_there(tmp_path: Path, monkeypatch, capsys) -> None:
     seen = []
     monkeypatch.setattr(recipe_config, 'dry_run', seen.append)
