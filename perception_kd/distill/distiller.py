@@ -42,7 +42,7 @@ class Distiller(BaseModel):
             otherwise.
         pairs: Configs by name, see :func:`~perception_kd.distill.pair_builder.build_pairs`.
         balance: Config or module that multiplies the pairs' weights by what their gradients are
-            (``GradientNormBalance``).
+            (``GradientNormBalance``). A config's shares for pairs that are left out (None) are left out too.
         check_finite: Stop at a loss that is not finite, naming pair, tap and sample. Costs one
             synchronisation with the device per step.
         data_preprocessor, init_cfg: As in mmengine.
@@ -69,7 +69,7 @@ class Distiller(BaseModel):
         self.pairs = nn.ModuleDict(build_pairs(pairs, specs, self.teachers.tap_specs()))
         self._student_specs = {}
         self.record(set().union(*(pair.student_taps for pair in self.pairs.values())))
-        self.balance = balance if balance is None or isinstance(balance, nn.Module) else MODELS.build(balance)
+        self.balance = MODELS.build(_shares_of(balance, pairs or {})) if isinstance(balance, Mapping) else balance
         if self.balance is not None:
             self.balance.check(self.pairs)
             self.record(self.balance.probe.taps(self.student, self.pairs.values()))
@@ -180,6 +180,12 @@ class Distiller(BaseModel):
     def describe(self) -> str:
         """Teachers, taps, pairs and parameter counts as text."""
         return describe(self)
+
+
+def _shares_of(balance: Mapping[str, Any], pairs: Mapping[str, dict | None]) -> dict[str, Any]:
+    """The balance's config without the shares of pairs that a config has left out."""
+    kept = {name: share for name, share in balance.get('shares', {}).items() if pairs.get(name, {}) is not None}
+    return dict(balance, shares=kept)
 
 
 def adopt_bare_student(module: Distiller, state_dict: dict[str, Any], prefix: str = '', *rest: object) -> None:

@@ -279,3 +279,14 @@ def test_nothing_records_when_no_step_is_running():
     model(**toy_batch(1), mode='loss')
     value = torch.ones(2)
     assert tap('bev', value) is value
+
+
+def test_shares_of_pairs_that_are_left_out_are_left_out_too():
+    pairs = dict(one=feature_pair(), two=None)
+    balance = dict(type='GradientNormBalance', shares=dict(one=0.2, two=0.3))
+    model = Distiller(student=ToyStudent(), teachers=dict(lidar=toy_teacher()), pairs=pairs, balance=balance)
+    assert model.balance.shares == dict(one=0.2) and balance['shares'] == dict(one=0.2, two=0.3)
+    assert torch.isfinite(model(**toy_batch(1, 2), mode='loss')['loss_distill.one'])
+    with pytest.raises(ValueError, match='no pairs two; there are: one'):
+        Distiller(student=ToyStudent(), teachers=dict(lidar=toy_teacher()), pairs=dict(one=feature_pair()),
+                  balance=balance)
