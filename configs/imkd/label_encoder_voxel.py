@@ -1,8 +1,9 @@
 """The label encoder on nuScenes for the voxel CenterPoint of ``teacher_voxel``, whose neck and head stay frozen.
 
   tools/train.py configs/imkd/label_encoder_voxel.py --cfg-options model.teachers.lidar.checkpoint=FILE
-FILE is OpenMMLab's public checkpoint (see ``teacher_voxel``) or one's own. For a teacher of the ego frame
-(``teacher_voxel_ego``) add ``bev_frame=ego lidar_check.expected=0.584``.
+FILE is OpenMMLab's public checkpoint (see ``teacher_voxel``) or one's own, which may not reach what that one does: add
+``lidar_check.expected=None`` then. For a teacher of the ego frame (``teacher_voxel_ego``) add
+``bev_frame=ego lidar_check.expected=0.584``.
 
 Source: LabelDistill (Kim et al., ECCV 2024), step 1, which trains through this very detector; see
 ``label_encoder_pillar`` for the schedule.
