@@ -65,7 +65,8 @@ def test_where_it_stands() -> None:
     assert origin_of(dict(meta=dict(CLASSES=['c']))) == Origin(('c',), None)
     text = 'seed = 1\npoint_cloud_range = [-4, -8.5, -5,\n    4, 8.5, 3]\n'
     assert origin_of(dict(meta=dict(cfg=text))).area == (-4, -8.5, 4, 8.5)
-    for nothing in (*(dict(meta=dict(cfg=f'point_cloud_range = {value}')) for value in ('[1, 2]', '[a]')), {}, dict(meta=None), dict(meta=dict(CLASSES=3, mmdet3d_version=1)), [1],
+    bad = [dict(meta=dict(cfg=f'point_cloud_range = {value}')) for value in ('[1, 2]', '[a]')]
+    for nothing in (*bad, {}, dict(meta=None), dict(meta=dict(CLASSES=3, mmdet3d_version=1)), [1],
                     dict(meta=dict(dataset_meta='x'))):
         assert origin_of(nothing) == Origin()
 
