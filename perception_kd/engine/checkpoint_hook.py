@@ -9,6 +9,7 @@ from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook, Hook
+from mmengine.optim import OptimWrapper
 
 from perception_kd.engine.random_state import capture_random_state, restore_random_state
 from perception_kd.engine.safe_checkpoint import POINTER, remove_partials, write_pointer
@@ -37,7 +38,12 @@ class SafeCheckpointHook(CheckpointHook):
     (The parent deletes first.) A checkpoint also knows the files that are to go once it is written, and
     ``before_train`` removes what a killed run could not: those, and half-written temporary files. Only the
     first process of a job writes and removes.
+
+    Of a group of steps whose gradients accumulate, a checkpoint would hold the weights but not the gradients: one
+    that is due inside a group is written at its end.
     """
+
+    _due = False
 
     def before_train(self, runner: Any) -> None:
         """Set up, and tidy up after a killed run."""
@@ -46,7 +52,21 @@ class SafeCheckpointHook(CheckpointHook):
             for folder in {str(self.out_dir), str(runner.work_dir)}:
                 remove_partials(folder)
 
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None,
+                         outputs: dict | None = None) -> None:
+        """Write what is due now, or was since the last update of the optimiser."""
+        if self.by_epoch:
+            return
+        self._due |= self.every_n_train_iters(runner, self.interval, self.save_begin)
+        self._due |= self.save_last and self.is_last_train_iter(runner)
+        if self._due and between_groups(runner.optim_wrapper):
+            runner.logger.info(f'Saving checkpoint at {runner.iter + 1} iterations')
+            self._save_checkpoint(runner)
+
     def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict[str, Any]) -> None:
+        self._due = not between_groups(runner.optim_wrapper)  # asked for by a validation, too
+        if self._due:
+            return
         kept = [*(one for one in getattr(self, 'keep_ckpt_ids', ()) if one != step), step]
         self._remember(runner, kept)
         filename = self.filename_tmpl.format(step)
@@ -84,6 +104,11 @@ class SafeCheckpointHook(CheckpointHook):
         if self.max_keep_ckpts > 0:
             self.keep_ckpt_ids = deque(kept)
             runner.message_hub.update_info('keep_ckpt_ids', kept)
+
+
+def between_groups(wrapper: Any) -> bool:
+    """Whether an optimiser wrapper holds no gradients that wait for an update."""
+    return not isinstance(wrapper, OptimWrapper) or wrapper.inner_count == 0 or wrapper.should_update()
 
 
 @HOOKS.register_module()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from torch import Tensor, nn
@@ -34,7 +35,9 @@ class Plain(BaseModel):
         torch.manual_seed(0)
         self.layer = nn.Linear(4, 1)
 
-    def forward(self, x: Tensor, y: Tensor, mode: str = 'tensor') -> dict[str, Tensor]:
+    def forward(self, x: Tensor, y: Tensor, mode: str = 'tensor') -> dict[str, Tensor] | list[Tensor]:
+        if mode == 'predict':
+            return list(x)
         return {'loss': (self.layer(x)[:, 0] - y).square().mean()}
 
 
@@ -48,6 +51,22 @@ class Watch(Hook):
         self.weights.append(runner.model.layer.weight.detach().clone())
 
 
+class Best(BaseMetric):
+    """Every validation is better than the one before."""
+
+    def process(self, data_batch, data_samples) -> None:
+        self.results.append(0)
+
+    def compute_metrics(self, results: list) -> dict[str, int]:
+        train.best += 1
+        return {'score': train.best}
+
+
+def loader(data: Dataset, batch: int) -> dict:
+    return dict(batch_size=batch, num_workers=0, dataset=data, sampler=dict(type='DefaultSampler', shuffle=False),
+                collate_fn=dict(type='default_collate'))
+
+
 def train(folder: Path, *, batch: int, accumulate: int = 1, epochs: int = 2, kind: str = 'OptimWrapper',
           count: int = COUNT, lr: float = 0.1, **settings) -> tuple[BriefRunner, Watch]:
     train.count += 1
@@ -55,10 +74,8 @@ def train(folder: Path, *, batch: int, accumulate: int = 1, epochs: int = 2, kin
     data = torch.utils.data.Subset(data, range(count))
     runner = BriefRunner(
         model=Plain(), work_dir=str(folder), experiment_name=f'accumulation-{train.count}',
-        train_dataloader=dict(batch_size=batch, num_workers=0, dataset=data,
-                              sampler=dict(type='DefaultSampler', shuffle=False),
-                              collate_fn=dict(type='default_collate')),
-        train_cfg=dict(by_epoch=True, max_epochs=epochs), custom_hooks=[watch], default_scope='perception_kd',
+        train_dataloader=loader(data, batch), custom_hooks=[watch], default_scope='perception_kd',
+        train_cfg=settings.pop('train_cfg', dict(by_epoch=True, max_epochs=epochs)),
         param_scheduler=dict(type='ExponentialLR', gamma=0.9, by_epoch=True),
         optim_wrapper=dict(type=kind, optimizer=dict(type='AdamW', lr=lr), accumulative_counts=accumulate),
         randomness=dict(seed=1), log_level='ERROR', **settings)
@@ -66,7 +83,7 @@ def train(folder: Path, *, batch: int, accumulate: int = 1, epochs: int = 2, kin
     return runner, watch
 
 
-train.count = 0
+train.count = train.best = 0
 
 
 @pytest.mark.parametrize(('kind', 'tolerance'), [('OptimWrapper', 1e-6), ('PortableAmpOptimWrapper', 3e-2)])
@@ -95,6 +112,29 @@ def test_a_resumed_run_is_the_run_that_was_not_stopped(tmp_path: Path) -> None:
     assert torch.equal(whole.model.layer.weight, rest.model.layer.weight)
     one, two = (runner.optim_wrapper.optimizer.state_dict()['state'][0] for runner in (whole, rest))
     assert one['step'] == two['step'] == 9 and torch.equal(one['exp_avg'], two['exp_avg'])
+
+
+@pytest.mark.parametrize('by_epoch', [True, False])
+def test_a_run_resumes_from_any_checkpoint_in_an_epoch(tmp_path: Path, by_epoch: bool) -> None:
+    """Due after every step, written after updates alone: from each of these it goes on bit for bit."""
+    plan = dict(by_epoch=True, max_epochs=2) if by_epoch else dict(by_epoch=False, max_iters=9, val_interval=3)
+    every = dict(train_cfg=plan, default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1, by_epoch=False)))
+    whole, _ = train(tmp_path / 'a', batch=1, accumulate=2, **every)
+    steps = sorted(int(path.stem.removeprefix('iter_')) for path in (tmp_path / 'a').glob('iter_*.pth'))
+    assert steps == ([2, 4, 5, 7, 9, 10] if by_epoch else [2, 4, 6, 8, 9])
+    for step in steps[:4]:
+        rest, _ = train(tmp_path / str(step), batch=1, accumulate=2, **every, resume=True,
+                        load_from=str(tmp_path / f'a/iter_{step}.pth'))
+        assert torch.equal(whole.model.layer.weight, rest.model.layer.weight), step
+
+
+def test_a_better_score_within_a_group_does_not_write_what_cannot_be_resumed(tmp_path: Path) -> None:
+    """Validation after steps 3 and 6 of groups of two; mmengine writes the last checkpoint again for each best."""
+    hook = dict(type='CheckpointHook', interval=2, by_epoch=False, save_best='score', rule='greater')
+    train(tmp_path, batch=1, accumulate=2, train_cfg=dict(by_epoch=False, max_iters=7, val_interval=3),
+          default_hooks=dict(checkpoint=hook), val_dataloader=loader(Points(), 5), val_cfg={}, val_evaluator=[Best()])
+    assert {path.name for path in tmp_path.glob('*.pth')} == {
+        *(f'iter_{step}.pth' for step in (2, 4, 6, 7)), 'best_score_iter_7.pth'}
 
 
 def test_schedules_in_epochs_do_not_look_at_updates(tmp_path: Path) -> None:
