@@ -15,6 +15,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from perception_kd.distill.accounting import MetElsewhere, NonFiniteLoss
 from perception_kd.distill.batch import sample_name
@@ -35,6 +36,7 @@ class Quarantined:
         index: Its place in the data set, None where the data set does not say.
         epoch, iteration: Of the step that it spoiled.
         reason: What was not finite.
+        drawn: Draws of each process that an endless sampler had made by then; None for one that ends.
     """
 
     token: str
@@ -42,15 +44,16 @@ class Quarantined:
     epoch: int
     iteration: int
     reason: str
+    drawn: int | None = None
 
 
 class QuarantineHook(Hook):
-    """Leaves out bad steps and, from the next epoch on, their samples; reports them beside corrupt files at the end.
+    """Leaves out bad steps and later on their samples; reports them beside corrupt files at the end.
 
     A bad step changes nothing (:func:`guarded_step`); its samples go to ``quarantine.json`` in the work directory.
     Where inputs of the batch were not finite to begin with, those samples are to blame, else all of the batch are,
-    in every process that met the value. In later epochs another sample takes the place of each. A resumed run reads
-    the file, up to where it resumes.
+    in every process that met the value. In later epochs, and with an endless sampler from the next draw on, another
+    sample takes the place of each. A resumed run reads the file, up to where it resumes.
 
     Args:
         most: Samples that may be left out; with one more the run stops. 0: every step is taken as it is, and what
@@ -103,7 +106,8 @@ class QuarantineHook(Hook):
 
     def _add(self, runner: Runner, batch: Any, error: NonFiniteLoss) -> None:
         epoch = getattr(runner.train_dataloader.sampler, 'epoch', runner.epoch)
-        claims = [(certain, Quarantined(name, index, epoch, runner.iter, str(error)))
+        drawn = draws_so_far(runner.train_dataloader, runner.iter)
+        claims = [(certain, Quarantined(name, index, epoch, runner.iter, str(error), drawn))
                   for certain, name, index in blame(batch, here=not isinstance(error, MetElsewhere))]
         claims = [claim for claims in all_gather_object(claims) for claim in claims]
         certain = [one for sure, one in claims if sure]
@@ -129,7 +133,8 @@ class QuarantineHook(Hook):
         look = getattr(dataset, 'get_data_info', None)
         known = one.index is not None and (look is None or look(one.index).get('token') == one.token)
         if known and isinstance(sampler, ResumableSampler):
-            sampler.avoid(one.index, one.epoch, len(dataset))
+            last = one.epoch if one.drawn is None else one.drawn - 1
+            sampler.avoid(one.index, last, len(dataset))
 
 
 def blame(batch: Any, here: bool) -> list[tuple[bool, str, int | None]]:
@@ -149,6 +154,22 @@ def blame(batch: Any, here: bool) -> list[tuple[bool, str, int | None]]:
             meta = getattr(sample, 'metainfo', None) or {}
             found.append((certain, sample_name(sample, row), meta.get('index')))
     return found
+
+
+def draws_so_far(loader: DataLoader, iteration: int) -> int | None:
+    """Samples that an endless sampler has handed out when a step runs, those that workers are loading included.
+
+    Args:
+        loader: Of the training data.
+        iteration: The running step, the first being 0.
+
+    Returns:
+        The number in each process; None for a sampler that ends.
+    """
+    if not (isinstance(loader.sampler, ResumableSampler) and loader.sampler.endless):
+        return None
+    ahead = loader.num_workers * (loader.prefetch_factor or 0)
+    return (iteration + 1 + ahead) * (loader.batch_size or 1)
 
 
 def read_quarantine(path: Path) -> list[Quarantined]:

@@ -37,7 +37,7 @@ class ResumableSampler(Sampler):
             inner = DATA_SAMPLERS.build(inner, default_args=dict(dataset=dataset, seed=seed))
         self.inner = inner
         self.skip, self.epoch = 0, 0
-        self._avoided: dict[int, int] = {}
+        self._avoided: dict[int, int] = {}  # the last epoch, or draw of an endless sampler, in which it may come
         self._size = 0
 
     @property
@@ -61,9 +61,12 @@ class ResumableSampler(Sampler):
         if hasattr(self.inner, 'set_epoch'):
             self.inner.set_epoch(epoch)
 
-    def avoid(self, index: int, epoch: int, size: int) -> None:
-        """In epochs after ``epoch``, draw another sample of the ``size`` of the data set in the place of ``index``."""
-        self._avoided[index], self._size = epoch, size
+    def avoid(self, index: int, last: int, size: int) -> None:
+        """After epoch ``last`` draw another sample of the ``size`` of the data set in the place of ``index``.
+
+        An endless sampler has one epoch: with it, ``last`` is the number of a process's draw.
+        """
+        self._avoided[index], self._size = last, size
 
     def __iter__(self) -> Iterator[int]:
         skip, self.skip = self.skip, 0
@@ -74,10 +77,11 @@ class ResumableSampler(Sampler):
 
     def _seeded(self, indices: Iterator[int], first: int, seed: int, epoch: int) -> Iterator[int]:
         rank, world = get_dist_info()
-        avoided = {index for index, found in self._avoided.items() if found < epoch}
         for place, index in enumerate(indices, first):
-            draws = (seed, epoch, place * world + rank)
-            yield SeededIndex(another(draws, self._size, avoided) if index in avoided else index, draws)
+            draws, now = (seed, epoch, place * world + rank), place if self.endless else epoch
+            if self._avoided.get(index, now) < now:
+                index = another(draws, self._size, {one for one, last in self._avoided.items() if last < now})
+            yield SeededIndex(index, draws)
 
     def __len__(self) -> int:
         return len(self.inner)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.optim import OptimWrapper
 from torch import nn
 from torch.utils.data import Dataset
 
 from perception_kd.distill import Distiller
 from perception_kd.distill.accounting import NonFiniteLoss
+from perception_kd.engine.amp import PortableAmpOptimWrapper
+from perception_kd.engine.guarded_step import guarded_step
 from perception_kd.engine.quarantine import FILE, QuarantineHook, blame, read_quarantine, report
 from perception_kd.engine.resumable import ResumableSampler, another
 from perception_kd.engine.runner import BriefRunner
@@ -67,18 +71,18 @@ def student(bare: bool) -> nn.Module:
 
 
 def run(folder: Path, data: Data, *, epochs: int = 1, most: int = 0, bare: bool = False, accumulate: int = 1,
-        batch: int = 2, **settings) -> BriefRunner:
+        batch: int = 2, sampler: str = 'DefaultSampler', workers: int = 0, **settings) -> BriefRunner:
     run.count += 1
+    plan = settings.pop('train_cfg', dict(by_epoch=True, max_epochs=epochs))
     runner = BriefRunner(
         model=student(bare), work_dir=str(folder), experiment_name=f'quarantine-{run.count}',
-        train_dataloader=dict(batch_size=batch, num_workers=0, dataset=data,
-                              sampler=dict(type='DefaultSampler', shuffle=False),
-                              collate_fn=dict(type='pseudo_collate')),
-        train_cfg=dict(by_epoch=True, max_epochs=epochs), default_scope='perception_kd',
+        train_dataloader=dict(batch_size=batch, num_workers=workers, dataset=data,
+                              sampler=dict(type=sampler, shuffle=False), collate_fn=dict(type='pseudo_collate')),
+        train_cfg=plan, default_scope='perception_kd',
         optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.05), clip_grad=dict(max_norm=5.0),
                            accumulative_counts=accumulate),
-        default_hooks=dict(ema=dict(type='StudentEMAHook')), randomness=dict(seed=1), log_level='ERROR',
-        cfg=dict(max_quarantined=most), **settings)
+        default_hooks=settings.pop('default_hooks', dict(ema=dict(type='StudentEMAHook'))), log_level='ERROR',
+        randomness=dict(seed=1), cfg=dict(max_quarantined=most), **settings)
     runner.train()
     return runner
 
@@ -138,6 +142,49 @@ def test_later_epochs_draw_others_and_a_resumed_run_the_same(tmp_path: Path) -> 
     assert all(torch.equal(value, state(rest)[name]) for name, value in state(whole).items())
     files = [json.loads((tmp_path / name / FILE).read_text()) for name in 'ab']
     assert files[0] == files[1] and len(files[0]['quarantined']) == 2
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_with_an_endless_sampler_a_bad_sample_comes_once(tmp_path: Path, workers: int) -> None:
+    """Twelve steps are three passes; those that a worker had loaded ahead, two batches, are past the first."""
+    settings = dict(most=1, sampler='InfiniteSampler', workers=workers, default_hooks=dict(
+        ema=dict(type='StudentEMAHook'), checkpoint=dict(type='CheckpointHook', interval=1, by_epoch=False)))
+    plan = dict(by_epoch=False, max_iters=12)
+    whole = run(tmp_path / 'a', Data(broken=(2,)), train_cfg=plan, **settings)
+    met = [step for step, tokens in enumerate(seen(whole)) if 'token2' in tokens]
+    assert met == [1] and len(seen(whole)) == 12
+    assert [one.drawn for one in read_quarantine(tmp_path / 'a' / FILE)] == [4 + 4 * workers]
+    run(tmp_path / 'b', Data(broken=(2,)), train_cfg=dict(by_epoch=False, max_iters=3), **settings)
+    rest = run(tmp_path / 'b', Data(broken=(2,)), train_cfg=plan, resume=True, **settings)
+    assert seen(rest) == seen(whole)[3:]
+    assert all(torch.equal(value, state(rest)[name]) for name, value in state(whole).items())
+
+
+def test_a_resumed_run_forgets_what_was_found_beyond(tmp_path: Path) -> None:
+    records = [dict(token=f'token{index}', index=index, epoch=0, iteration=2 * index, reason='') for index in (1, 2, 3)]
+    (tmp_path / FILE).write_text(json.dumps(dict(quarantined=records)))
+    sampler = ResumableSampler(inner=dict(type='DefaultSampler', shuffle=False, seed=1), dataset=Data())
+    hook = QuarantineHook(most=3)
+    hook.before_train(SimpleNamespace(work_dir=tmp_path, iter=4, train_dataloader=SimpleNamespace(
+        sampler=sampler, dataset=Data())))
+    assert list(hook.found) == ['token1'], 'the steps 4 and 6 are yet to come'
+    sampler.set_epoch(1)
+    drawn = list(sampler)
+    assert drawn[1] != 1 and drawn[2:] == [2, 3, 4, 5, 6, 7]
+
+
+def test_a_loss_scaler_looks_after_infinite_gradients_itself() -> None:
+    model = student(bare=True)
+    wrapper = PortableAmpOptimWrapper(optimizer=torch.optim.SGD(model.parameters(), lr=0.1), dtype='float16')
+    batch = toy_batch(1)
+    batch['data_samples'][0].set_metainfo(dict(steep=True))
+    before = [weight.clone() for weight in model.parameters()]
+    scale = wrapper.loss_scaler.get_scale()
+    guarded_step(model, batch, wrapper)
+    assert wrapper.loss_scaler.get_scale() == scale / 2, 'left out by the scaler'
+    assert all(torch.equal(old, new) for old, new in zip(before, model.parameters()))
+    with pytest.raises(NonFiniteLoss, match='a gradient is not finite'):
+        guarded_step(model, batch, OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1)))
 
 
 def test_what_was_found_after_the_checkpoint_is_found_again(tmp_path: Path) -> None:
