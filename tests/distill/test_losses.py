@@ -172,19 +172,21 @@ def head(seed: int, classes: tuple[int, ...] = (2, 1), grad: bool = False, neste
 BRANCHES = dict(reg=1.0, dim=0.5)
 
 
-@pytest.mark.parametrize('boxes', ['teacher', 'mask'])
+@pytest.mark.parametrize('boxes', ['teacher', 'truth'])
 @pytest.mark.parametrize('masked', [True, False])
 def test_response_equals_the_formula_written_out(boxes, masked):
-    student, teacher = head(0), head(1, nested=False)
+    student, teacher, batch = head(0), head(1, nested=False), truth()
     weight = torch.rand(2, 1, 4, 4) if masked else None
     total = torch.tensor(0.0)
-    for (ours,), theirs in zip(student, teacher):
+    bumps = [gaussian_maps(sample.gt_instances_3d.bboxes_3d, batch.grid) for sample in batch.data_samples]
+    for task, ((ours,), theirs) in enumerate(zip(student, teacher)):
         heat = torch.tensor(0.0)
         box, normal = torch.tensor(0.0), 0.0
         for b in range(2):
             for y in range(4):
                 for x in range(4):
                     w = float(weight[b, 0, y, x]) if masked else 1.0
+                    w *= float(bumps[b][task, y, x]) if boxes == 'truth' else 1.0
                     target = theirs['heatmap'][b, :, y, x].sigmoid()
                     prob = ours['heatmap'][b, :, y, x].sigmoid()
                     entropy = -(target * prob.log() + (1 - target) * (1 - prob).log())
@@ -196,7 +198,19 @@ def test_response_equals_the_formula_written_out(boxes, masked):
                         box += c * factor * (ours[name][b, :, y, x] - theirs[name][b, :, y, x]).abs().sum()
         total += (heat + 0.25 * box) / max(1.0, normal)
     loss = CenterHeadResponse(boxes=boxes, threshold=0.4, branches=BRANCHES)
-    torch.testing.assert_close(value(loss, student, teacher, weight), total)
+    torch.testing.assert_close(loss(student, teacher, weight=weight, scale=None, batch=batch), total)
+
+
+def test_a_true_box_counts_in_the_head_of_its_own_task_alone():
+    batch = truth()
+    for sample in batch.data_samples:
+        sample.gt_instances_3d.labels_3d[:] = 0  # the first task's
+    student = head(0, grad=True)
+    CenterHeadResponse(boxes='truth', branches=BRANCHES)(
+        student, head(1), weight=None, scale=None, batch=batch).backward()
+    (first,), (second,) = student
+    assert all(first[name].grad.any() for name in first)
+    assert not any(second[name].grad.any() for name in second)
 
 
 def test_response_is_minimal_at_student_equals_teacher():

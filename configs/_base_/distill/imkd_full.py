@@ -99,7 +99,7 @@ imkd_distance = '${distances.sum}'
 
 responses = dict(
     teacher=dict(loss=dict(type='CenterHeadResponse'), mask=None),
-    truth=dict(loss=dict(type='CenterHeadResponse', boxes='mask'), mask=dict(type='GaussianMask')),
+    truth=dict(loss=dict(type='CenterHeadResponse', boxes='truth'), mask=None),
     released=dict(loss=dict(type='GaussianFocalResponse'), mask=None))
 imkd_response = '${responses.teacher}'
 

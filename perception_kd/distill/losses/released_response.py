@@ -11,9 +11,9 @@ from torch import Tensor
 from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.checks import head_tasks
 from perception_kd.distill.losses.base import DistillLoss, no_scale, normaliser
-from perception_kd.distill.losses.response import BRANCHES, check_tasks
+from perception_kd.distill.losses.response import BRANCHES, check_tasks, true_boxes, true_heatmaps
 from perception_kd.registry import DISTILL_LOSSES
-from perception_kd.structures.gaussian import centre_cells, class_heatmaps
+from perception_kd.structures.gaussian import centre_cells
 
 
 def gaussian_focal(probability: Tensor, target: Tensor) -> Tensor:
@@ -71,13 +71,8 @@ class GaussianFocalResponse(DistillLoss):
     def _heat(
         self, ours: Mapping, theirs: Mapping, first: int, weight: Tensor | None, batch: DistillBatch
     ) -> Tensor:
-        classes, grid = ours['heatmap'].shape[1], batch.require_grid(type(self).__name__)
-        truth = torch.stack(
-            [
-                class_heatmaps(boxes, labels - first, grid, classes, self.overlap, self.min_radius)
-                for boxes, labels in map(_truth, batch.data_samples)
-            ]
-        ).to(batch.device)
+        classes = ours['heatmap'].shape[1]
+        truth = true_heatmaps(batch, first, classes, type(self).__name__, self.overlap, self.min_radius)
         probability = ours['heatmap'].sigmoid().clamp(1e-4, 1 - 1e-4)
         loss = gaussian_focal(probability, theirs['heatmap'].sigmoid() * truth)
         return (loss if weight is None else loss * weight).sum() / normaliser((truth == 1).sum())
@@ -97,7 +92,7 @@ class GaussianFocalResponse(DistillLoss):
     def _centres(self, first: int, classes: int, batch: DistillBatch) -> tuple[Tensor, Tensor, Tensor]:
         """Sample, row and column of every true box of a task; boxes that share a cell count each."""
         found = []
-        for index, (boxes, labels) in enumerate(map(_truth, batch.data_samples)):
+        for index, (boxes, labels) in enumerate(map(true_boxes, batch.data_samples)):
             _, cell, good = centre_cells(boxes, batch.grid)
             good = good & (labels >= first) & (labels < first + classes)
             found.append(torch.cat([torch.full_like(cell[good][:, :1], index), cell[good].flip(1)], dim=1))
@@ -105,9 +100,3 @@ class GaussianFocalResponse(DistillLoss):
 
     def __str__(self) -> str:
         return f'GaussianFocalResponse(boxes {self.box_weight:g})'
-
-
-def _truth(data_sample: Any) -> tuple[Tensor, Tensor]:
-    truth = data_sample.gt_instances_3d
-    boxes = getattr(truth.bboxes_3d, 'tensor', truth.bboxes_3d).float()
-    return boxes, truth.labels_3d.to(boxes.device)

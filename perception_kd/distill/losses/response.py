@@ -13,6 +13,7 @@ from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.checks import head_tasks
 from perception_kd.distill.losses.base import DistillLoss, no_scale, normaliser
 from perception_kd.registry import DISTILL_LOSSES
+from perception_kd.structures.gaussian import class_heatmaps
 
 BRANCHES = dict(reg=1.0, height=1.0, dim=1.0, rot=1.0, vel=1.0)
 
@@ -45,9 +46,11 @@ class CenterHeadResponse(DistillLoss):
         beta: Of the heat map part.
         box_weight: Of the box part (0.25 in CenterPoint).
         boxes: ``teacher``: c is the teacher's largest class probability where it exceeds ``threshold``;
-            ``mask``: c is 1, the pair's mask alone says where.
+            ``truth``: c is 1, and W(x) is multiplied, for the heat maps too, by the largest Gaussian of the true
+            boxes of the task's own classes.
         threshold: Least teacher confidence.
         branches: Regression branches to compare and the weight of each of their channels.
+        overlap, min_radius: Of the Gaussians of ``truth``, as in CenterHead's ``train_cfg``.
     """
 
     kinds = ('head',)
@@ -57,26 +60,44 @@ class CenterHeadResponse(DistillLoss):
         *,
         beta: float = 2.0,
         box_weight: float = 0.25,
-        boxes: Literal['teacher', 'mask'] = 'teacher',
+        boxes: Literal['teacher', 'truth'] = 'teacher',
         threshold: float = 0.1,
         branches: Mapping[str, float] | None = None,
+        overlap: float = 0.1,
+        min_radius: int = 2,
     ) -> None:
         super().__init__()
-        if boxes not in ('teacher', 'mask'):
-            raise ValueError(f"CenterHeadResponse: boxes is 'teacher' or 'mask', got '{boxes}'")
+        if boxes not in ('teacher', 'truth'):
+            raise ValueError(f"CenterHeadResponse: boxes is 'teacher' or 'truth', got '{boxes}'")
         if beta < 1:
             raise ValueError(f'CenterHeadResponse: beta must be at least 1, got {beta}')
         self.beta, self.box_weight, self.boxes, self.threshold = beta, box_weight, boxes, threshold
         self.branches = dict(branches or BRANCHES)
+        self.overlap, self.min_radius = overlap, min_radius
 
     def forward(
         self, student: Any, teacher: Any, *, weight: Tensor | None, scale: Tensor | None, batch: DistillBatch
     ) -> Tensor:
-        """Scalar; student and teacher are raw outputs (logits) of CenterHead in any of its list forms."""
+        """Scalar; student and teacher are raw outputs (logits) of CenterHead in any of its list forms.
+
+        ``batch`` holds the true boxes, which only ``truth`` looks at.
+        """
         no_scale(self, scale)
         ours, theirs = head_tasks(student), head_tasks(teacher)
         check_tasks(type(self).__name__, self.branches, ours, theirs)
-        return torch.stack([self._task(mine, other, weight) for mine, other in zip(ours, theirs)]).sum()
+        total, first = [], 0
+        for mine, other in zip(ours, theirs):
+            classes = mine['heatmap'].shape[1]
+            total.append(self._task(mine, other, self._weight(weight, batch, first, classes)))
+            first += classes
+        return torch.stack(total).sum()
+
+    def _weight(self, weight: Tensor | None, batch: DistillBatch, first: int, classes: int) -> Tensor | None:
+        if self.boxes == 'teacher':
+            return weight
+        near = true_heatmaps(batch, first, classes, type(self).__name__, self.overlap, self.min_radius)
+        near = near.amax(dim=1, keepdim=True)
+        return near if weight is None else near * weight
 
     def _task(
         self, ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], weight: Tensor | None
@@ -95,6 +116,39 @@ class CenterHeadResponse(DistillLoss):
 
     def __str__(self) -> str:
         return f'CenterHeadResponse(beta {self.beta:g}, boxes {self.box_weight:g} by {self.boxes})'
+
+
+def true_heatmaps(
+    batch: DistillBatch, first: int, classes: int, who: str, overlap: float, min_radius: int
+) -> Tensor:
+    """The detector's Gaussian targets of one task.
+
+    Args:
+        batch: With true boxes and the grid of the heads.
+        first: The task's first label.
+        classes: Number of its classes.
+        who: Names the loss in messages.
+        overlap, min_radius: As in CenterHead's ``train_cfg``.
+
+    Returns:
+        ``(B, classes, ny, nx)``.
+
+    Raises:
+        ValueError: the pair has no grid.
+    """
+    grid = batch.require_grid(who)
+    maps = [
+        class_heatmaps(boxes, labels - first, grid, classes, overlap, min_radius)
+        for boxes, labels in map(true_boxes, batch.data_samples)
+    ]
+    return torch.stack(maps).to(batch.device)
+
+
+def true_boxes(data_sample: Any) -> tuple[Tensor, Tensor]:
+    """Boxes ``(K, 7+)`` and labels ``(K,)`` of a sample."""
+    truth = data_sample.gt_instances_3d
+    boxes = getattr(truth.bboxes_3d, 'tensor', truth.bboxes_3d).float()
+    return boxes, truth.labels_3d.to(boxes.device)
 
 
 def check_tasks(
