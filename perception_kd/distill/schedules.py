@@ -162,6 +162,19 @@ class Scaled:
         return f'{self.factor:g} x ({self.schedule})'
 
 
+def stays_zero(schedule: Schedule, iterations: int, length: int) -> bool:
+    """Whether a weight that is to be more than 0 at some time is 0 in all of a run.
+
+    Args:
+        schedule: The weight.
+        iterations: Of the run.
+        length: Iterations an epoch.
+    """
+    run = dict(iterations=iterations, epochs=iterations / length)
+    moments = (Progress(step, step / length, **run) for step in range(iterations))
+    return full_weight(schedule) != 0 and not any(schedule(moment) for moment in moments)
+
+
 def full_weight(schedule: Schedule) -> float:
     """The weight that a schedule reaches; 1 where it does not say (no attribute ``value``)."""
     return float(getattr(schedule, 'value', 1.0))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from perception_kd.distill.taps import TapRecorder
 from perception_kd.engine.build import naming_config
+from perception_kd.engine.hooks.progress import silent_pairs
 from perception_kd.registry import MODELS
 
 LATE = 10**6  # iterations and epochs
@@ -53,6 +54,10 @@ def dry_run(cfg: Config) -> None:
     print('losses, pairs at their final weight')
     for name, value in log.items():
         print(f'  {name:40s} {float(value.detach()):.4f}')
+    length, plan = len(loader), cfg.get('train_cfg') or {}
+    silent = silent_pairs(model, plan.get('max_iters') or plan.get('max_epochs', 0) * length, length)
+    if silent:
+        print(f'warning: {silent}')
     print(f'peak memory {before / 2**20:.0f} MB before the step, {peak_memory() / 2**20:.0f} MB after')
 
 

@@ -10,6 +10,7 @@ from perception_kd.distill.schedules import (
     Window,
     build_schedule,
     full_weight,
+    stays_zero,
 )
 
 
@@ -43,6 +44,15 @@ def test_off_before_the_end_of_the_run(schedule):
     assert [schedule(Progress(0, epoch, epochs=8)) for epoch in (1, 5.9, 6, 7.5)] == [1, 1, 0, 0]
     if str(schedule).endswith('-2'):
         assert schedule(Progress(0, 10**6)) == 1.0, 'nobody knows how long the run is'
+
+
+def test_a_schedule_that_a_run_is_too_short_for():
+    off = LinearWarmup(value=1.0, end=1, off=-2, unit='epoch')
+    late = Scaled(value=0.3, schedule=LinearWarmup(value=1.0, begin=6, end=7, unit='epoch'))
+    assert [stays_zero(off, 10 * epochs, 10) for epochs in (1, 2, 3)] == [True, True, False]
+    assert [stays_zero(late, 10 * epochs, 10) for epochs in (5, 6, 7)] == [True, True, False]
+    assert not stays_zero(Constant(value=0.0), 10, 10), 'asked for'
+    assert not stays_zero(Window(value=1.0, begin=7, end=8, unit='iter'), 10, 10)
 
 
 def test_a_ramp_over_epochs_moves_within_an_epoch():

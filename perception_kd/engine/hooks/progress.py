@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from perception_kd.distill.schedules import stays_zero
 from perception_kd.registry import HOOKS
 
 
@@ -17,6 +18,12 @@ class DistillProgressHook(Hook):
 
     priority = 'VERY_HIGH'
 
+    def before_train(self, runner: Runner) -> None:
+        """Warn of pairs that the run is too short for."""
+        silent = silent_pairs(unwrapped(runner), runner.max_iters, len(runner.train_dataloader))
+        if silent:
+            runner.logger.warning(silent)
+
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Set the distiller's progress; other models are left alone."""
         model = unwrapped(runner)
@@ -24,6 +31,23 @@ class DistillProgressHook(Hook):
             length = len(runner.train_dataloader)  # an iteration-based loop counts no epochs, but passes over the data
             model.set_progress(runner.iter, runner.epoch + batch_idx / length, runner.max_iters,
                                runner.max_iters / length)
+
+
+def silent_pairs(model: Any, iterations: int, length: int) -> str | None:
+    """One line that names the pairs whose weight is 0 in all of a run, None if there are none.
+
+    Args:
+        model: A distiller; others have no pairs.
+        iterations: Of the run.
+        length: Iterations an epoch.
+    """
+    pairs = getattr(model, 'pairs', None) or {}
+    silent = [f"'{name}' ({pair.schedule})" for name, pair in pairs.items()
+              if stays_zero(pair.schedule, iterations, length)]
+    if not silent:
+        return None
+    return (f'the weight of pair {", ".join(silent)} stays 0 in all {iterations} iterations ({iterations / length:g} '
+            'epochs) of this run, so that it teaches nothing: train longer or choose another schedule')
 
 
 def unwrapped(runner: Runner) -> Any:

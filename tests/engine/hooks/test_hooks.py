@@ -4,11 +4,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.logging import MessageHub
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from perception_kd.distill import Distiller
 from perception_kd.distill.accounting import NonFiniteLoss, detection_loss
+from perception_kd.engine import dry_run
 from perception_kd.engine.hooks import DistillProgressHook, GradientProbeHook, KDLogHook, NaNGuardHook
 from perception_kd.engine.runner import BriefRunner
 from tests.distill.toys import ToyStudent, feature_pair, response_pair, toy_sample, toy_teacher
@@ -127,6 +130,28 @@ def test_a_pair_of_the_wrong_size_is_told_once_after_its_warm_up(tmp_path, monke
     assert len(said) == 2 and '1e-07 to 1e-06 % are expected: look at its weight' in said[0]
     assert not warnings_of(tmp_path / 'h', monkeypatch, expected=(0.0, 1e9), samples=3)
     assert not warnings_of(tmp_path / 'i', monkeypatch)
+
+
+def test_pairs_that_a_run_is_too_short_for_are_named(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmengine.logging.MMLogger.warning', lambda self, text, *args: said.append(str(text)))
+    run(tmp_path / 'l', epochs=1, hooks=[])
+    told = [text for text in said if 'stays 0' in text]
+    assert len(told) == 1 and told[0].startswith(
+        "the weight of pair 'response' (2 in epoch 1-end) stays 0 in all 4 iterations (1 epochs) of this run")
+    said.clear()
+    run(tmp_path / 'm', epochs=2, hooks=[])
+    assert not [text for text in said if 'stays 0' in text]
+
+
+def test_a_dry_run_names_them_too(monkeypatch, capsys):
+    loader = DataLoader(ToyData(), batch_size=2, collate_fn=pseudo_collate)
+    monkeypatch.setattr(dry_run.Runner, 'build_dataloader', lambda settings: loader)
+    monkeypatch.setattr(dry_run.MODELS, 'build', lambda settings: distiller())
+    for epochs in (1, 2):
+        dry_run.dry_run(Config(dict(model={}, train_dataloader={}, train_cfg=dict(max_epochs=epochs))))
+        told = "warning: the weight of pair 'response' (2 in epoch 1-end) stays 0" in capsys.readouterr().out
+        assert told == (epochs == 1)
 
 
 def test_the_detection_loss_leaves_out_pairs_and_depth():
