@@ -22,9 +22,10 @@ KEY = 'ema'
 class StudentEMAHook(Hook):
     """Averages the student, or a model that is no distiller, by ``decay = limit * (1 - exp(-n / gamma))``.
 
-    ``n`` counts updates of the optimiser; the decay is that of YOLOX and of LabelDistill's released code (mmdet's
-    ``ExpMomentumEMA`` with momentum ``1 - limit``). Parameters and running statistics of batch norms are averaged,
-    counters copied; pairs and teachers are not looked at. The average is float32 like the weights.
+    ``n`` counts updates of the optimiser, without those that a loss scaler leaves out; the decay is that of YOLOX and
+    of LabelDistill's released code (mmdet's ``ExpMomentumEMA`` with momentum ``1 - limit``). Parameters and running
+    statistics of batch norms are averaged, counters copied; pairs and teachers are not looked at. The average is
+    float32 like the weights.
 
     In a checkpoint ``state_dict`` holds the average, which testing and exporting so read without knowing, and
     ``ema`` the student's own weights and ``n``, with which a resumed run goes on bit for bit.
@@ -42,6 +43,8 @@ class StudentEMAHook(Hook):
         self.limit, self.gamma = limit, gamma
         self.updates = 0
         self.average: dict[str, Tensor] = {}
+        self._stepped = False
+        self._watch: Any = None
 
     def decay(self, updates: int) -> float:
         """Share of the old average that stays at an update, the first being number 1."""
@@ -60,16 +63,23 @@ class StudentEMAHook(Hook):
                              'of custom_hooks, or set default_hooks.ema=None')
 
     def before_train(self, runner: Runner) -> None:
-        """Begin with the initial weights, unless a checkpoint brought an average."""
+        """Begin with the initial weights, unless a checkpoint brought an average; watch the optimiser."""
         if not self.average:
             self.average = _copied(_state(runner))
+        self._watch = self._watch or runner.optim_wrapper.optimizer.register_step_post_hook(self._after_step)
+
+    def _after_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        # A scaler does not call the optimiser for gradients that are not finite; a fused one is called and told so.
+        left_out = getattr(optimizer, 'found_inf', None)
+        self._stepped = left_out is None or not bool(left_out)
 
     @torch.no_grad()
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
                          outputs: dict | None = None) -> None:
         """Take in the new weights, if this step has updated them."""
-        if outputs is None or not runner.optim_wrapper.should_update():
+        if not self._stepped:
             return
+        self._stepped = False
         self.updates += 1
         state = _state(runner)
         floats = [name for name in _once(state) if state[name].is_floating_point()]

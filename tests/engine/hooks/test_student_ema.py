@@ -5,6 +5,7 @@ from __future__ import annotations
 import perception_kd.compat  # noqa: F401  # isort: skip
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from perception_kd.distill import Distiller
+from perception_kd.engine.amp import PortableAmpOptimWrapper
 from perception_kd.engine.hooks import StudentEMAHook
 from perception_kd.engine.runner import BriefRunner
 from perception_kd.engine.safe_checkpoint import read_checkpoint
@@ -140,6 +142,23 @@ def test_accumulated_steps_count_once_and_shared_weights_are_averaged_once(tmp_p
     for count in (1, 2):
         expected = torch.lerp(expected, hook.steps[2 * count - 1]['head.reg.bias'], 1 - hook.decay(count))
     torch.testing.assert_close(hook.average['head.reg.bias'], expected)
+
+
+@pytest.mark.parametrize('fused', [False, True])
+def test_steps_that_a_scaler_leaves_out_do_not_count(fused: bool) -> None:
+    """The second of three has an infinite gradient; a fused optimiser is called all the same."""
+    built = model(bare=True)
+    optimiser = torch.optim.AdamW(built.parameters(), lr=0.05, fused=fused)
+    runner = SimpleNamespace(model=built, optim_wrapper=PortableAmpOptimWrapper(optimizer=optimiser, dtype='float16'))
+    hook = StudentEMAHook(gamma=GAMMA)
+    hook.before_train(runner)
+    for step, bad in enumerate((0.0, float('inf'), 0.0)):
+        loss = built.head.reg.weight.square().sum() + bad * built.head.reg.bias.sum()
+        before = hook.average['head.reg.weight'].clone()
+        runner.optim_wrapper.update_params(loss)
+        hook.after_train_iter(runner, step, outputs={})
+        assert torch.equal(before, hook.average['head.reg.weight']) == bool(bad)
+    assert hook.updates == 2
 
 
 @pytest.mark.parametrize('settings', [dict(limit=1.0), dict(gamma=0.0)])

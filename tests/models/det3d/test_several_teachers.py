@@ -4,6 +4,7 @@ from functools import partial
 from types import SimpleNamespace
 
 import torch
+from mmengine.optim import OptimWrapper
 from torch import nn
 
 from perception_kd.benchmark.memory import peak_bytes, tensor_bytes
@@ -52,7 +53,8 @@ def test_three_modalities_teach_and_stay_as_they_are():
     assert not frozen & {id(weight) for weight in [*distiller.parameters(), *distiller.buffers()]}
     assert {key.split('.')[0] for key in distiller.state_dict()} == {'student', 'pairs'}
     ema = StudentEMAHook()
-    ema.before_train(SimpleNamespace(model=distiller))
+    optimiser = torch.optim.SGD(distiller.parameters(), lr=0.1)
+    ema.before_train(SimpleNamespace(model=distiller, optim_wrapper=OptimWrapper(optimiser)))
     assert set(ema.average) == set(distiller.student.state_dict())
 
 
