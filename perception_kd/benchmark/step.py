@@ -57,8 +57,9 @@ class StepReport:
     Attributes:
         setting: Case, config, shapes.
         seconds: Per side and part, one number a run.
-        peak: Bytes of tensors at the peak of a step, beyond weights, optimiser state and batch.
-        held: Bytes of weights, gradients, optimiser state and teachers.
+        held: Bytes between two steps: weights, optimiser state and teachers.
+        peak: Bytes that a step adds to these at its peak: activations and gradients, which a step frees again. The
+            sum is what training takes beside the batch.
     """
 
     setting: dict[str, Any]
@@ -89,7 +90,7 @@ class StepReport:
             if any(part in parts for parts in self.seconds.values()):
                 lines.append(f'{part:24s}' + ''.join(
                     f'{Spread.of(parts[part]).ms() if part in parts else "":>28s}' for parts in self.seconds.values()))
-        for title, found in (('peak of a step, MiB', self.peak), ('held throughout, MiB', self.held)):
+        for title, found in (('held between steps, MiB', self.held), ('and at the peak, MiB', self.peak)):
             lines.append(f'{title:24s}' + ''.join(f'{found[side] / 2**20:28.1f}' for side in self.seconds))
         if self.ratio is not None:
             lines.append(f'a distilled step takes {self.ratio:.2f} times a bare one')
@@ -100,7 +101,7 @@ def benchmark_step(cfg: Config, case: StepCase) -> StepReport:
     """Time training steps, side by side in turn. Teachers without a checkpoint teach with random weights.
 
     Args:
-        cfg: Of a distiller or a student.
+        cfg: Of a distiller, a student or a label encoder.
         case: What is measured.
 
     Raises:
@@ -151,23 +152,22 @@ class _Side:
             self.wrapper.zero_grad()
 
     def held(self) -> int:
-        """Bytes of weights, as much again for gradients, optimiser state and teachers."""
-        weights = [weight for weight in self.model.parameters() if weight.requires_grad]
+        """Bytes of weights, optimiser state and teachers."""
         teachers = getattr(self.model, 'teachers', None)
         frozen = [teacher.model for _, teacher in (teachers.items() if teachers else ()) if hasattr(teacher, 'model')]
         state = [list(self.model.state_dict().values()), self.wrapper.optimizer.state_dict()['state'],
                  [list(model.state_dict().values()) for model in frozen]]
-        return tensor_bytes(state) + sum(weight.nbytes for weight in weights)
+        return tensor_bytes(state)
 
 
 def _models(cfg: Config) -> dict[str, dict]:
     """Configs of the sides."""
     init_default_scope(cfg.get('default_scope', 'perception_kd'))
-    if cfg.model.get('type') != 'Distiller':
-        return {'student': cfg.model}
     for teacher in (cfg.model.get('teachers') or {}).values():
         if teacher.get('type', 'FrozenTeacher') == 'FrozenTeacher' and teacher.get('checkpoint') is None:
             teacher['allow_random'] = True
+    if cfg.model.get('type') != 'Distiller':
+        return {'student': cfg.model}
     return {'student': student_config(cfg), 'distilled': cfg.model}
 
 
