@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -50,10 +51,11 @@ class TeacherCheckHook(Hook):
     def __init__(self, *, teacher: str, pipeline: Sequence[dict], frames: int | None = 100, metric: str = 'mAP',
                  expected: float | None = None, tolerance: float = 0.02, through: str | None = None,
                  dataset: Mapping[str, Any] | None = None, evaluator: Mapping[str, Any] | None = None) -> None:
-        if frames is not None and frames < 1:
-            raise ValueError(f'TeacherCheckHook: frames must be 1 or more, or None for all, got {frames}')
-        if tolerance < 0:
-            raise ValueError(f'TeacherCheckHook: tolerance must not be negative, got {tolerance}')
+        if frames is not None and (isinstance(frames, bool) or not isinstance(frames, int) or frames < 1):
+            raise ValueError(f'TeacherCheckHook: frames must be 1 or more, or None for all, got {frames!r}')
+        for name, value in (('expected', 0.0 if expected is None else expected), ('tolerance', tolerance)):
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+                raise ValueError(f'TeacherCheckHook: {name} must be a number, 0 or more, got {value!r}')
         self.teacher, self.through, self.frames = teacher, through, frames
         self.metric, self.expected, self.tolerance = metric, expected, tolerance
         self.pipeline = [dict(transform) for transform in pipeline]

@@ -85,6 +85,9 @@ def test_a_good_teacher_passes_and_a_displaced_one_is_stopped(tiny_root, tmp_pat
     with pytest.raises(ValueError, match=message):
         check(tiny_root, tmp_path, 'shifted', **settings)
     check(tiny_root, tmp_path, 'shifted', **{**settings, 'expected': None})
+    check(tiny_root, tmp_path, 'shifted', **{**settings, 'tolerance': 0.6})
+    with pytest.raises(ValueError, match='too weak'):
+        check(tiny_root, tmp_path, 'shifted', **{**settings, 'tolerance': 0.3})
 
 
 def test_random_states_stay_as_they_are(tiny_root, tmp_path):
@@ -117,8 +120,18 @@ def test_what_cannot_be_checked_is_named(tiny_root, tmp_path):
         check(tiny_root, tmp_path, 'label', pipeline=LABELS)
     with pytest.raises(ValueError, match=r"the evaluator gives no 'AP'; it gives mAP, NDS"):
         check(tiny_root, tmp_path, 'good', pipeline=LABELS, metric='AP', frames=1, trained=model(good=Oracle(0.0)))
-    with pytest.raises(ValueError, match='frames must be 1 or more'):
-        TeacherCheckHook(teacher='lidar', pipeline=LABELS, frames=0)
+
+
+@pytest.mark.parametrize(('settings', 'message'), [
+    (dict(frames=0), 'frames must be 1 or more, or None for all, got 0'),
+    (dict(frames='many'), "frames must be 1 or more, or None for all, got 'many'"),
+    (dict(expected='abc'), "expected must be a number, 0 or more, got 'abc'"),
+    (dict(expected=float('nan')), 'expected must be a number, 0 or more, got nan'),
+    (dict(tolerance=None), 'tolerance must be a number, 0 or more, got None'),
+    (dict(tolerance=-0.1), 'tolerance must be a number, 0 or more, got -0.1')])
+def test_settings_are_looked_at_before_anything_runs(settings, message):
+    with pytest.raises(ValueError, match=message):
+        TeacherCheckHook(teacher='lidar', pipeline=LABELS, **settings)
 
 
 def test_every_process_stops_with_the_first(tiny_root, tmp_path, monkeypatch):
