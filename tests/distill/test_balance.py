@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from perception_kd.distill.balance import GradientNormBalance
-from perception_kd.distill.gradients import TASK
+from perception_kd.distill.gradients import TASK, GradientReport
+from perception_kd.distill.pair import PairValue
 from tests.distill.test_gradients import build, measured
 from tests.distill.toys import feature_pair, response_pair, toy_batch
 
@@ -70,6 +71,14 @@ def test_factors_are_saved_and_go_on_after_a_resume():
         one, two = (each(**toy_batch(4, 5), mode='loss') for each in (model, other))
         assert all(torch.equal(one[key], two[key]) for key in one if key.startswith('loss_distill'))
     assert torch.equal(model.balance.factors, other.balance.factors)
+
+
+def test_measurements_are_averaged_geometrically():
+    balance = GradientNormBalance(shares=dict(one=1.0), momentum=0.5)
+    for norm in (1.0, 0.01):  # wanted are factors of 1 and of 100
+        report = GradientReport(('one', TASK), torch.tensor([[norm**2, 0.0], [0.0, 1.0]], dtype=torch.float64))
+        balance.update(report, dict(one=PairValue(torch.tensor(1.0), torch.tensor(1.0), 1.0)), dict(one=1.0))
+    assert float(balance.factors) == pytest.approx(10.0)
 
 
 def test_factors_stay_within_limits_and_nonsense_is_refused():

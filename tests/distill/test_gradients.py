@@ -75,6 +75,13 @@ def test_at_taps_it_equals_the_gradient_there():
         torch.testing.assert_close(measured(model, at).gram, rows @ rows.T, rtol=1e-4, atol=1e-10)
 
 
+def test_small_gradients_of_float16_maps_do_not_vanish():
+    """Below 6e-8 float16 has nothing."""
+    place = torch.ones(4, dtype=torch.float16, requires_grad=True)
+    report = GradientProbe()({'one': 1e-8 * place.float().sum()}, [place])
+    assert report.norms()['one'] == pytest.approx(2e-8, rel=0.01)
+
+
 def test_mmengines_sum_is_the_task_loss():
     losses = dict(loss_a=torch.tensor([1.0, 3.0]), a_loss=[torch.tensor(1.0), torch.tensor(2.0)],
                   accuracy=torch.tensor(9.0))

@@ -14,6 +14,7 @@ from perception_kd.distill.gradients import GradientProbe
 from tests.distill.toys import ToyStudent, feature_pair, response_pair, toy_batch, toy_teacher
 
 STEPS, LEARNING_RATE = 5, 0.1
+PLACES = 'parameters', 'taps'
 SAMPLES = [(1, 2, 3, 4), (3, 3, 0, 0), (0, 0, 1, 5), (6, 7, 8, 9), (2, 1, 3, 0)]
 """Tokens of the four samples of each step. Their numbers of boxes differ between the halves; 0 has none."""
 
@@ -37,16 +38,18 @@ def train(model: torch.nn.Module, part: slice) -> list[dict]:
     core = getattr(model, 'module', model)
     optim = OptimWrapper(torch.optim.SGD(model.parameters(), lr=LEARNING_RATE))
     trace = []
+    core.probe = GradientProbe('taps')
     for tokens in SAMPLES[:STEPS]:
         before = {name: weight.detach().clone() for name, weight in core.named_parameters()}
         model.train()
         model.train_step(toy_batch(*tokens[part]), optim)
-        core.probe = GradientProbe('parameters')
+        core.probe = GradientProbe(PLACES[len(trace) % 2])
         trace.append({name: (weight.detach() - before[name]) / -LEARNING_RATE
                       for name, weight in core.named_parameters()})
         trace[-1]['balance'] = core.balance.factors.float()
         if core.gradients:
             trace[-1]['gram'] = core.gradients.gram.float()
+            trace[-1]['norms'] = torch.tensor(list(core.gradients.norms().values()))
     return trace
 
 
