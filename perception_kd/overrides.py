@@ -17,7 +17,7 @@ class OverrideAction(DictAction):
         """Add the words to the overrides of ``namespace``.
 
         Raises:
-            ArgumentError: a word without a key, or with brackets that do not match.
+            ArgumentError: a word without a key, with brackets that do not match, or with a dictionary.
         """
         for word in values or ():
             key, equals, _ = word.partition('=')
@@ -27,3 +27,6 @@ class OverrideAction(DictAction):
                 super().__call__(parser, namespace, [word], option_string)
             except AssertionError as error:
                 raise ArgumentError(self, f'{word!r}: {error}') from None
+            except RecursionError:
+                raise ArgumentError(self, f'{word!r} is more than a list of words and numbers; write it into a config '
+                                          'file') from None

@@ -37,6 +37,8 @@ def build_pairs(
     for name, cfg in (pairs or {}).items():
         if cfg is None:
             continue
+        if not isinstance(cfg, Mapping):
+            raise ValueError(f"pair '{name}' is a dictionary with student, teacher and loss, or None; got {cfg!r}")
         cfg = dict(cfg)
         source = _find(name, 'student', cfg.pop('student', None), student_specs)
         target = _find(name, 'teacher', cfg.pop('teacher', None), teacher_specs)

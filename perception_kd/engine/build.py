@@ -10,8 +10,9 @@ from typing import Any
 from mmengine.config import Config
 
 from perception_kd.engine.hooks.weight_check import WeightCheckHook
-from perception_kd.engine.references import resolve_references
+from perception_kd.engine.references import refuse_unread, resolve_references
 from perception_kd.engine.runner import BriefRunner, DistillRunner
+from perception_kd.engine.schedulers import check_spans
 from perception_kd.engine.switches import apply_amp, apply_auto_scale_lr, apply_resume, apply_sync_bn
 from perception_kd.files import DiskFullError, naming_full_disk, require_file
 
@@ -25,7 +26,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is not a valid config.
+        ValueError: the file is not a valid config, or an override changes nothing that is read.
     """
     path = require_file(path, 'config')
     try:
@@ -37,21 +38,26 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         raise ValueError(f'config {path} cannot be read: {type(error).__name__}: {error}') from error
     options = options or {}
     early = {key: value for key, value in options.items() if not _behind_reference(cfg, key)}
+    given = cfg.to_dict()
     _merge(cfg, early)
+    refuse_unread(cfg, given, options)
     cfg = resolve_references(cfg)
     _merge(cfg, {key: value for key, value in options.items() if key not in early})
     return cfg
 
 
 def require(cfg: Config, *keys: str) -> None:
-    """See that a config has what a tool works on.
+    """See that a config has what a tool works on, dictionaries all.
 
     Raises:
-        ValueError: names what is missing.
+        ValueError: names what is missing, or is something else.
     """
     missing = [key for key in keys if cfg.get(key) is None]
     if missing:
         raise ValueError(f'config {cfg.filename} has no {", ".join(missing)}')
+    for key in keys:
+        if not isinstance(cfg[key], dict):
+            raise ValueError(f'config {cfg.filename}: {key} is a dictionary of settings; got {cfg[key]!r}')
 
 
 def _behind_reference(cfg: Config, key: str) -> bool:
@@ -70,7 +76,7 @@ def _behind_reference(cfg: Config, key: str) -> bool:
 def _merge(cfg: Config, options: dict[str, Any]) -> None:
     try:
         cfg.merge_from_dict(options)
-    except (TypeError, KeyError, AssertionError) as error:
+    except (TypeError, KeyError, AssertionError, AttributeError) as error:
         raise ValueError(f'{cfg.filename}: an override does not fit: {error}') from error
 
 
@@ -129,6 +135,8 @@ def build_runner(
     epochs = (cfg.get('train_cfg') or {}).get('max_epochs', 1)
     if not isinstance(epochs, int) or epochs < 1:
         raise ValueError(f'config {cfg.filename}: max_epochs must be a whole number, 1 or more, got {epochs!r}')
+    if not strict:
+        check_spans(cfg.get('param_scheduler'))
     with naming_config(cfg):
         runner = (BriefRunner if brief else DistillRunner).from_cfg(cfg)
     runner.register_hook(WeightCheckHook(strict=strict))

@@ -27,10 +27,12 @@ def compile_modules(model: nn.Module, settings: bool | Mapping[str, Any] | None)
         Paths of the modules that were compiled.
 
     Raises:
-        ValueError: a path that the model does not have, or nothing to compile.
+        ValueError: settings of another kind, a path that the model does not have, or nothing to compile.
     """
     if not settings:
         return []
+    if settings is not True and not isinstance(settings, Mapping):
+        raise ValueError(f'compile is True, False or a dictionary of arguments of torch.compile; got {settings!r}')
     arguments = {} if settings is True else dict(settings)
     named: Sequence[str] | None = arguments.pop('modules', None)
     student = getattr(model, 'student', model)

@@ -14,7 +14,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
-from perception_kd.engine.build import load_config
+from perception_kd.engine.build import load_config, require
 from perception_kd.engine.closing_table import format_table
 from perception_kd.engine.dry_run import dry_run
 from perception_kd.engine.launch import start_processes
@@ -23,7 +23,7 @@ from perception_kd.engine.stages import Run, score_stage, train_stage
 from perception_kd.files import naming_full_disk, require_file, write_bytes
 
 TABLE = 'comparison.md'
-STAGE_KEYS = {'name', 'config', 'title', 'teachers', 'checkpoint', 'options'}
+STAGE_KEYS = dict(name=str, config=str, title=str, teachers=dict, checkpoint=str, options=dict)
 COLUMNS = tuple((name, name) for name in ('mAP', 'NDS', 'mATE', 'mASE', 'mAOE', 'mAVE', 'mAAE'))
 
 
@@ -34,15 +34,21 @@ def read_runs(cfg: Config) -> tuple[list[Run], list[str]]:
         ValueError: a key, a teacher or a name that the recipe does not know, or a name used twice.
         FileNotFoundError: a stage's config does not exist.
     """
+    stages, compared = _stages_and_names(cfg)
     runs: dict[str, Run] = {}
-    for number, stage in enumerate(cfg.recipe.get('stages') or (), start=1):
-        unknown = sorted(set(stage) - STAGE_KEYS)
+    for number, stage in enumerate(stages, start=1):
+        unknown = sorted(set(stage) - set(STAGE_KEYS))
         name = str(stage.get('name', ''))
         if unknown or not name.isidentifier() or name in runs or 'config' not in stage:
             raise ValueError(f'recipe {cfg.filename}: stage {number} ({name or "no name"}) needs a name of its own and '
                              f'a config, and may have {", ".join(sorted(STAGE_KEYS))}; got {", ".join(stage)}')
+        for key, value in stage.items():
+            if value is not None and not isinstance(value, STAGE_KEYS[key]):
+                kind = f'a dictionary (recipe.stages.{number - 1}.{key}.NAME=VALUE)'
+                raise ValueError(f'recipe {cfg.filename}: {key} of stage {name} is '
+                                 f'{"text" if STAGE_KEYS[key] is str else kind}; got {value!r}')
         teachers = dict(stage.get('teachers') or {})
-        strangers = sorted(set(teachers.values()) - set(runs))
+        strangers = sorted(set(map(str, teachers.values())) - set(runs))
         if strangers:
             raise ValueError(f'recipe {cfg.filename}: stage {name} learns from {", ".join(strangers)}, which is no '
                              f'earlier stage; these are {", ".join(runs) or "none"}')
@@ -50,12 +56,25 @@ def read_runs(cfg: Config) -> tuple[list[Run], list[str]]:
         weights = stage.get('checkpoint')
         runs[name] = Run(name, stage.get('title') or name, str(config), tuple(teachers.items()),
                          Path(weights) if weights else None, tuple((stage.get('options') or {}).items()))
-    compared = list(cfg.recipe.get('compare') or ())
     strangers = [name for name in compared if name not in runs]
     if not runs or strangers:
         raise ValueError(f'recipe {cfg.filename}: {"compares unknown stages " + ", ".join(strangers) if runs else ""}'
                          f'{"" if runs else "has no stages"}')
     return list(runs.values()), compared
+
+
+def _stages_and_names(cfg: Config) -> tuple[list[dict], list[str]]:
+    """Stages and names to compare as they are written; ``ValueError`` where they are of another kind."""
+    recipe = cfg.recipe
+    if not isinstance(recipe, dict) or set(recipe) - {'stages', 'compare'}:
+        raise ValueError(f'recipe {cfg.filename}: recipe=dict(stages=[...], compare=[...]) and nothing else; got '
+                         f'{", ".join(recipe) if isinstance(recipe, dict) else repr(recipe)}')
+    stages, compared = (recipe.get(key) or [] for key in ('stages', 'compare'))
+    if not isinstance(stages, (list, tuple)) or not all(isinstance(stage, dict) for stage in stages):
+        raise ValueError(f'recipe {cfg.filename}: stages are a list of dictionaries; got {stages!r}')
+    if not isinstance(compared, (list, tuple)):
+        raise ValueError(f'recipe {cfg.filename}: compare is a list of names of stages; got {compared!r}')
+    return list(stages), list(compared)
 
 
 def overrides_of(run: Run, weights: Mapping[str, Path], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,8 +139,10 @@ def dry_run_recipe(cfg: Config, out: Path, options: Mapping[str, Any]) -> None:
     for run in runs:
         print(f'\n=== {run.name}: {run.title} ({run.config})')
         stage = load_config(run.config, overrides_of(run, weights, options))
-        for teacher, settings in stage.model.get('teachers', {}).items():
-            if settings.get('checkpoint') and not Path(settings.checkpoint).is_file():
+        require(stage, 'model')
+        teachers = stage.model.get('teachers')
+        for teacher, settings in teachers.items() if isinstance(teachers, dict) else ():
+            if isinstance(settings, dict) and settings.get('checkpoint') and not Path(settings.checkpoint).is_file():
                 print(f"teacher '{teacher}': {settings.checkpoint} is not there yet, random weights stand in")
                 settings.update(checkpoint=None, allow_random=True)
         dry_run(stage)

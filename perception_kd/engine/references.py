@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from mmengine.config import Config
@@ -27,6 +28,29 @@ def resolve_references(cfg: Config) -> Config:
     """
     raw = cfg.to_dict()
     return Config(_resolve(raw, raw, ()), filename=cfg.filename)
+
+
+def refuse_unread(cfg: Config, given: dict[str, Any], options: Iterable[str]) -> None:
+    """Refuse a new entry in a dictionary whose entries are read by references only, if no reference reads it.
+
+    So ``lam.lidar_to_rader=0.1`` is refused where ``${lam.lidar_to_radar}`` and the like are all that reads ``lam``.
+
+    Args:
+        cfg: After the overrides, before references are replaced.
+        given: The config as it was before.
+        options: Paths of the overrides.
+
+    Raises:
+        ValueError: names the override and the entries that there are.
+    """
+    read = {tuple(name.split('.')[:2]) for name in _REFERENCE.findall(repr(cfg.to_dict()))}
+    for option in options:
+        name, *rest = option.split('.')
+        entries = given.get(name)
+        if not rest or not isinstance(entries, dict) or rest[0] in entries or (name, rest[0]) in read:
+            continue
+        if (name,) not in read and any(head == name for head, *_ in read):
+            raise ValueError(f'config {cfg.filename}: nothing reads {option}; {name} has {", ".join(entries)}')
 
 
 def _resolve(value: Any, root: dict, path: tuple[str, ...]) -> Any:

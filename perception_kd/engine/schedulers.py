@@ -23,6 +23,19 @@ def release_ends(checkpoint: dict[str, Any], info: dict[str, Any]) -> None:
                 state.pop(name, None)
 
 
+def check_spans(settings: Any) -> None:
+    """See that every schedule of ``param_scheduler`` ends after it begins.
+
+    Raises:
+        ValueError: names the one that does not.
+    """
+    for one in settings if isinstance(settings, (list, tuple)) else [settings]:
+        begin, end = (one.get('begin', 0), one.get('end')) if isinstance(one, dict) else (0, None)
+        if isinstance(begin, (int, float)) and isinstance(end, (int, float)) and begin >= end:
+            raise ValueError(f'{one.get("type")} would begin at {begin} and end at {end}: max_epochs must exceed '
+                             'warmup_epochs, and warmup_epochs 0')
+
+
 def take_missed_step(scheduler: Any) -> None:
     """A schedule does not take the step at its end; with a later end that step is due."""
     step = scheduler._global_step

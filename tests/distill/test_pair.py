@@ -37,6 +37,7 @@ def distiller(pair: dict, name: str = 'one') -> Distiller:
     (feature_pair(mask=dict(type='ActiveCells', occupancy_tap='occupancy')), "no student tap 'occupancy'"),
     (feature_pair(mask=dict(type='ActivationMap', tap='lidar.nose')), "no teacher tap 'lidar.nose'"),
     (feature_pair(colour='red'), "pair 'one': unknown keys colour"),
+    ('red', "pair 'one' is a dictionary with student, teacher and loss, or None; got 'red'"),
     (feature_pair(connector=dict(type='Glue')), "unknown connector 'Glue'; there are: .*Conv1x1"),
     (feature_pair(mask=dict(type='Veil')), "unknown mask 'Veil'; there are: .*IntensityMap"),
     (feature_pair(loss=dict(type='Grief')), "unknown loss 'Grief'; there are: .*MSE"),

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 
 import pytest
 
-from perception_kd.engine.build import build_runner, load_config
+from perception_kd.engine.build import build_runner, load_config, require
 from perception_kd.overrides import OverrideAction
 
 TEXT = """
@@ -42,6 +42,27 @@ def test_override_that_does_not_fit(config):
         load_config(config, {'optim_wrapper.type.name': 'x'})
 
 
+def test_an_override_that_nothing_reads_is_refused(config):
+    config.write_text(TEXT + "lam = dict(a=1.0, b=2.0)\nother = dict(a=1.0)\nloss = dict(a='${lam.a}', b='x${lam.b}')\n"
+                             "kinds = dict(one=dict(type='A'))\nkind = '${kinds.one}'\nboth = '${loss}'\n")
+    with pytest.raises(ValueError, match=r'config\.py: nothing reads lam\.c; lam has a, b'):
+        load_config(config, {'lam.c': 0.5})
+    for options in ({'lam.a': 0.5}, {'lam.c': 0.5, 'loss.c': '${lam.c}'}, {'loss.d': 1}, {'other.b': 1}, {'new.b': 1},
+                    {'kinds.two': 2, 'kind': '${kinds.two}'}, {'kinds.one.size': 3}, {'optim_wrapper.clip': 1}):
+        load_config(config, options)
+
+
+def test_training_that_is_all_warm_up_is_refused(tmp_path):
+    options = {'max_epochs': 1, 'warmup_epochs': 1}
+    with pytest.raises(ValueError, match='would begin at 1 and end at 1: max_epochs must exceed warmup_epochs'):
+        build_runner(load_config('configs/demo/sim_teacher.py', options), work_dir=tmp_path, brief=True)
+
+
+def test_sections_that_are_no_dictionaries(config):
+    with pytest.raises(ValueError, match=r"config\.py: model is a dictionary of settings; got 'abc'"):
+        require(load_config(config, {'model': 'abc'}), 'optim_wrapper', 'model')
+
+
 @pytest.mark.parametrize(('options', 'message'), [
     ({'point_cloud_range': 5}, r"sim_teacher\.py: cannot be built: TypeError: .*has no len"),
     ({'train_cfg.max_epochs': -1}, r'sim_teacher\.py: max_epochs must be a whole number, 1 or more, got -1'),
@@ -63,6 +84,7 @@ def test_missing_and_broken_config(tmp_path):
 @pytest.mark.parametrize(('word', 'message'), [
     ('foo', "argument --cfg-options: 'foo' is not of the form KEY=VALUE"),
     ('=1', "argument --cfg-options: '=1' is not of the form KEY=VALUE"),
+    ("a=[dict(type='X',at=['y'])]", "at=['y'])]\" is more than a list of words and numbers; write it into a config"),
     ('a=[1,2', "argument --cfg-options: 'a=[1,2': Imbalanced brackets"),
 ])
 def test_word_that_is_no_override(capsys, word, message):

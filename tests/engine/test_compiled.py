@@ -64,5 +64,7 @@ def test_true_compiles_what_there_is_and_a_wrong_path_is_named() -> None:
     assert compile_modules(Parts(), None) == compile_modules(Parts(), False) == []
     with pytest.raises(ValueError, match=r"no modules \['neck'\]; name some of image_backbone, trunk, other"):
         compile_modules(Parts(), dict(modules=['neck']))
+    with pytest.raises(ValueError, match=r"compile is True, False or a dictionary of arguments.*got 'abc'"):
+        compile_modules(Parts(), 'abc')
     with pytest.raises(ValueError, match='ToyStudent has no modules'):
         compile_modules(ToyStudent(), True)

@@ -10,6 +10,7 @@ import pytest
 from mmengine.config import Config
 
 from perception_kd.engine import recipe_config
+from perception_kd.engine.build import load_config
 from perception_kd.engine.recipe_config import build_recipe, dry_run_recipe, read_runs, run_recipe, train_recipe
 from perception_kd.engine.stages import LAST, RESULTS
 
@@ -122,6 +123,31 @@ def test_a_dry_run_stands_in_for_teachers_that_are_not_there(tmp_path: Path, mon
 def test_bad_recipes(tmp_path: Path, stages: tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read_runs(recipe(tmp_path, *stages))
+
+
+@pytest.mark.parametrize(('options', 'message'), [
+    ({'recipe': 'abc'}, r"recipe=dict\(stages=\[...\], compare=\[...\]\) and nothing else; got 'abc'"),
+    ({'recipe.compares': ['lidar']}, 'and nothing else; got stages, compare, compares'),
+    ({'recipe.compare': 'lidar'}, "compare is a list of names of stages; got 'lidar'"),
+    ({'recipe.stages': 'abc'}, "stages are a list of dictionaries; got 'abc'"),
+    ({'recipe.stages.0': 5}, r'recipe\.py: an override does not fit'),
+    ({'recipe.stages': ['abc']}, r"stages are a list of dictionaries; got \['abc'"),
+    ({'recipe.stages.0.options': 5}, r'options of stage lidar is a dictionary \(recipe\.stages\.0\.opt.*got 5'),
+    ({'recipe.stages.1.teachers': 'lidar'}, r"teachers of stage imkd is a dict.*stages\.1\.teachers.*got 'lidar'"),
+    ({'recipe.stages.1.teachers.lidar': ['a']}, 'stage imkd learns from .*a.*, which is no earlier stage'),
+    ({'recipe.stages.0.checkpoint': 3}, 'checkpoint of stage lidar is text; got 3'),
+])
+def test_overrides_of_the_wrong_kind(tmp_path: Path, options: dict, message: str) -> None:
+    recipe(tmp_path, LIDAR, IMKD)
+    with pytest.raises(ValueError, match=message):  # whether it is merged or read
+        read_runs(load_config(tmp_path / 'recipe.py', options))
+
+
+def test_a_stage_without_a_model(tmp_path: Path) -> None:
+    cfg = recipe(tmp_path / 'c', LIDAR)
+    for use in (build_recipe, dry_run_recipe):
+        with pytest.raises(ValueError, match=r"a\.py: model is a dictionary of settings; got 'abc'"):
+            use(cfg, tmp_path / 'out', {'model': 'abc'})
 
 
 def test_unknown_comparison_and_config(tmp_path: Path) -> None:

@@ -88,6 +88,11 @@ def test_a_checkpoint_that_does_not_fit_writes_nothing(trained, tmp_path):
         export_student(config(channels=5), trained[1], tmp_path / 'student.pth')
     with pytest.raises(FileNotFoundError):
         export_student(config(), tmp_path / 'none.pth', tmp_path / 'student.pth')
+    for export in (export_student, lambda cfg, path, out: load_student(cfg, path)):
+        with pytest.raises(ValueError, match=r'cannot be built: TypeError: .*foo'):
+            export(config(foo=1), trained[1], tmp_path / 'student.pth')
+        with pytest.raises(ValueError, match="model is a dictionary of settings; got 'abc'"):
+            export(Config(dict(model='abc')), trained[1], tmp_path / 'student.pth')
     assert not (tmp_path / 'student.pth').exists()
 
 
