@@ -26,7 +26,7 @@ from tests.models.det3d.worlds import NORM, RANGE, TASKS, build, student_cfg, te
 FRAME = ('img', 'cam2lidar', 'cam2img', 'img_aug_matrix', 'lidar_aug_matrix', 'radar')
 PAIRS = dict(radar=dict(student='radar_bev', teacher='lidar.bev_s16', connector=dict(type='DistillAdaptor'),
                         loss=dict(type='MSE', channel='mean', normalise='rms'),
-                        weight=dict(type='LinearWarmup', value=0.5, end=100, unit='epoch')))
+                        weight=dict(type='LinearWarmup', value=0.5, end=100)))
 
 
 def config(model: dict, past_frames=()) -> Config:
