@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 from tests.tiny_world import VERSION, make_tiny_world
 
 torch.set_num_threads(1)  # small tensors: two threads that share a busy machine wait for each other
+
+
+@pytest.fixture(autouse=True)
+def no_scope_is_left_behind() -> Iterator[None]:
+    """Registries look names up in the scope that was set last: no test sets it for the tests after it."""
+    yield
+    DefaultScope._instance_dict.clear()
 
 
 @pytest.fixture(scope='session')
