@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.registry import DefaultScope, init_default_scope
+from mmengine.registry import init_default_scope
 
 from perception_kd.engine.build import load_config
 from perception_kd.registry import MODELS
@@ -76,8 +76,7 @@ def world(tiny_root, tmp_path_factory) -> Path:
     (root / 'config.py').write_text(f"_base_ = ['{ROOT}/{TEACHER}']\n")
     init_default_scope('perception_kd')
     torch.save({'state_dict': MODELS.build(load_config(ROOT / TEACHER).model).state_dict()}, root / 'good.pth')
-    yield root
-    DefaultScope._instance_dict.popitem()
+    return root
 
 
 def target(root: Path, kind: str) -> Path:
