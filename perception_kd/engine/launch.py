@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from mmengine.dist import init_dist, is_distributed
 
-LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 SYNC_BN = ('none', 'torch', 'mmcv')
 
 
