@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -74,7 +75,7 @@ class GradientNormBalance(nn.Module):
         """The values with their losses and weights multiplied."""
         factors = dict(zip(self.shares, self.factors.tolist()))
         return {
-            name: PairValue(value.loss * factors[name], value.raw, value.weight * factors[name])
+            name: replace(value, loss=value.loss * factors[name], weight=value.weight * factors[name])
             if name in factors else value
             for name, value in values.items()
         }

@@ -49,7 +49,7 @@ def _row(pair: nn.Module) -> tuple[str, ...]:
         pair.name,
         pair.student.name,
         pair.teacher.name,
-        ' + '.join(type(link).__name__ for link in links),
+        ' + '.join([*(type(link).__name__ for link in links), *([str(pair.through)] if pair.through else [])]),
         str(pair.target_scale or '-'),
         str(pair.mask or '-'),
         str(pair.loss),

@@ -77,6 +77,7 @@ class Distiller(BaseModel):
         self.probe: GradientProbe | None = None
         self.gradients: GradientReport | None = None
         self.weights: dict[str, float] = {}
+        self.coverage: dict[str, torch.Tensor] = {}
         self._progress = Progress()
         self.register_load_state_dict_pre_hook(adopt_bare_student)
 
@@ -161,6 +162,7 @@ class Distiller(BaseModel):
         if self.balance is not None:
             values = self.balance.apply_to(values)
         self.weights = {name: value.weight for name, value in values.items()}
+        self.coverage = {name: value.coverage for name, value in values.items() if value.coverage is not None}
         return values
 
     @property

@@ -13,8 +13,9 @@ from perception_kd.distill.checks import shape_text
 from perception_kd.distill.connectors import Connector, Identity
 from perception_kd.distill.losses import DistillLoss
 from perception_kd.distill.masks import Mask
-from perception_kd.distill.nested import as_float, tensors_of
+from perception_kd.distill.nested import as_float, detached, tensors_of
 from perception_kd.distill.schedules import Progress, Schedule, build_schedule
+from perception_kd.distill.through import Through
 from perception_kd.structures import TapSpec
 
 
@@ -26,11 +27,13 @@ class PairValue:
         loss: Weighted scalar with gradient.
         raw: The scalar before the weight, detached.
         weight: The schedule's weight at this step.
+        coverage: Mean of the pair's mask, None without one: of a gate, how much it accepts.
     """
 
     loss: Tensor
     raw: Tensor
     weight: float
+    coverage: Tensor | None = None
 
 
 class Pair(nn.Module):
@@ -45,6 +48,7 @@ class Pair(nn.Module):
             already.
         mask: Where the pair counts; None: everywhere alike.
         target_scale: A mask that the teacher is multiplied by (IMKD's radar guidance).
+        through: A teacher's function that the connector's output passes before it is compared.
         weight: Number or schedule.
 
     Raises:
@@ -61,33 +65,42 @@ class Pair(nn.Module):
         connector: Connector | None = None,
         mask: Mask | None = None,
         target_scale: Mask | None = None,
+        through: Through | None = None,
         weight: float | dict | Schedule = 1.0,
     ) -> None:
         super().__init__()
         _check_name(name)
         self.name, self.student, self.teacher = name, student, teacher
-        self.connector, self.loss = connector or Identity(), loss
+        self.connector, self.through, self.loss = connector or Identity(), through, loss
         self.mask, self.target_scale, self.schedule = mask, target_scale, build_schedule(weight)
         self._check_fit()
 
     @property
     def student_taps(self) -> set[str]:
         """Student taps that the pair and its masks read."""
-        masks = [mask for mask in (self.mask, self.target_scale) if mask is not None]
-        return {self.student.name}.union(*(mask.student_taps for mask in masks))
+        return {self.student.name}.union(*(mask.student_taps for mask in self._masks))
 
     @property
     def teacher_taps(self) -> set[str]:
         """Teacher taps (``teacher.tap``) that the pair and its masks read."""
-        masks = [mask for mask in (self.mask, self.target_scale) if mask is not None]
-        return {self.teacher.name}.union(*(mask.teacher_taps for mask in masks))
+        return {self.teacher.name}.union(*(mask.teacher_taps for mask in self._masks))
+
+    @property
+    def needs_boxes(self) -> bool:
+        """Whether the loss or a mask reads true boxes."""
+        return any(part.needs_boxes for part in (self.loss, *self._masks))
+
+    @property
+    def _masks(self) -> list[Mask]:
+        return [mask for mask in (self.mask, self.target_scale) if mask is not None]
 
     def _check_fit(self) -> None:
-        ours, theirs = self.connector.result(self.student), self.teacher
+        ours = self.connector.result(self.student)
+        theirs = self.teacher if self.through is None else self.through.tap
         problem = ''
         if ours.kind != theirs.kind:
             problem = 'their kinds differ'
-        elif theirs.kind not in self.loss.kinds:
+        elif self.teacher.kind not in self.loss.kinds:
             problem = f'{type(self.loss).__name__} compares taps of kind {", ".join(self.loss.kinds)}'
         elif ours.grid and theirs.grid and not ours.grid.same_as(theirs.grid):
             problem = "their grids differ; add dict(type='BEVResample') to the connector"
@@ -114,11 +127,11 @@ class Pair(nn.Module):
         weight = self.schedule(progress)
         if weight == 0:
             with torch.no_grad():
-                raw = self._compare(batch)
-            return PairValue(self._zero(batch.student_taps[self.student.name]), raw, weight)
+                raw, coverage = self._compare(batch)
+            return PairValue(self._zero(batch.student_taps[self.student.name]), raw, weight, coverage)
         self._check_gradient(batch.student_taps[self.student.name])
-        raw = self._compare(batch)
-        return PairValue(weight * raw, raw.detach(), weight)
+        raw, coverage = self._compare(batch)
+        return PairValue(weight * raw, raw.detach(), weight, coverage)
 
     def weights(self, batch: DistillBatch) -> tuple[Tensor | None, Tensor | None]:
         """The mask, cut to what the connector covers, and the target scale: ``(B, 1, ny, nx)`` or None."""
@@ -132,8 +145,8 @@ class Pair(nn.Module):
                 mask = inside if mask is None else mask * inside
         return mask, scale
 
-    def _compare(self, batch: DistillBatch) -> Tensor:
-        """Mean over the firings of the taps; everything in float32, outside of any autocast."""
+    def _compare(self, batch: DistillBatch) -> tuple[Tensor, Tensor | None]:
+        """Mean over the firings of the taps, and of the mask; everything in float32, outside of any autocast."""
         ours = self._firings(self.student, batch.student_taps[self.student.name])
         theirs = self._firings(self.teacher, batch.teacher_taps[self.teacher.name])
         if len(theirs) == 1:
@@ -147,12 +160,14 @@ class Pair(nn.Module):
             mask, scale = self.weights(batch)
             seen = batch.on(self.teacher.grid)
             values = [self._one(mine, other, mask, scale, seen) for mine, other in zip(ours, theirs)]
-        return sum(values) / len(values)
+        return sum(values) / len(values), None if mask is None else mask.mean()
 
     def _one(
         self, ours: Any, theirs: Any, mask: Tensor | None, scale: Tensor | None, batch: DistillBatch
     ) -> Tensor:
-        ours, theirs = self.connector(as_float(ours)), as_float(theirs)
+        ours, theirs = self.connector(as_float(ours)), detached(as_float(theirs))
+        if self.through is not None:
+            ours = batch.functions(self.through.function)(ours)
         if shape_text(ours) != shape_text(theirs):
             raise ValueError(
                 f"pair '{self.name}': student tap '{self.student.name}' after the connector is "

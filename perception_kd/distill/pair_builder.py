@@ -12,6 +12,7 @@ from perception_kd.distill.masks import build_mask
 from perception_kd.distill.pair import Pair
 from perception_kd.distill.rng import private_rng
 from perception_kd.distill.schedules import build_schedule
+from perception_kd.distill.through import Through
 from perception_kd.structures import TapSpec
 
 
@@ -24,7 +25,7 @@ def build_pairs(
 
     Args:
         pairs: Configs ``dict(student=tap, teacher='teacher.tap', loss=..., connector=..., mask=...,
-            target_scale=..., weight=...)`` by name; None leaves a pair of a base config out.
+            target_scale=..., through=..., weight=...)`` by name; None leaves a pair of a base config out.
         student_specs: The student's declarations.
         teacher_specs: The teachers' declarations by ``teacher.tap``.
 
@@ -44,7 +45,7 @@ def build_pairs(
         target = _find(name, 'teacher', cfg.pop('teacher', None), teacher_specs)
         with private_rng('pair', name):
             try:
-                parts = _build_parts(cfg, source, target)
+                parts = _build_parts(cfg, source, target, Through.build(cfg.pop('through', None), teacher_specs))
             except ValueError as error:
                 raise ValueError(f"pair '{name}': {error}") from error
         if cfg:
@@ -57,10 +58,13 @@ def build_pairs(
     return built
 
 
-def _build_parts(cfg: dict, source: TapSpec, target: TapSpec) -> dict[str, Any]:
+def _build_parts(cfg: dict, source: TapSpec, target: TapSpec, through: Through | None) -> dict[str, Any]:
+    connector = build_connector(cfg.pop('connector', None), source, through.tap if through else target)
+    compared = target if through else connector.result(source)
     return dict(
-        connector=build_connector(cfg.pop('connector', None), source, target),
-        loss=build_loss(cfg.pop('loss', 'MSE')),
+        connector=connector,
+        through=through,
+        loss=build_loss(cfg.pop('loss', 'MSE'), compared, target),
         mask=build_mask(cfg.pop('mask', None)),
         target_scale=build_mask(cfg.pop('target_scale', None)),
         weight=build_schedule(cfg.pop('weight', 1.0)),

@@ -8,6 +8,7 @@ import torch
 from perception_kd.distill import DistillBatch, Distiller
 from perception_kd.distill.accounting import PREFIX, NonFiniteLoss, loss_shares
 from perception_kd.distill.losses import MSE
+from perception_kd.distill.masks import build_mask
 from perception_kd.distill.pair import Pair
 from perception_kd.distill.pair_builder import build_pairs
 from perception_kd.distill.schedules import Progress
@@ -144,6 +145,43 @@ def test_taps_that_fire_several_times_are_compared_one_by_one():
     pair = Pair(name='one', student=many, teacher=replace(TEACHER, call='all'), loss=MSE())
     with pytest.raises(ValueError, match=r"'bev' fired 3 times, teacher tap 'lidar\.bev_s8' 2 times"):
         pair(replace(batch, teacher_taps={'lidar.bev_s8': theirs[:2]}), Progress())
+
+
+CROSS = dict(student='bev', connector=dict(type='Conv1x1'), through=dict(tap='lidar.bev_s8', function='lidar.head'),
+             teacher='lidar.head', loss=dict(type='CenterHeadResponse', branches=dict(reg=1.0)))
+
+
+def test_a_value_passes_the_rest_of_the_teacher_before_it_is_compared():
+    model = distiller(CROSS)
+    teacher = model.teachers['lidar'].model
+    before = {name: value.clone() for name, value in teacher.state_dict().items()}
+    model.train()
+    model.forward(**toy_batch(0, 1), mode='loss')[f'{PREFIX}one'].backward()
+    assert model.student.stem.conv.weight.grad.abs().sum() > 0
+    assert model.pairs['one'].connector.conv.weight.grad.abs().sum() > 0
+    assert all(weight.grad is None for weight in teacher.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in teacher.state_dict().items())
+    assert 'lidar.bev_s8 -> lidar.head' in model.describe()
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    (dict(through=dict(tap='lidar.nose', function='lidar.head')), "through: there is no teacher tap 'lidar.nose'"),
+    (dict(through='lidar.head'), 'through is dict'),
+    (dict(connector=None), 'their channels differ'),
+    (dict(loss=dict(type='MSE')), 'MSE compares taps of kind'),
+])
+def test_a_wrong_way_through_is_one_line(change, message):
+    with pytest.raises(ValueError, match=message):
+        distiller({**CROSS, **change})
+
+
+def test_the_part_that_a_mask_covers_is_kept():
+    pair = Pair(name='one', student=BEV, teacher=TEACHER, loss=MSE(), mask=build_mask('GaussianMask'))
+    batch = batch_of(torch.zeros(1, 2, 8, 8, requires_grad=True), torch.ones(1, 2, 8, 8))
+    value = pair(batch, Progress())
+    assert pair.needs_boxes
+    assert value.coverage == pytest.approx(float(pair.weights(batch)[0].mean()))
+    assert Pair(name='one', student=BEV, teacher=TEACHER, loss=MSE())(batch, Progress()).coverage is None
 
 
 def test_shapes_that_only_differ_at_run_time_name_both():

@@ -1,6 +1,6 @@
 """Distillation losses. All run in float32 and give one scalar, normalised as their docstrings say."""
 
-from perception_kd.distill.losses.base import DistillLoss, build_loss, normaliser
+from perception_kd.distill.losses.base import DistillLoss, build_loss, no_mask, no_scale, normaliser
 from perception_kd.distill.losses.feature import BCE, L1, MSE, normalised, rms_normalised
 from perception_kd.distill.losses.released_response import GaussianFocalResponse
 from perception_kd.distill.losses.response import CenterHeadResponse, quality_focal
@@ -13,6 +13,8 @@ __all__ = [
     'DistillLoss',
     'GaussianFocalResponse',
     'build_loss',
+    'no_mask',
+    'no_scale',
     'normalised',
     'normaliser',
     'quality_focal',

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.parts import build_part
 from perception_kd.registry import DISTILL_LOSSES
+from perception_kd.structures import TapSpec
 
 
 class DistillLoss(nn.Module):
@@ -24,6 +25,19 @@ class DistillLoss(nn.Module):
 
     kinds: tuple[str, ...] = ()
     """Tap kinds that the loss can compare."""
+
+    needs_boxes: bool = False
+    """Whether the loss reads true boxes: its pair then leaves out samples without annotations."""
+
+    @classmethod
+    def arguments(cls, source: TapSpec, target: TapSpec) -> dict[str, Any]:
+        """Constructor arguments that follow from the declarations of what the loss compares.
+
+        Args:
+            source: The student's value after the connector.
+            target: The teacher's value.
+        """
+        return {}
 
     def forward(
         self, student: Any, teacher: Any, *, weight: Tensor | None, scale: Tensor | None, batch: DistillBatch
@@ -53,9 +67,16 @@ def normaliser(total: Tensor) -> Tensor:
     return total.clamp(min=1.0) / processes
 
 
-def build_loss(cfg: dict | str | DistillLoss) -> DistillLoss:
-    """A loss from its config (see :func:`~perception_kd.distill.parts.build_part`); a ready one passes through."""
-    return cfg if isinstance(cfg, DistillLoss) else build_part(DISTILL_LOSSES, cfg, 'loss')
+def build_loss(cfg: dict | str | DistillLoss, source: TapSpec, target: TapSpec) -> DistillLoss:
+    """A loss from its config, filling in what the declarations settle; a ready one passes through.
+
+    Args:
+        cfg: See :func:`~perception_kd.distill.parts.build_part`.
+        source, target: As for :meth:`DistillLoss.arguments`.
+    """
+    if isinstance(cfg, DistillLoss):
+        return cfg
+    return build_part(DISTILL_LOSSES, cfg, 'loss', defaults=lambda kind: kind.arguments(source, target))
 
 
 def no_scale(loss: DistillLoss, scale: Tensor | None) -> None:
@@ -64,6 +85,12 @@ def no_scale(loss: DistillLoss, scale: Tensor | None) -> None:
         raise ValueError(
             f'{type(loss).__name__} takes no target_scale: a scaled head output is no head output'
         )
+
+
+def no_mask(loss: DistillLoss, weight: Tensor | None) -> None:
+    """Refuse a mask where it has no meaning."""
+    if weight is not None:
+        raise ValueError(f'{type(loss).__name__} takes no mask: it does not compare place by place')
 
 
 def ones_like_places(value: Tensor) -> Tensor:

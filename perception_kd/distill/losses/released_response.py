@@ -41,6 +41,7 @@ class GaussianFocalResponse(DistillLoss):
     """
 
     kinds = ('head',)
+    needs_boxes = True
 
     def __init__(
         self,

@@ -74,6 +74,7 @@ class CenterHeadResponse(DistillLoss):
         self.beta, self.box_weight, self.boxes, self.threshold = beta, box_weight, boxes, threshold
         self.branches = dict(branches or BRANCHES)
         self.overlap, self.min_radius = overlap, min_radius
+        self.needs_boxes = boxes == 'truth'
 
     def forward(
         self, student: Any, teacher: Any, *, weight: Tensor | None, scale: Tensor | None, batch: DistillBatch

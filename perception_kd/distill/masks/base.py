@@ -18,6 +18,9 @@ class Mask:
     teacher_taps: tuple[str, ...] = ()
     """Teacher taps (``teacher.tap``) that the mask reads, so that the teachers run as deep as it needs."""
 
+    needs_boxes: bool = False
+    """Whether the mask reads true boxes: its pair then leaves out samples without annotations."""
+
     def __call__(self, batch: DistillBatch) -> Tensor:
         """The weights."""
         raise TypeError(f'{type(self).__name__} does not say how it is computed')

@@ -27,6 +27,7 @@ class Product(Mask):
         self.masks = [build_mask(mask) for mask in masks]
         self.student_taps = tuple(name for mask in self.masks for name in mask.student_taps)
         self.teacher_taps = tuple(name for mask in self.masks for name in mask.teacher_taps)
+        self.needs_boxes = any(mask.needs_boxes for mask in self.masks)
 
     def __call__(self, batch: DistillBatch) -> Tensor:
         """``(B, 1, ny, nx)``."""
@@ -45,6 +46,7 @@ class _Around(Mask):
     def __init__(self, mask: dict | Mask) -> None:
         self.mask = build_mask(mask)
         self.student_taps, self.teacher_taps = self.mask.student_taps, self.mask.teacher_taps
+        self.needs_boxes = self.mask.needs_boxes
 
 
 @MASKS.register_module()

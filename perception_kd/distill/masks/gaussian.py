@@ -24,6 +24,8 @@ class GaussianMask(Mask):
         overlap, min_radius: As in CenterHead's ``train_cfg``.
     """
 
+    needs_boxes = True
+
     def __init__(
         self, *, mode: Literal['soft', 'sum', 'binary'] = 'soft', overlap: float = 0.1, min_radius: int = 2
     ) -> None:

@@ -16,7 +16,9 @@ from perception_kd.registry import HOOKS
 
 @HOOKS.register_module()
 class KDLogHook(Hook):
-    """Logs ``share.<pair>`` (of the magnitudes of all losses), ``share.task`` and ``weight.<pair>``.
+    """Logs ``share.<pair>`` (of the magnitudes of all losses), ``share.task``, ``weight.<pair>``, ``cover.<pair>``.
+
+    ``cover`` is the mean of the pair's mask: of a gate, the part that it accepts.
 
     Args:
         interval: Iterations between two entries; each reads the losses back from the device.
@@ -47,6 +49,8 @@ class KDLogHook(Hook):
             runner.message_hub.update_scalar(f'train/share.{name}', share)
         for name, weight in weights.items():
             runner.message_hub.update_scalar(f'train/weight.{name}', weight)
+        for name, coverage in model.coverage.items():
+            runner.message_hub.update_scalar(f'train/cover.{name}', float(coverage))
         if self.expected is not None:
             self._look(runner, outputs, [name for name in weights if _at_full_weight(model, name)])
 
