@@ -2,17 +2,23 @@
 
 from perception_kd.distill.losses.base import DistillLoss, build_loss, no_mask, no_scale, normaliser
 from perception_kd.distill.losses.feature import BCE, L1, MSE, normalised, rms_normalised
+from perception_kd.distill.losses.localization import LocalizationDistill
+from perception_kd.distill.losses.logits import DKD, HintonKD, decoupled_divergences
 from perception_kd.distill.losses.released_response import GaussianFocalResponse
 from perception_kd.distill.losses.response import CenterHeadResponse, quality_focal
 
 __all__ = [
     'BCE',
+    'DKD',
     'L1',
     'MSE',
     'CenterHeadResponse',
     'DistillLoss',
     'GaussianFocalResponse',
+    'HintonKD',
+    'LocalizationDistill',
     'build_loss',
+    'decoupled_divergences',
     'no_mask',
     'no_scale',
     'normalised',

@@ -11,9 +11,8 @@ from torch import Tensor
 from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.checks import head_tasks
 from perception_kd.distill.losses.base import DistillLoss, no_scale, normaliser
-from perception_kd.distill.losses.response import BRANCHES, check_tasks, true_boxes, true_heatmaps
+from perception_kd.distill.losses.response import BRANCHES, check_tasks, true_centres, true_heatmaps
 from perception_kd.registry import DISTILL_LOSSES
-from perception_kd.structures.gaussian import centre_cells
 
 
 def gaussian_focal(probability: Tensor, target: Tensor) -> Tensor:
@@ -81,7 +80,9 @@ class GaussianFocalResponse(DistillLoss):
     def _boxes(
         self, ours: Mapping, theirs: Mapping, first: int, weight: Tensor | None, batch: DistillBatch
     ) -> Tensor:
-        sample, y, x = self._centres(first, ours['heatmap'].shape[1], batch)
+        sample, y, x, label = true_centres(batch, type(self).__name__).unbind(1)
+        mine = (label >= first) & (label < first + ours['heatmap'].shape[1])
+        sample, y, x = sample[mine], y[mine], x[mine]
         where = 1.0 if weight is None else weight[sample, :, y, x]
         parts = [
             value * ((ours[name] - theirs[name])[sample, :, y, x].abs() * where).sum()
@@ -89,15 +90,6 @@ class GaussianFocalResponse(DistillLoss):
             if name in theirs
         ]
         return sum(parts) / normaliser(torch.tensor(float(len(sample)), device=batch.device))
-
-    def _centres(self, first: int, classes: int, batch: DistillBatch) -> tuple[Tensor, Tensor, Tensor]:
-        """Sample, row and column of every true box of a task; boxes that share a cell count each."""
-        found = []
-        for index, (boxes, labels) in enumerate(map(true_boxes, batch.data_samples)):
-            _, cell, good = centre_cells(boxes, batch.grid)
-            good = good & (labels >= first) & (labels < first + classes)
-            found.append(torch.cat([torch.full_like(cell[good][:, :1], index), cell[good].flip(1)], dim=1))
-        return torch.cat(found).to(batch.device).unbind(1)
 
     def __str__(self) -> str:
         return f'GaussianFocalResponse(boxes {self.box_weight:g})'

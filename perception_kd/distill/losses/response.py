@@ -13,7 +13,7 @@ from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.checks import head_tasks
 from perception_kd.distill.losses.base import DistillLoss, no_scale, normaliser
 from perception_kd.registry import DISTILL_LOSSES
-from perception_kd.structures.gaussian import class_heatmaps
+from perception_kd.structures.gaussian import centre_cells, class_heatmaps
 
 BRANCHES = dict(reg=1.0, height=1.0, dim=1.0, rot=1.0, vel=1.0)
 
@@ -150,6 +150,27 @@ def true_boxes(data_sample: Any) -> tuple[Tensor, Tensor]:
     truth = data_sample.gt_instances_3d
     boxes = getattr(truth.bboxes_3d, 'tensor', truth.bboxes_3d).float()
     return boxes, truth.labels_3d.to(boxes.device)
+
+
+def true_centres(batch: DistillBatch, who: str) -> Tensor:
+    """Where true boxes are centred, on the grid of the heads; boxes that share a cell count each.
+
+    Args:
+        batch: With true boxes and the grid of the heads.
+        who: Names the loss in messages.
+
+    Returns:
+        ``(K, 4)`` int64: sample, row, column, label; boxes off the grid, of no size or with NaN are left out.
+
+    Raises:
+        ValueError: the pair has no grid.
+    """
+    grid, found = batch.require_grid(who), [torch.zeros(0, 4, dtype=torch.long, device=batch.device)]
+    for index, (boxes, labels) in enumerate(map(true_boxes, batch.data_samples)):
+        _, cell, good = centre_cells(boxes, grid)
+        rows = torch.cat([torch.full_like(labels, index)[:, None], cell.flip(1), labels[:, None]], dim=1)
+        found.append(rows[good].long().to(batch.device))
+    return torch.cat(found)
 
 
 def check_tasks(
