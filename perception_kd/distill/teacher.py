@@ -14,6 +14,7 @@ from torch import nn
 
 from perception_kd.distill.checkpoint_origin import check_origin
 from perception_kd.distill.checks import check_value
+from perception_kd.distill.derived import derive, sources, with_derived
 from perception_kd.distill.nested import detached
 from perception_kd.distill.taps import TapRecorder
 from perception_kd.distill.weights import LoadReport, load_strictly
@@ -148,8 +149,8 @@ class FrozenTeacher:
         return next((weight.device for weight in self._model.parameters()), torch.device('cpu'))
 
     def tap_specs(self) -> Mapping[str, TapSpec]:
-        """The declared taps by name."""
-        return self._adapter.tap_specs()
+        """The declared taps by name, and those that follow from them (see ``derived``)."""
+        return with_derived(self._adapter.tap_specs())
 
     def run(self, inputs: Mapping[str, Any], data_samples: list, taps: Iterable[str]) -> dict[str, Any]:
         """Values of ``taps``, detached, held against their declarations.
@@ -160,7 +161,8 @@ class FrozenTeacher:
         taps, specs = list(taps), self.tap_specs()
         self._model.eval()
         with torch.no_grad(), self._precision():
-            found = self._adapter.run(inputs, data_samples, set(taps))
+            found = self._adapter.run(inputs, data_samples, sources(taps, self._adapter.tap_specs()))
+            found = derive(taps, found)
         for name in taps:
             if name not in found:
                 raise ValueError(f"teacher '{self.name}': its adapter did not deliver tap '{name}'")

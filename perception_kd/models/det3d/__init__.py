@@ -10,6 +10,7 @@ from perception_kd.models.det3d.imagenet_resnet import ImageNetResNet
 from perception_kd.models.det3d.intensity import IntensityGate
 from perception_kd.models.det3d.label_encoder import LabelEncoder, LabelEncoderAdapter
 from perception_kd.models.det3d.label_trainer import LabelEncoderTrainer
+from perception_kd.models.det3d.lidar_encoder import LidarPillarEncoder
 from perception_kd.models.det3d.pillar_centerpoint import PillarCenterPoint
 from perception_kd.models.det3d.pillar_encoder import CompactPillarFeatureNet
 from perception_kd.models.det3d.points_preprocessor import PointsPreprocessor
@@ -25,7 +26,6 @@ from perception_kd.models.det3d.voxel_centerpoint import VoxelCenterPoint
 
 __all__ = ['BEVCenterHead', 'BEVTrunk', 'CameraRadarDetector', 'CameraRadarPreprocessor', 'CenterPointAdapter',
            'CompactPillarFeatureNet', 'ConcatNeck', 'DepthLoss', 'DepthNet', 'ImageNetResNet', 'IntensityGate',
-           'IntensityGuidedFuser', 'LabelEncoder', 'LabelEncoderAdapter', 'LabelEncoderTrainer', 'LiftSplatTransform',
-           'PillarCenterPoint', 'PointsPreprocessor', 'RadarAssistedTransform', 'RadarFrustumEncoder',
-           'RadarPillarEncoder', 'ResNetBEVTrunk', 'TemporalFuser',
-           'VoxelCenterPoint']
+           'IntensityGuidedFuser', 'LabelEncoder', 'LabelEncoderAdapter', 'LabelEncoderTrainer', 'LidarPillarEncoder',
+           'LiftSplatTransform', 'PillarCenterPoint', 'PointsPreprocessor', 'RadarAssistedTransform',
+           'RadarFrustumEncoder', 'RadarPillarEncoder', 'ResNetBEVTrunk', 'TemporalFuser', 'VoxelCenterPoint']

@@ -1,4 +1,4 @@
-"""The camera-radar student: a plain detector that knows nothing of distillation."""
+"""The camera-radar student and the LiDAR-camera teacher of its shape: detectors that know nothing of distillation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from perception_kd.registry import MODELS
 from perception_kd.stages import stage
 from perception_kd.structures import BEVGrid, TapSpec
 
-ABOUT = {'camera': 'image features lifted to BEV', 'radar': 'features of the radar branch on the BEV grid'}
+ABOUT = {'camera': 'image features lifted to BEV', 'radar': 'features of the radar branch on the BEV grid',
+         'lidar': 'features of the LiDAR branch on the BEV grid'}
 
 
 @MODELS.register_module()
@@ -29,9 +30,9 @@ class CameraRadarDetector(Base3DDetector):
     """Cameras lifted to BEV, radar, intensity-guided fusion, past key frames, trunk, CenterHead.
 
     Every part is optional on the input side: without ``view_transform`` it is a radar detector, without
-    ``radar_encoder`` a camera detector. Radar comes as BEV pillars (``RadarPillarEncoder``) or in the cameras'
-    frustum (``RadarFrustumEncoder`` with ``RadarAssistedTransform``). The range, the cell and the widths between the
-    parts are written once and handed on.
+    ``radar_encoder`` a camera detector; with a ``lidar_encoder`` a LiDAR-camera (or LiDAR-radar) teacher on the
+    student's grid. Radar comes as BEV pillars (``RadarPillarEncoder``) or in the cameras' frustum
+    (``RadarFrustumEncoder`` with ``RadarAssistedTransform``). Range, cell and widths are written once and handed on.
 
     The key frame goes first and carries the gradient; past frames follow without one, each pooled into the key
     frame's grid. In training they update the running statistics of batch norms, as CRN's do.
@@ -42,6 +43,7 @@ class CameraRadarDetector(Base3DDetector):
         image_backbone, image_neck: Configs; the neck gives one map.
         view_transform: Config of ``LiftSplatTransform`` or ``RadarAssistedTransform``.
         radar_encoder: Config of ``RadarPillarEncoder`` or ``RadarFrustumEncoder``.
+        lidar_encoder: Config of ``LidarPillarEncoder``. LiDAR sweeps are its past, so it takes no ``temporal``.
         fuser: Config of ``IntensityGuidedFuser``.
         temporal: Config of ``TemporalFuser``; None: the key frame alone.
         streaming: Which frames back are merged in ``predict``, taken from memory and not from the batch; the same
@@ -56,13 +58,16 @@ class CameraRadarDetector(Base3DDetector):
     def __init__(self, *, point_cloud_range: Sequence[float], cell: float, fuser: dict, trunk: dict,
                  head: dict, image_backbone: dict | None = None, image_neck: dict | None = None,
                  view_transform: dict | None = None, radar_encoder: dict | None = None,
-                 temporal: dict | None = None, streaming: Sequence[int] | None = None,
-                 depth_loss: dict | None = None, channels_last: bool = False,
-                 data_preprocessor: dict | None = None, init_cfg: dict | None = None) -> None:
-        preprocessor = data_preprocessor or dict(type='perception_kd.CameraRadarPreprocessor')
-        super().__init__(data_preprocessor=preprocessor, init_cfg=init_cfg)
-        if view_transform is None and radar_encoder is None:
-            raise ValueError('CameraRadarDetector needs view_transform, radar_encoder or both')
+                 lidar_encoder: dict | None = None, temporal: dict | None = None,
+                 streaming: Sequence[int] | None = None, depth_loss: dict | None = None,
+                 channels_last: bool = False, data_preprocessor: dict | None = None,
+                 init_cfg: dict | None = None) -> None:
+        preprocessor = dict(type='perception_kd.CameraRadarPreprocessor', points=lidar_encoder is not None)
+        super().__init__(data_preprocessor=data_preprocessor or preprocessor, init_cfg=init_cfg)
+        if view_transform is None and radar_encoder is None and lidar_encoder is None:
+            raise ValueError('CameraRadarDetector needs view_transform, radar_encoder or both, or lidar_encoder')
+        if lidar_encoder is not None and temporal is not None:
+            raise ValueError('lidar_encoder sees the key frame and its sweeps alone; leave temporal out')
         if view_transform is not None and (image_backbone is None or image_neck is None):
             raise ValueError('view_transform needs image_backbone and image_neck')
         self.grid = BEVGrid.from_range(point_cloud_range, cell)
@@ -82,6 +87,9 @@ class CameraRadarDetector(Base3DDetector):
             self.radar_encoder = MODELS.build({**radar_encoder, **(frustum if self._perspective_radar else place)})
             source = self.view_transform.radar_channels if self._perspective_radar else self.radar_encoder.out_channels
             widths['radar'], extras['radar'] = source, 2
+        if lidar_encoder is not None:
+            self.lidar_encoder = MODELS.build({**lidar_encoder, **place})
+            widths['lidar'], extras['lidar'] = self.lidar_encoder.out_channels, 2
         self.modalities = tuple(widths)
         self.fuser = MODELS.build(
             {**fuser, 'in_channels': widths, 'extras': extras, 'bev_shape': self.grid.shape})
@@ -96,15 +104,16 @@ class CameraRadarDetector(Base3DDetector):
             self.to(memory_format=torch.channels_last)
 
     def tap_specs(self) -> dict[str, TapSpec]:
-        """The student's taps by name; each fires once per forward pass, so a pass may end at the last one wanted."""
+        """The taps by name; each fires once per forward pass, so a pass may end at the last one wanted."""
         fused = {'fused_bev': (self.fuser.out_channels, 'fuser output of the key frame'),
                  'merged_bev': (self._merged_channels, 'all frames merged, the trunk reads it'),
                  'trunk_bev': (self.trunk.out_channels, 'what the head reads')}
         widths = {f'{name}_bev': (width, ABOUT[name]) for name, width in self._widths.items()}
+        widths |= {f'{name}_gated': (width, f'{name} map as it is merged') for name, width in self._widths.items()}
         if 'radar' in self._widths:
             widths['radar_occupancy'] = (1, 'where a cell holds radar points, in [0, 1]')
         if self.fuser.gated_maps:
-            widths.update({f'{name}_intensity': (1, f'gate of the {name} map') for name in self._widths})
+            widths |= {f'{name}_intensity': (1, f'gate of the {name} map') for name in self._widths}
         specs = [TapSpec(name, 'bev', width, text, grid=self.grid)
                  for name, (width, text) in {**widths, **fused}.items()]
         specs += self.trunk.tap_specs(self.grid)
@@ -164,6 +173,10 @@ class CameraRadarDetector(Base3DDetector):
                 radar = self._radar_maps(lifted, frame)
             features['radar'] = tap('radar_bev', radar.bev)
             physical['radar'] = torch.cat([tap('radar_occupancy', radar.occupancy), radar.intensity], dim=1)
+        if 'lidar' in self.modalities:
+            with stage('lidar'):
+                lidar, physical['lidar'] = self.lidar_encoder(_needed(frame.inputs, 'points'))
+            features['lidar'] = tap('lidar_bev', lidar)
         with stage('fusion'):
             return self.fuser(features, physical)
 
@@ -205,7 +218,7 @@ class CameraRadarDetector(Base3DDetector):
 
     def predict(self, batch_inputs: dict, data_samples: list[Det3DDataSample],
                 **kwargs: object) -> list[Det3DDataSample]:
-        """Fills ``pred_instances_3d`` (LiDAR frame, nine numbers a box). Needs no LiDAR."""
+        """Fills ``pred_instances_3d`` (LiDAR frame, nine numbers a box). Needs no LiDAR but for a ``lidar_encoder``."""
         metas = [sample.metainfo for sample in data_samples]
         trunk, _ = self.extract_feat(batch_inputs, metas)
         outputs = self._outputs(trunk)
@@ -222,7 +235,7 @@ class CameraRadarDetector(Base3DDetector):
 
 def _needed(batch_inputs: dict, key: str) -> Tensor | list[Tensor]:
     if key not in batch_inputs:
-        raise ValueError(f"the student's config asks for '{key}', the batch has only {sorted(batch_inputs)}")
+        raise ValueError(f"the detector's config asks for '{key}', the batch has only {sorted(batch_inputs)}")
     return batch_inputs[key]
 
 

@@ -18,16 +18,18 @@ STACKED = ('cam2lidar', 'cam2img', 'img_aug_matrix', 'lidar_aug_matrix', 'depth_
 class CameraRadarPreprocessor(BaseDataPreprocessor):
     """Stack and normalise the images, stack the matrices, keep the radar clouds as a list.
 
-    LiDAR points are not looked at, so that a sample without them passes.
+    LiDAR points are not looked at unless asked for, so that a sample without them passes.
 
     Args:
+        points: Keep the LiDAR clouds, for a detector with a ``lidar_encoder``.
         mean, std: Of the RGB values 0..255, three numbers each (ImageNet's by default).
         non_blocking: Copy to the device without waiting.
     """
 
-    def __init__(self, *, mean: Sequence[float] = (123.675, 116.28, 103.53),
+    def __init__(self, *, points: bool = False, mean: Sequence[float] = (123.675, 116.28, 103.53),
                  std: Sequence[float] = (58.395, 57.12, 57.375), non_blocking: bool = False) -> None:
         super().__init__(non_blocking=non_blocking)
+        self.clouds = ('radar', 'points') if points else ('radar',)
         self.register_buffer('mean', torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(3, 1, 1), persistent=False)
 
@@ -36,15 +38,16 @@ class CameraRadarPreprocessor(BaseDataPreprocessor):
 
         Returns:
             ``inputs``: ``img`` float ``(B, N, 3, H, W)``, matrices ``(B, ...)``, ``depth_target``
-            ``(B, N, h, w)`` if there, ``radar`` a list of ``(M, 7)``; ``past``, where the loader gives it, a list of
+            ``(B, N, h, w)`` if there, ``radar`` a list of ``(M, 7)``, ``points`` of ``(P, 5)``; ``past``, where the loader gives it, a list of
             such dicts, newest first, each with ``to_key`` ``(B, 4, 4)``; ``data_samples`` on the same device.
 
         Raises:
             ValueError: an input is missing, or samples differ in shape.
         """
-        known = {key: data['inputs'][key] for key in ('img', 'radar', *STACKED) if key in data['inputs']}
+        known = {key: data['inputs'][key] for key in ('img', *self.clouds, *STACKED) if key in data['inputs']}
         if not known:
-            raise ValueError(f"the student needs 'img' or 'radar' in inputs, got {sorted(data['inputs'])}")
+            names = ' or '.join(f"'{key}'" for key in ('img', *self.clouds))
+            raise ValueError(f"the detector needs {names} in inputs, got {sorted(data['inputs'])}")
         cast = self.cast_data({'inputs': known, 'past': list(data['inputs'].get('past', ())),
                                'data_samples': data.get('data_samples')})
         inputs = self._frame(cast['inputs'])
@@ -60,8 +63,9 @@ class CameraRadarPreprocessor(BaseDataPreprocessor):
                 inputs[key] = _stack(inputs[key], key).float()
         if 'img' in inputs:
             inputs['img'] = (_stack(inputs['img'], 'img').float() - self.mean) / self.std
-        if 'radar' in inputs:
-            inputs['radar'] = list(inputs['radar'])
+        for key in self.clouds:
+            if key in inputs:
+                inputs[key] = list(inputs[key])
         return inputs
 
 

@@ -43,6 +43,8 @@ def test_taps_are_as_declared_and_head_tap_survives_the_loss(student):
             'camera_bev',
             'radar_bev',
             'radar_occupancy',
+            'camera_gated',
+            'radar_gated',
             'camera_intensity',
             'radar_intensity',
             'fused_bev',

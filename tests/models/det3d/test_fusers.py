@@ -76,8 +76,20 @@ def test_intensity_taps_fire_exactly_where_the_fuser_says_so(mode):
         fused = fuser(features, physical)
     taps = recorder.collect()
     assert fused.shape == (2, 8, 4, 5) and fuser.gated_maps == (mode in GATED)
-    assert sorted(taps) == (['camera_intensity', 'radar_intensity'] if fuser.gated_maps else [])
-    assert all(value.shape == (2, 1, 4, 5) and value.min() >= 0 and value.max() <= 1 for value in taps.values())
+    shares = {name: value for name, value in taps.items() if name.endswith('_intensity')}
+    assert sorted(shares) == (['camera_intensity', 'radar_intensity'] if fuser.gated_maps else [])
+    assert all(value.shape == (2, 1, 4, 5) and value.min() >= 0 and value.max() <= 1 for value in shares.values())
+    assert sorted(set(taps) - set(shares)) == ['camera_gated', 'radar_gated']
+    torch.testing.assert_close(fuser.merge([taps['camera_gated'], taps['radar_gated']]), fused)
+
+
+def test_channel_gates_weigh_what_is_tapped_as_gated():
+    fuser, (features, physical) = _fuser(mode='channel_gate'), _maps()
+    _stir(fuser)
+    normal = [norm(features[name]) for name, norm in fuser.norms.items()]
+    found = fuser.gated(features, physical)
+    for value, gate, name in zip(normal, fuser.merge.gates, features):
+        torch.testing.assert_close(found[name], value * gate(torch.cat(normal, dim=1)).sigmoid())
 
 
 @pytest.mark.parametrize('mode', MODES)

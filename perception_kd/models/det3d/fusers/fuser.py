@@ -56,7 +56,7 @@ class IntensityGuidedFuser(BaseModule):
         norm_cfg: mmcv's normalisation config.
 
     Attributes:
-        gated_maps: Whether the taps ``<modality>_intensity`` fire.
+        gated_maps: Whether the taps ``<modality>_intensity`` fire; ``<modality>_gated`` always do.
     """
 
     def __init__(self, *, in_channels: Mapping[str, int], extras: Mapping[str, int], out_channels: int,
@@ -88,11 +88,14 @@ class IntensityGuidedFuser(BaseModule):
         Returns:
             ``(B, out_channels, ny, nx)``.
         """
-        return self.merge(list(self.gated(features, physical).values()))
+        maps = self.gated(features, physical)
+        return self.merge([tap(f'{name}_gated', value) for name, value in maps.items()])
 
     def gated(self, features: Mapping[str, Tensor], physical: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The modalities' maps, normalised and then gated, as they are merged; arguments as for ``forward``."""
         maps = {name: norm(features[name]) for name, norm in self.norms.items()}
+        if isinstance(self.merge, ChannelGateMerge):
+            return dict(zip(maps, self.merge.gate(list(maps.values()))))
         if not self.gated_maps:
             return maps
         shares = {name: tap(f'{name}_intensity', gate(features[name], physical[name]))

@@ -32,7 +32,7 @@ class ConvMerge(nn.Module):
 
 
 class ChannelGateMerge(ConvMerge):
-    """Every map times a gate of its own shape that all maps decide on, then as ``ConvMerge``.
+    """Every map times a gate of its own shape that all maps decide on (``gate``), then as ``ConvMerge``.
 
     The gated fusion of CRKD's teacher and student (Zhao et al., CVPR 2024): ``F_m * sigmoid(conv([F_1; F_2]))``.
     Arguments as for ``ConvMerge``.
@@ -42,10 +42,10 @@ class ChannelGateMerge(ConvMerge):
         super().__init__(in_channels=in_channels, out_channels=out_channels, convs=convs, norm_cfg=norm_cfg)
         self.gates = nn.ModuleList(nn.Conv2d(sum(in_channels), width, 3, padding=1) for width in in_channels)
 
-    def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Maps ``(B, C_m, ny, nx)`` -> ``(B, out_channels, ny, nx)``."""
+    def gate(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """Maps ``(B, C_m, ny, nx)`` times their gates."""
         together = torch.cat(list(maps), dim=1)
-        return super().forward([m * gate(together).sigmoid() for m, gate in zip(maps, self.gates, strict=True)])
+        return [m * gate(together).sigmoid() for m, gate in zip(maps, self.gates, strict=True)]
 
 
 class AdaptiveGateMerge(nn.Module):

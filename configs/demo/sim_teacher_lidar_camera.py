@@ -1,0 +1,9 @@
+"""The LiDAR-camera teacher of the simulated world, for methods that need one (CRKD)."""
+
+_base_ = ['../_base_/rigs/sim_tiny.py', '../_base_/datasets/nuscenes_lidar_camera.py',
+          '../_base_/models/lidar_camera_tiny.py', '../_base_/runtime/default.py']
+
+model = '${lidar_camera_teacher}'
+max_epochs = 10
+learning_rate = 4e-3
+train_cfg = dict(val_begin=1000)  # scored after training, not during it
