@@ -9,11 +9,12 @@ from perception_kd.engine.launch import SYNC_BN, check_sync_bn
 from perception_kd.engine.safe_checkpoint import find_newest_checkpoint
 from perception_kd.files import require_file
 
+WRAPPERS = {'OptimWrapper': 'PortableAmpOptimWrapper', 'SAMOptimWrapper': 'SAMAmpOptimWrapper'}
 AMP = {'auto': 'auto', 'bf16': 'bfloat16', 'fp16': 'float16'}
 
 
 def apply_amp(cfg: Config, kind: str = 'auto') -> None:
-    """Turn ``optim_wrapper`` into our AMP wrapper.
+    """Turn ``optim_wrapper`` into its twin in mixed precision.
 
     Args:
         cfg: Changed in place.
@@ -25,9 +26,9 @@ def apply_amp(cfg: Config, kind: str = 'auto') -> None:
     if kind not in AMP:
         raise ValueError(f'--amp must be one of {", ".join(AMP)}, got {kind!r}')
     wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    if wrapper not in ('OptimWrapper', 'PortableAmpOptimWrapper'):
-        raise ValueError(f'--amp knows how to replace OptimWrapper only, and the config has {wrapper}')
-    cfg.optim_wrapper.type = 'PortableAmpOptimWrapper'
+    if wrapper not in (*WRAPPERS, *WRAPPERS.values()):
+        raise ValueError(f'--amp knows how to replace {" and ".join(WRAPPERS)} only, and the config has {wrapper}')
+    cfg.optim_wrapper.type = WRAPPERS.get(wrapper, wrapper)
     if kind != 'auto':
         cfg.optim_wrapper.dtype = AMP[kind]
 

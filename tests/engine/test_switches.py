@@ -26,6 +26,14 @@ def test_auto_leaves_the_dtype_of_the_config():
     assert cfg.optim_wrapper.dtype == 'bfloat16'
 
 
+def test_amp_keeps_the_steps_sharpness_aware():
+    cfg = config()
+    cfg.optim_wrapper.type = 'SAMOptimWrapper'
+    for _ in range(2):
+        apply_amp(cfg, 'bf16')
+        assert cfg.optim_wrapper.type == 'SAMAmpOptimWrapper' and cfg.optim_wrapper.dtype == 'bfloat16'
+
+
 def test_amp_is_refused_for_other_wrappers_and_dtypes():
     cfg = config()
     with pytest.raises(ValueError, match="one of auto, bf16, fp16, got 'fp8'"):
