@@ -21,12 +21,18 @@ def check_activation(who: str, activation: str) -> None:
 
 
 def class_logits(value: Any) -> Tensor:
-    """``(B, C, ...)``: a tensor as it is, of a head the heat maps of all tasks side by side.
+    """``(B, C, ...)`` of a tap's value.
+
+    Args:
+        value: A tensor, which stays as it is but for a volume ``(B, 1, D, H, W)``, whose classes are its D bins; or
+            the raw output of a CenterHead: the heat maps of all tasks side by side.
 
     Raises:
         ValueError: neither a tensor nor a head's output.
     """
-    return value if isinstance(value, Tensor) else torch.cat([task['heatmap'] for task in head_tasks(value)], dim=1)
+    if isinstance(value, Tensor):
+        return value.squeeze(1) if value.dim() == 5 else value
+    return torch.cat([task['heatmap'] for task in head_tasks(value)], dim=1)
 
 
 def probabilities(logits: Tensor, activation: Activation, temperature: float = 1.0) -> Tensor:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor
 
 from perception_kd.distill.batch import DistillBatch
+from perception_kd.distill.class_maps import class_logits
 from perception_kd.distill.parts import build_part
 from perception_kd.registry import MASKS
 
@@ -32,3 +36,24 @@ class Mask:
 def build_mask(cfg: dict | str | Mask | None) -> Mask | None:
     """A mask from its config (see :func:`~perception_kd.distill.parts.build_part`); None and masks pass through."""
     return cfg if cfg is None or isinstance(cfg, Mask) else build_part(MASKS, cfg, 'mask')
+
+
+def tap_logits(who: str, taps: Mapping[str, Any], name: str, batch: DistillBatch) -> Tensor:
+    """Class logits ``(B, C, ...)`` of a tap that a mask reads: float32, without gradient.
+
+    Args:
+        who: Names the mask in messages.
+        taps: ``batch.student_taps`` or ``batch.teacher_taps``.
+        name: Of the tap.
+        batch: Its grid, where it has one, has to be the tap's.
+
+    Raises:
+        ValueError: the tap has other places than the pair.
+    """
+    logits = class_logits(taps[name]).detach().float()
+    if batch.grid is not None and tuple(logits.shape[-2:]) != batch.grid.shape:
+        raise ValueError(
+            f"{who}: tap '{name}' has shape {tuple(logits.shape)}, the pair's grid is {batch.grid.shape}; name the tap "
+            'of that grid'
+        )
+    return logits

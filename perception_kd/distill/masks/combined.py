@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -13,9 +14,8 @@ from perception_kd.distill.masks.base import Mask, build_mask
 from perception_kd.registry import MASKS
 
 
-@MASKS.register_module()
-class Product(Mask):
-    """Several masks multiplied.
+class _Several(Mask):
+    """A mask made of several masks.
 
     Args:
         masks: Masks or their configs.
@@ -23,11 +23,16 @@ class Product(Mask):
 
     def __init__(self, *, masks: Sequence[dict | Mask]) -> None:
         if not masks:
-            raise ValueError('Product needs at least one mask')
+            raise ValueError(f'{type(self).__name__} needs at least one mask')
         self.masks = [build_mask(mask) for mask in masks]
         self.student_taps = tuple(name for mask in self.masks for name in mask.student_taps)
         self.teacher_taps = tuple(name for mask in self.masks for name in mask.teacher_taps)
         self.needs_boxes = any(mask.needs_boxes for mask in self.masks)
+
+
+@MASKS.register_module()
+class Product(_Several):
+    """Several masks multiplied."""
 
     def __call__(self, batch: DistillBatch) -> Tensor:
         """``(B, 1, ny, nx)``."""
@@ -38,6 +43,18 @@ class Product(Mask):
 
     def __str__(self) -> str:
         return ' x '.join(map(str, self.masks))
+
+
+@MASKS.register_module()
+class AnyOf(_Several):
+    """The largest of several masks: what counts for one of them counts."""
+
+    def __call__(self, batch: DistillBatch) -> Tensor:
+        """``(B, 1, ny, nx)``."""
+        return torch.stack([mask(batch) for mask in self.masks]).amax(dim=0)
+
+    def __str__(self) -> str:
+        return f'({" or ".join(map(str, self.masks))})'
 
 
 class _Around(Mask):
