@@ -106,7 +106,9 @@ class Pair(nn.Module):
             problem = "their grids differ; add dict(type='BEVResample') to the connector"
         elif ours.stride != theirs.stride:
             problem = 'their strides differ'
-        elif None not in (ours.channels, theirs.channels) and ours.channels != theirs.channels:
+        elif self.loss.same_channels and None not in (ours.channels, theirs.channels) and (
+            ours.channels != theirs.channels
+        ):
             problem = (
                 "their channels differ; add dict(type='Conv1x1') or dict(type='DistillAdaptor') as connector"
             )
@@ -168,7 +170,7 @@ class Pair(nn.Module):
         ours, theirs = self.connector(as_float(ours)), detached(as_float(theirs))
         if self.through is not None:
             ours = batch.functions(self.through.function)(ours)
-        if shape_text(ours) != shape_text(theirs):
+        if self.loss.same_channels and shape_text(ours) != shape_text(theirs):
             raise ValueError(
                 f"pair '{self.name}': student tap '{self.student.name}' after the connector is "
                 f"{shape_text(ours)}, teacher tap '{self.teacher.name}' is {shape_text(theirs)}"

@@ -29,6 +29,9 @@ class DistillLoss(nn.Module):
     needs_boxes: bool = False
     """Whether the loss reads true boxes: its pair then leaves out samples without annotations."""
 
+    same_channels: bool = True
+    """Whether student and teacher need as many channels as each other; False: the loss looks at relations alone."""
+
     @classmethod
     def arguments(cls, source: TapSpec, target: TapSpec) -> dict[str, Any]:
         """Constructor arguments that follow from the declarations of what the loss compares.
