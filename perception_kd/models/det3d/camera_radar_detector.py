@@ -116,6 +116,10 @@ class CameraRadarDetector(Base3DDetector):
             widths |= {f'{name}_intensity': (1, f'gate of the {name} map') for name in self._widths}
         specs = [TapSpec(name, 'bev', width, text, grid=self.grid)
                  for name, (width, text) in {**widths, **fused}.items()]
+        if 'camera' in self._widths:
+            view = self.view_transform
+            specs.insert(0, TapSpec('depth_logits', 'image', view.bins.count, 'depth bins of every feature pixel',
+                                    stride=view.stride))
         specs += self.trunk.tap_specs(self.grid)
         specs.append(TapSpec('head', 'head', sum(self.head.num_classes), 'raw head outputs per task', grid=self.grid))
         return {spec.name: replace(spec, call='first') for spec in specs}
@@ -129,6 +133,7 @@ class CameraRadarDetector(Base3DDetector):
         """
         frame = key_frame(batch_inputs)
         seen = self._perceive(frame)
+        depth = None if seen is None else tap('depth_logits', seen.depth_logits)
         merged = fused = tap('fused_bev', self._fuse(seen, frame))
         if self.temporal is not None:
             with torch.no_grad():
@@ -138,7 +143,7 @@ class CameraRadarDetector(Base3DDetector):
         merged = tap('merged_bev', merged)
         with stage('trunk'):
             trunk = self.trunk(merged)
-        return tap('trunk_bev', trunk), None if seen is None else seen.depth_logits
+        return tap('trunk_bev', trunk), depth
 
     def _past(self, seen: Any, frame: Frame, metas: list[dict] | None) -> list[tuple[Any, Frame]]:
         """What was seen in past frames, and these frames: from memory, or from the batch."""

@@ -40,6 +40,7 @@ def test_taps_are_as_declared_and_head_tap_survives_the_loss(student):
         set(taps)
         == set(specs)
         == {
+            'depth_logits',
             'camera_bev',
             'radar_bev',
             'radar_occupancy',
@@ -58,12 +59,15 @@ def test_taps_are_as_declared_and_head_tap_survives_the_loss(student):
     for name, spec in specs.items():
         if spec.kind == 'bev':
             assert taps[name].shape == (2, spec.channels, *spec.grid.shape), name
+    height, width = (side // specs['depth_logits'].stride for side in batch['inputs']['img'].shape[-2:])
+    assert taps['depth_logits'].shape[1:] == (specs['depth_logits'].channels, height, width)
     torch.testing.assert_close(taps['head'][0]['heatmap'], raw[0]['heatmap'])  # logits, not probabilities
     assert raw[0]['heatmap'].min() < 0
     assert sum(task['heatmap'].shape[1] for task in taps['head']) == specs['head'].channels
 
 
 @pytest.mark.parametrize(('wanted', 'skipped'), [
+    ('depth_logits', ('radar_encoder', 'fuser', 'trunk', 'head')),
     ('radar_bev', ('fuser', 'trunk', 'head')), ('fused_bev', ('trunk', 'head')), ('head', ())])
 def test_as_a_teacher_it_runs_no_deeper_than_the_tap(wanted, skipped):
     teacher, ran, batch = build(student_cfg()), [], collate(sample(seed=1))
