@@ -13,6 +13,7 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
+from mmengine.hooks import Hook
 
 from perception_kd.engine.build import build_runner, load_config, require
 from perception_kd.engine.recipe import Stage
@@ -144,13 +145,21 @@ def compare_stage(out: Path, data: Path, infos: Path, runs: Sequence[Run], sampl
                  after=tuple(f'score_{run.name}' for run in runs), outputs=(picture,))
 
 
-def train(config: Path, folder: Path, options: dict[str, Any], **switches: Any) -> str:
+def train(config: Path, folder: Path, options: dict[str, Any], hooks: Sequence[Hook] = (), **switches: Any) -> str:
     """Train a config, going on from its newest checkpoint where there is one. Links ``last.pth`` to the last.
+
+    Args:
+        config, options: As for :func:`~perception_kd.engine.build.load_config`.
+        folder: Of checkpoints and logs.
+        hooks: More hooks of this training.
+        switches: Of :func:`~perception_kd.engine.build.build_runner`.
 
     Returns:
         Name of the last checkpoint.
     """
     runner = build_runner(load_config(config, options), work_dir=folder, resume='auto', brief=True, **switches)
+    for hook in hooks:
+        runner.register_hook(hook)
     runner.train()
     del runner
     gc.collect()  # the next stage's loaders and models should not meet this one's in memory

@@ -1,0 +1,133 @@
+"""A queue of runs that can be interrupted, and that several processes may work on together."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from perception_kd.cli import USER_ERRORS, one_line
+from perception_kd.comparison.entry import Entry
+from perception_kd.comparison.fairness import differences
+from perception_kd.comparison.runs import Run, execute
+from perception_kd.files import naming_full_disk, write_bytes
+
+Echo = Callable[[str], None]
+
+
+def plan_runs(entries: Sequence[Entry], seeds: Sequence[int], shared: Mapping[str, Any],
+              teachers: Mapping[str, Path], allow_differences: bool = False) -> list[Run]:
+    """All runs, seed by seed, so that what is finished early can already be compared.
+
+    Args:
+        entries: The first is the reference.
+        seeds: Of the runs.
+        shared: Overrides of all runs.
+        teachers: Checkpoints by name.
+        allow_differences: Accept runs that differ in more than their distillation; the table marks them.
+
+    Raises:
+        ValueError: Runs that differ in more than their distillation; a teacher's name that no config has.
+    """
+    runs = []
+    for seed in seeds:
+        reference = None
+        for entry in entries:
+            cfg, options = entry.load(shared, teachers, seed)
+            reference = reference or cfg
+            differs = differences(reference, cfg)
+            if differs and not allow_differences:
+                named = ', '.join(differs[:6]) + (', ...' if len(differs) > 6 else '')
+                raise ValueError(f'{entry.name} differs from {entries[0].name} in more than its distillation: {named}. '
+                                 'Make them the same, or pass --allow-differences, which marks it in the table')
+            runs.append(Run(entry, seed, cfg, options, tuple(differs)))
+    used = {name for run in runs for name in run.cfg.model.get('teachers') or {}}
+    strangers = sorted(set(teachers) - used)
+    if strangers:
+        raise ValueError(f'no config has a teacher {", ".join(strangers)}; there are: '
+                         f'{", ".join(sorted(used)) or "none"}')
+    return runs
+
+
+class Queue:
+    """Runs what is not finished. Every finished run is one file; nothing else has to be kept.
+
+    A run is claimed by a lock that ends with its process, so that the same command may be started several times, also
+    on machines that share the folder.
+
+    Args:
+        runs: In the order to do them.
+        out: Folder of the finished runs' files.
+        work: Folder of checkpoints and logs.
+        echo: Where progress lines go.
+    """
+
+    def __init__(self, runs: Sequence[Run], out: Path, work: Path, echo: Echo = print) -> None:
+        self.runs, self.out, self.work, self.echo = list(runs), out, work, echo
+
+    def unfinished(self) -> list[Run]:
+        """Runs without a file.
+
+        Raises:
+            ValueError: A file is of a run with other settings.
+        """
+        return [run for run in self.runs if run.result(self.out) is None]
+
+    def forget_failures(self) -> None:
+        """Let what failed before be tried again."""
+        for run in self.runs:
+            self._failure(run).unlink(missing_ok=True)
+
+    def failures(self) -> dict[str, str]:
+        """Message by name of the runs that failed."""
+        marks = {run.name: self._failure(run) for run in self.runs if run.result(self.out) is None}
+        return {name: mark.read_text() for name, mark in marks.items() if mark.is_file()}
+
+    def work_off(self) -> None:
+        """Do every run that is neither finished, nor failed, nor claimed by another process."""
+        taken: list[float] = []
+        for number, run in enumerate(self.runs, start=1):
+            with self._claim(run) as mine:
+                if not mine or run.result(self.out) is not None or self._failure(run).is_file():
+                    continue
+                self.echo(f'[{number}/{len(self.runs)}] {run.name} ...{self._left(taken)}')
+                begin = time.perf_counter()
+                self._do(run)
+                taken.append(time.perf_counter() - begin)
+
+    def _do(self, run: Run) -> None:
+        try:
+            with naming_full_disk(self.out):
+                result = execute(run, self.out, self.work)
+        except USER_ERRORS as error:
+            write_bytes(self._failure(run), one_line(error).encode())
+            self.echo(f'{run.name} failed: {one_line(error)}')
+            return
+        seconds = result['seconds']
+        self.echo(f'{run.name}: trained in {seconds["train"]:.0f} s, scored in {seconds["score"]:.0f} s, '
+                  f'mAP {result["metrics"].get("mAP", float("nan")):.3f}')
+
+    def _left(self, taken: Sequence[float]) -> str:
+        if not taken:
+            return ''
+        minutes = sum(taken) / len(taken) * len(self.unfinished()) / 60
+        return f' (about {minutes:.0f} min for this and what follows)'
+
+    def _failure(self, run: Run) -> Path:
+        return self.work / f'{run.name}.failed'
+
+    @contextmanager
+    def _claim(self, run: Run) -> Iterator[bool]:
+        self.work.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.work / f'{run.name}.lock', os.O_CREAT | os.O_RDWR)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield True
+        except BlockingIOError:
+            yield False
+        finally:
+            os.close(handle)

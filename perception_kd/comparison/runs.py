@@ -1,0 +1,178 @@
+"""One run: train a config with a seed, score it, and keep what came out as one file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from perception_kd.benchmark.timing import machine, versions
+from perception_kd.comparison.entry import Entry, checkpoints
+from perception_kd.comparison.fairness import section_hashes
+from perception_kd.datasets.nuscenes.tables import simulated_world
+from perception_kd.engine.hooks.progress import unwrapped
+from perception_kd.engine.stages import LAST, ROOT, score, train
+from perception_kd.files import fingerprint, write_bytes, write_json
+
+FORMAT = 'perception_kd comparison run 1'
+KEY_FILE, INIT_FILE, TIME_FILE = '.run-key', 'student_init.txt', 'train_seconds.json'
+
+
+@dataclass(frozen=True)
+class Run:
+    """One entry with one seed.
+
+    Args:
+        entry: What.
+        seed: Of weights, order of data and augmentation.
+        cfg: Its config, with every override.
+        options: These overrides.
+        differs: Settings other than distillation in which it differs from the reference.
+    """
+
+    entry: Entry
+    seed: int
+    cfg: Config
+    options: Mapping[str, Any]
+    differs: tuple[str, ...] = ()
+    key: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'key', section_hashes(self.cfg))
+
+    @property
+    def name(self) -> str:
+        """Of its file and folder."""
+        return f'{self.entry.name}-seed{self.seed}'
+
+    def file(self, out: Path) -> Path:
+        """Where its result is kept."""
+        return out / f'{self.name}.json'
+
+    def result(self, out: Path) -> dict[str, Any] | None:
+        """What it gave, None if it is not finished.
+
+        Raises:
+            ValueError: The file is something else, or of a run with other settings.
+        """
+        path = self.file(out)
+        if not path.is_file():
+            return None
+        found = read_result(path)
+        changed = [part for part, value in self.key.items() if found['key'].get(part) != value]
+        if changed:
+            raise ValueError(f'{path} is of a run with other settings of {", ".join(changed)} (or other files behind '
+                             'them: data, teachers); move it away to run it again, or take another --out')
+        return found
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """A finished run's file.
+
+    Raises:
+        ValueError: It is damaged, or something else.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or found.get('format') != FORMAT or not isinstance(found.get('key'), dict):
+        raise ValueError(f'{path} is damaged or not the result of a run; move it away')
+    return found
+
+
+def execute(run: Run, out: Path, work: Path) -> dict[str, Any]:
+    """Train (going on where it was), score, and write the run's file.
+
+    Args:
+        run: What to do.
+        out: Folder of the finished runs' files.
+        work: Folder of checkpoints and logs; the run gets one of its own in it.
+    """
+    folder = work / run.name
+    _prepare(folder, json.dumps(run.key))
+    begin = time.perf_counter()
+    try:
+        train(run.entry.config, folder, dict(run.options), hooks=(StudentInitHook(),))
+    finally:
+        train_seconds = _add_seconds(folder, time.perf_counter() - begin)
+    begin = time.perf_counter()
+    metrics = score(run.entry.config, folder / LAST, folder, dict(run.options))
+    result = dict(
+        format=FORMAT, name=run.entry.name, config=_relative(run.entry.config), options=dict(run.entry.options),
+        seed=run.seed, key=dict(run.key), differs=list(run.differs), metrics=metrics,
+        seconds=dict(train=round(train_seconds, 1), score=round(time.perf_counter() - begin, 1)),
+        student_init=(folder / INIT_FILE).read_text(), epochs=run.cfg.train_cfg.get('max_epochs'),
+        teachers={name: dict(checkpoint=Path(path).name, fingerprint=fingerprint(path))
+                  for name, _, path in checkpoints(run.cfg)},
+        world=_world(run.cfg), commit=_commit(), machine=machine(), versions=versions())
+    write_json(run.file(out), result)
+    return result
+
+
+class StudentInitHook(Hook):
+    """Keeps a hash of the weights that the student began with: paired runs must begin alike."""
+
+    priority = 'VERY_LOW'
+
+    def before_train(self, runner: Runner) -> None:
+        """Write the hash, unless training goes on from a checkpoint."""
+        path = Path(runner.work_dir) / INIT_FILE
+        if runner.iter or path.is_file():
+            return
+        model = unwrapped(runner)
+        digest = hashlib.sha256()
+        for name, value in getattr(model, 'student', model).state_dict().items():
+            digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+        write_bytes(path, digest.hexdigest()[:16].encode())
+
+
+def _prepare(folder: Path, key: str) -> None:
+    """Empty a folder that was begun with other settings."""
+    mark = folder / KEY_FILE
+    if not mark.is_file() or mark.read_text() != key:
+        shutil.rmtree(folder, ignore_errors=True)
+        write_bytes(mark, key.encode())
+
+
+def _add_seconds(folder: Path, seconds: float) -> float:
+    """Time of training over all attempts that were not killed."""
+    path = folder / TIME_FILE
+    total = seconds + (json.loads(path.read_bytes()) if path.is_file() else 0.0)
+    write_json(path, total)
+    return total
+
+
+def _relative(config: Path) -> str:
+    path = config.resolve()
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
+
+
+def _world(cfg: Config) -> str:
+    """Stamp of the simulated world that was trained on; empty for recordings."""
+    data = cfg.train_dataloader.dataset
+    root = Path(data.get('data_root', ''))
+    return next((found for folder in sorted(root.glob('v1.0*')) if (found := simulated_world(root, folder.name))), '')
+
+
+def _commit() -> str:
+    """The project's commit, ``+`` behind it where files were changed; empty without git."""
+    def git(*words: str) -> str:
+        return subprocess.run(['git', *words], cwd=ROOT, capture_output=True, text=True, check=False,
+                              env={**os.environ, 'GIT_OPTIONAL_LOCKS': '0'}).stdout.strip()
+    try:
+        changed = git('status', '--porcelain', '--', 'perception_kd', 'configs')
+        return git('rev-parse', '--short', 'HEAD') + ('+' if changed else '')
+    except OSError:
+        return ''

@@ -1,0 +1,62 @@
+"""The beginning and the end of a comparison, as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from perception_kd.comparison.queue import Queue
+from perception_kd.comparison.table import check_paired, report
+from perception_kd.files import write_bytes
+
+TABLE = 'comparison.md'
+
+
+def describe_plan(queue: Queue) -> str:
+    """Every run with its state, and how long the rest may take by what is finished."""
+    results = {run.name: run.result(queue.out) for run in queue.runs}
+    failures = queue.failures()
+    lines, seconds = [], []
+    for run in queue.runs:
+        found = results[run.name]
+        if found is not None:
+            seconds.append(sum(found['seconds'].values()))
+        state = 'finished' if found else f'failed: {failures[run.name]}' if run.name in failures else 'to do'
+        marks = f'; differs in {", ".join(run.differs)}' if run.differs else ''
+        lines.append(f'{run.name:32s} {state}{marks}')
+    left = sum(found is None for found in results.values())
+    lines.append(f'{len(queue.runs) - left} of {len(queue.runs)} runs are finished')
+    if seconds and left:
+        lines[-1] += f'; the others take about {sum(seconds) / len(seconds) * left / 60:.0f} min in one process'
+    return '\n'.join(lines)
+
+
+def conclude(queue: Queue, names: Sequence[str], metrics: Sequence[str],
+             teachers: Mapping[str, Mapping[str, float | None]]) -> str:
+    """The report on what is finished, written to ``comparison.md`` too.
+
+    Args:
+        queue: Worked off.
+        names: Of the methods, the reference first.
+        metrics: Columns of the table.
+        teachers: Metrics by teacher's name.
+
+    Raises:
+        ValueError: Runs failed, a metric that no run has, or runs that are not paired.
+    """
+    results = [found for run in queue.runs if (found := run.result(queue.out)) is not None]
+    failures = queue.failures()
+    known = {metric for one in results for metric in one['metrics']}
+    unknown = [metric for metric in metrics if results and metric not in known]
+    if unknown:
+        raise ValueError(f'no run has a metric {", ".join(unknown)}; there are: {", ".join(sorted(known))}')
+    check_paired(results)
+    text = report(results, names, metrics, teachers) if results else 'no run is finished'
+    elsewhere = len(queue.runs) - len(results) - len(failures)
+    if elsewhere:
+        text += f'\n{elsewhere} runs are being done by other processes.'
+    write_bytes(queue.out / TABLE, f'{text}\n'.encode())
+    if failures:
+        named = '; '.join(f'{name}: {message}' for name, message in failures.items())
+        raise ValueError(f'{len(failures)} of {len(queue.runs)} runs failed ({named}). The others are in '
+                         f'{queue.out / TABLE}; run the same command again to try these again')
+    return f'{text}\n\n{queue.out / TABLE}'

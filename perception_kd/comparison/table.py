@@ -1,0 +1,142 @@
+"""What a comparison found: means over seeds, and differences from the reference by seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import Any
+
+from scipy import stats
+
+Result = Mapping[str, Any]
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Differences of one method from the reference, seed by seed.
+
+    Args:
+        differences: One for each seed that both have.
+    """
+
+    differences: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Their mean; NaN of none."""
+        return mean(self.differences) if self.differences else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Interval of the mean by Student's t at 95 %; None of fewer than two seeds."""
+        count = len(self.differences)
+        if count < 2:
+            return None
+        reach = stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * stdev(self.differences) / math.sqrt(count)
+        return self.mean - reach, self.mean + reach
+
+    def __str__(self) -> str:
+        if not self.differences:
+            return '-'
+        better = sum(difference > 0 for difference in self.differences)
+        spread = '' if self.interval is None else f' [{self.interval[0]:+.3f}, {self.interval[1]:+.3f}]'
+        return f'{self.mean:+.3f}{spread}, {better} of {len(self.differences)} up'
+
+
+def paired(results: Sequence[Result], reference: str, name: str, metric: str) -> Paired:
+    """Differences of ``name`` from ``reference`` in ``metric``, over the seeds that both have."""
+    values = {(one['name'], one['seed']): one['metrics'].get(metric) for one in results}
+    seeds = sorted({one['seed'] for one in results})
+    couples = [(values.get((name, seed)), values.get((reference, seed))) for seed in seeds]
+    return Paired(tuple(ours - theirs for ours, theirs in couples if ours is not None and theirs is not None))
+
+
+def check_paired(results: Sequence[Result]) -> None:
+    """See that all methods began with the same student weights at each seed.
+
+    Raises:
+        ValueError: Names those that did not.
+    """
+    for seed in sorted({one['seed'] for one in results}):
+        same = [one for one in results if one['seed'] == seed and not one['differs']]
+        strangers = [one['name'] for one in same if one['student_init'] != same[0]['student_init']]
+        if strangers:
+            raise ValueError(f'seed {seed}: the student of {", ".join(strangers)} began with other weights than that '
+                             f'of {same[0]["name"]}, so these runs are not paired')
+
+
+def table(results: Sequence[Result], names: Sequence[str], metrics: Sequence[str],
+          teachers: Mapping[str, Mapping[str, float | None]]) -> str:
+    """Teachers, then methods down, metrics across; Markdown.
+
+    Args:
+        results: Of the finished runs.
+        names: Of the methods in order; the first is the reference.
+        metrics: Keys of the results' metrics. The differences are of the first.
+        teachers: Metrics by teacher's name.
+    """
+    head = ['method', 'seeds', *metrics, f'{metrics[0]} against {names[0]}', 'training s']
+    rows = [[_title(results, name), str(len(_of(results, name))),
+             *(_mean_and_spread([one['metrics'].get(metric) for one in _of(results, name)]) for metric in metrics),
+             '' if name == names[0] else str(paired(results, names[0], name, metrics[0])),
+             _mean_and_spread([one['seconds']['train'] for one in _of(results, name)], digits=0)] for name in names]
+    rows[:0] = [[f'teacher {name}', '', *(_mean_and_spread([found.get(metric)]) for metric in metrics), '', '']
+                for name, found in teachers.items()]
+    widths = [max(map(len, column)) for column in zip(head, *rows)]
+    rule = ['-' * widths[0], *('-' * (width - 1) + ':' for width in widths[1:])]
+    return '\n'.join(_line(cells, widths) for cells in (head, rule, *rows))
+
+
+def report(results: Sequence[Result], names: Sequence[str], metrics: Sequence[str],
+           teachers: Mapping[str, Mapping[str, float | None]]) -> str:
+    """The table with what a reader must know beside it; arguments as for :func:`table`."""
+    lines = [table(results, names, metrics, teachers), '', *_margins(results, names[0], metrics[0], teachers)]
+    seeds = {len(_of(results, name)) for name in names}
+    if max(seeds, default=0) < 2:
+        lines.append('One seed: there is no spread, so no difference here means anything yet.')
+    else:
+        lines.append(f'Means over seeds ± standard deviation; differences are paired by seed, with their '
+                     f'{CONFIDENCE:.0%} interval (Student) and the seeds in which they are positive.')
+    worlds = sorted({one['world'] for one in results if one['world']})
+    if worlds:
+        lines.append(f'Simulated world {", ".join(worlds)}: not to be compared with figures on nuScenes.')
+    if len({one['world'] for one in results}) > 1:
+        lines.append('These runs are of different data and must not be compared.')
+    for name in names:
+        differs = sorted({setting for one in _of(results, name) for setting in one['differs']})
+        if differs:
+            lines.append(f'* {name} differs from {names[0]} in more than its distillation: {", ".join(differs)}')
+    return '\n'.join(lines)
+
+
+def _margins(results: Sequence[Result], reference: str, metric: str,
+             teachers: Mapping[str, Mapping[str, float | None]]) -> list[str]:
+    values = [one['metrics'].get(metric) for one in _of(results, reference)]
+    values = [value for value in values if value is not None]
+    return [f'Teacher {name} leads {reference} by {found[metric] - mean(values):+.3f} {metric}: no method can be '
+            'expected to gain much where this is small.'
+            for name, found in teachers.items() if values and found.get(metric) is not None]
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    numbers = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:])]
+    return f'| {" | ".join([cells[0].ljust(widths[0]), *numbers])} |'
+
+
+def _of(results: Sequence[Result], name: str) -> list[Result]:
+    return [one for one in results if one['name'] == name]
+
+
+def _title(results: Sequence[Result], name: str) -> str:
+    return f'{name} *' if any(one['differs'] for one in _of(results, name)) else name
+
+
+def _mean_and_spread(values: Sequence[float | None], digits: int = 3) -> str:
+    values = [value for value in values if value is not None]
+    if not values:
+        return '-'
+    spread = f' ± {stdev(values):.{digits}f}' if len(values) > 1 else ''
+    return f'{mean(values):.{digits}f}{spread}'

@@ -1,0 +1,101 @@
+"""The queue: what is finished stays, what failed is tried again, what another process does is left to it."""
+
+import fcntl
+import json
+from pathlib import Path
+
+import pytest
+
+from perception_kd.comparison import queue as queue_module
+from perception_kd.comparison.entry import Entry
+from perception_kd.comparison.queue import Queue, plan_runs
+from perception_kd.comparison.runs import FORMAT
+from perception_kd.comparison.summary import conclude, describe_plan
+from perception_kd.files import write_json
+
+DEMO = Path(__file__).parents[2] / 'configs' / 'demo'
+NONE = Entry('none', DEMO / 'sim_student.py')
+KD = Entry('kd', DEMO / 'sim_imkd.py', {'model.teachers.lidar.allow_random': True})
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the runs that were done, in order; a run called in ``done.broken`` fails."""
+
+    class Done(list):
+        broken: set[str] = set()
+
+    names = Done()
+
+    def execute(run, out, work):
+        names.append(run.name)
+        if run.name in names.broken:
+            raise ValueError('it\nbroke')
+        found = dict(format=FORMAT, name=run.entry.name, seed=run.seed, key=dict(run.key), metrics=dict(mAP=0.1),
+                     seconds=dict(train=60.0, score=0.0), student_init='a', world='', differs=[])
+        write_json(run.file(out), found)
+        return found
+
+    monkeypatch.setattr(queue_module, 'execute', execute)
+    return names
+
+
+def make(out: Path, *entries: Entry, seeds=(0, 1), **shared) -> Queue:
+    return Queue(plan_runs(entries, seeds, shared, {}), out, out / 'work', echo=lambda line: None)
+
+
+def test_seeds_go_first_and_what_is_finished_is_not_done_again(done, tmp_path: Path) -> None:
+    make(tmp_path, NONE, KD).work_off()
+    assert done == ['none-seed0', 'kd-seed0', 'none-seed1', 'kd-seed1']
+    (tmp_path / 'kd-seed0.json').unlink()
+    queue = make(tmp_path, NONE, KD)
+    assert '3 of 4 runs are finished; the others take about 1 min' in describe_plan(queue)
+    queue.work_off()
+    assert done[4:] == ['kd-seed0']
+    assert '| kd ' in conclude(queue, ['none', 'kd'], ['mAP'], {}) and (tmp_path / 'comparison.md').is_file()
+    with pytest.raises(ValueError, match='no run has a metric gold; there are: mAP'):
+        conclude(queue, ['none', 'kd'], ['gold'], {})
+
+
+def test_a_failure_stops_nothing_is_told_and_tried_again(done, tmp_path: Path) -> None:
+    done.broken = {'kd-seed0'}
+    queue = make(tmp_path, NONE, KD)
+    queue.work_off()
+    queue.work_off()
+    assert done == ['none-seed0', 'kd-seed0', 'none-seed1', 'kd-seed1']
+    with pytest.raises(ValueError, match=r'1 of 4 runs failed \(kd-seed0: it broke\)'):
+        conclude(queue, ['none', 'kd'], ['mAP'], {})
+    done.broken = set()
+    queue.forget_failures()
+    queue.work_off()
+    assert done[4:] == ['kd-seed0']
+
+
+def test_what_another_process_does_is_left_to_it(done, tmp_path: Path) -> None:
+    queue = make(tmp_path, NONE, seeds=(0, 1))
+    queue.work.mkdir(parents=True)
+    with (queue.work / 'none-seed0.lock').open('w') as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        queue.work_off()
+    assert done == ['none-seed1']
+    assert '1 runs are being done by other processes' in conclude(queue, ['none'], ['mAP'], {})
+
+
+def test_results_of_other_settings_and_other_files_are_refused(done, tmp_path: Path) -> None:
+    make(tmp_path, NONE, seeds=(0,)).work_off()
+    with pytest.raises(ValueError, match=r'is of a run with other settings of .*train_cfg'):
+        make(tmp_path, NONE, seeds=(0,), max_epochs=9).unfinished()
+    for content in ('{', '[]', json.dumps(dict(format=FORMAT))):
+        (tmp_path / 'none-seed0.json').write_text(content)
+        with pytest.raises(ValueError, match='damaged or not the result of a run'):
+            make(tmp_path, NONE, seeds=(0,)).unfinished()
+
+
+def test_unfair_comparisons_are_refused_or_marked() -> None:
+    longer = Entry('longer', NONE.config, {'max_epochs': 9})
+    with pytest.raises(ValueError, match='longer differs from none in more than its distillation: param_scheduler'):
+        plan_runs([NONE, longer], [0], {}, {})
+    runs = plan_runs([NONE, longer], [0], {}, {}, allow_differences=True)
+    assert 'train_cfg.max_epochs' in runs[1].differs and not runs[0].differs
+    with pytest.raises(ValueError, match='no config has a teacher label; there are: lidar'):
+        plan_runs([NONE, KD], [0], {}, {'label': Path('x')})

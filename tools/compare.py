@@ -1,0 +1,102 @@
+#!/usr/bin/env python
+"""Train and score a list of configs over seeds with equal budgets, then print one table with paired differences.
+
+The first config is the reference. Configs must differ in nothing but their distillation. Every finished run is one
+file, OUT/NAME-seedS.json; interrupt the command and run it again, and it goes on; start it several times, and the
+processes share the work.
+
+examples:
+  python tools/compare.py configs/demo/sim_student.py configs/competitors/sim_*.py --out work_dirs/compare \\
+      --seeds 0 1 2 --teacher lidar=work_dirs/demo/teacher_lidar/last.pth label=work_dirs/label/epoch_12.pth \\
+      lidar_camera=work_dirs/lidar_camera/epoch_8.pth --score-teacher lidar=configs/demo/sim_teacher.py \\
+      --cfg-options data_root=work_dirs/demo/data
+  python tools/compare.py none=configs/demo/sim_student.py longer=configs/demo/sim_student.py@max_epochs=12 \\
+      configs/methods/sim_cwd.py --out work_dirs/compare_cwd --allow-differences --teacher lidar=teacher.pth
+  python tools/compare.py configs/imkd/student_r50_256x704.py configs/imkd/imkd_r50_256x704.py \\
+      configs/competitors/r50_*.py --out work_dirs/compare_r50 --teacher lidar=L.pth label=E.pth lidar_camera=F.pth
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from perception_kd.cli import run_tool
+
+METRICS = ('mAP', 'NDS', 'mATE')
+
+
+def parse_args() -> argparse.Namespace:
+    """The command line."""
+    from perception_kd.overrides import OverrideAction
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('entries', nargs='+', metavar='[NAME=]CONFIG[@KEY=VALUE]',
+                        help='what to compare; the first is the reference')
+    parser.add_argument('--out', type=Path, required=True, help="folder of the finished runs' files and the table")
+    parser.add_argument('--work-dir', type=Path, help='folder of checkpoints and logs (default: OUT/work)')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0])
+    parser.add_argument('--teacher', nargs='+', default=[], metavar='NAME=CHECKPOINT', help='weights of the teachers')
+    parser.add_argument('--score-teacher', nargs='+', default=[], metavar='NAME=CONFIG',
+                        help='score these teachers too, by the configs that trained them; shows their margin')
+    parser.add_argument('--metrics', nargs='+', default=METRICS, help='columns; differences are of the first')
+    parser.add_argument('--jobs', type=int, default=1, help='processes; each takes its part of the cores')
+    parser.add_argument('--plan', action='store_true', help='say what is finished and what is not, and stop')
+    parser.add_argument('--allow-differences', action='store_true',
+                        help='accept configs that differ in more than their distillation; the table marks them')
+    parser.add_argument('--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE',
+                        help='overrides of all configs')
+    parser.add_argument('--helper', action='store_true', help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Exit status; raises what ``run_tool`` says in one line."""
+    args = parse_args()
+    import torch
+
+    from perception_kd.comparison.entry import parse_entries, parse_teachers
+    from perception_kd.comparison.queue import Queue, plan_runs
+    from perception_kd.comparison.summary import conclude, describe_plan
+    from perception_kd.comparison.teachers import parse_teacher_configs, score_teachers
+
+    if args.jobs < 1:
+        raise ValueError(f'--jobs must be at least 1, got {args.jobs}')
+    entries, teachers = parse_entries(args.entries), parse_teachers(args.teacher)
+    teacher_configs = parse_teacher_configs(args.score_teacher, teachers)
+    runs = plan_runs(entries, sorted(set(args.seeds)), args.cfg_options, teachers, args.allow_differences)
+    queue = Queue(runs, args.out, args.work_dir or args.out / 'work')
+    if args.plan:
+        print(describe_plan(queue))
+        return 0
+    queue.unfinished()  # refuses files of other settings before anything long begins
+    if not args.helper:
+        queue.forget_failures()
+    helpers = [start_helper(args.jobs) for _ in range(args.jobs - 1)]
+    if helpers:
+        torch.set_num_threads(threads_of_one(args.jobs))
+    try:
+        queue.work_off()
+    finally:
+        for helper in helpers:
+            helper.wait()
+    if not args.helper:
+        scores = score_teachers(teacher_configs, teachers, args.cfg_options, queue.out, queue.work)
+        print(f'\n{conclude(queue, [entry.name for entry in entries], args.metrics, scores)}')
+    return 0
+
+
+def start_helper(jobs: int) -> subprocess.Popen:
+    """This command once more, in another process, with its part of the cores."""
+    return subprocess.Popen([sys.executable, *sys.argv, '--jobs', '1', '--helper'],
+                            env={**os.environ, 'OMP_NUM_THREADS': str(threads_of_one(jobs))})
+
+
+def threads_of_one(jobs: int) -> int:
+    """Threads for one of several processes."""
+    return max(int(os.environ.get('OMP_NUM_THREADS') or os.cpu_count() or 1) // jobs, 1)
+
+
+if __name__ == '__main__':
+    run_tool(main)
