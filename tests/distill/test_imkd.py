@@ -23,7 +23,8 @@ from perception_kd.overrides import OverrideAction
 from perception_kd.structures import TapSpec
 from tests.distill.toys import GRID, toy_batch
 
-CONFIG = Path(__file__).parents[2] / 'configs/_base_/distill/imkd_full.py'
+BASE = Path(__file__).parents[2] / 'configs/_base_'
+CONFIG, METHOD = BASE / 'distill/imkd_full.py', BASE / 'methods/labeldistill.py'
 WORLD = dict(bev_cell=0.8, point_cloud_range=[-3.2, -3.2, -5.0, 3.2, 3.2, 3.0], student=dict(type='S'),
              teacher=dict(type='T'), label_teacher=dict(type='L'), radars=[], lidar_sweeps=0, radar_sweeps=0,
              bev_frame='lidar')
@@ -78,8 +79,8 @@ def world(cfg: Config, boxes: tuple[int, int] = (2, 3), radar: bool = True) -> D
                         student_taps={**ours, 'head': head(True)}, teacher_taps={**theirs, 'lidar.head': head(False)})
 
 
-def pairs_of(cfg: Config) -> dict[str, Pair]:
-    return build_pairs(cfg.imkd_pairs, specs(WIDTHS, ['head']), specs(TEACHER_WIDTHS, ['lidar.head']))
+def pairs_of(cfg: Config, pairs: str = 'imkd_pairs') -> dict[str, Pair]:
+    return build_pairs(cfg[pairs], specs(WIDTHS, ['head']), specs(TEACHER_WIDTHS, ['lidar.head']))
 
 
 def step(cfg: Config, batch: DistillBatch, progress: Progress) -> dict[str, Tensor]:
@@ -185,10 +186,22 @@ def test_the_feature_terms_are_the_formulas_written_out():
 
 
 def test_labeldistill_is_a_set_of_switches():
-    """Its loss from the note: thirds label | LiDAR | free of M and Q, G for LiDAR, 1[G > 0] for labels, two scales."""
-    cfg = config(LABELDISTILL)
-    batch, built = world(cfg), {name: pair.eval() for name, pair in pairs_of(cfg).items()}
-    assert set(built) == {'lidar_to_fused', 'label_to_fused', 'lidar_response', 'lidar_to_trunk', 'label_to_trunk'}
+    built = {name: pair.eval() for name, pair in pairs_of(config(LABELDISTILL)).items()}
+    names = dict(label='label_to_fused', lidar='lidar_to_fused', label2='label_to_trunk', lidar2='lidar_to_trunk',
+                 response='lidar_response')
+    check_labeldistill({name: built.pop(theirs) for name, theirs in names.items()})
+    assert not built
+
+
+def test_labeldistills_own_config_is_the_loss_too():
+    built = {name: pair.eval() for name, pair in pairs_of(load_config(METHOD, WORLD), 'kd_pairs').items()}
+    assert set(built) == {'label', 'label2', 'lidar', 'lidar2', 'response'}
+    check_labeldistill(built)
+
+
+def check_labeldistill(built: dict[str, Pair]) -> None:
+    """The loss from the note: thirds label | LiDAR | free of M and Q, G for LiDAR, 1[G > 0] for labels, two scales."""
+    batch = world(PLAIN)
     total = sum(pair(batch, LATER).loss for pair in built.values())
     heat = gaussians(batch)
     gauss = torch.stack([sum(task[sample].sum(dim=0) for task in heat) for sample in range(2)])[:, None]
@@ -198,8 +211,7 @@ def test_labeldistill_is_a_set_of_switches():
         parts = dict(label=slice(0, size), lidar=slice(size, 2 * size))
         for who, weight in dict(label=binary, lidar=gauss).items():
             weight = functional.interpolate(weight, scale_factor=0.5, mode='bilinear') if scale else weight
-            name = f'{who}_to_{"trunk" if scale else "fused"}'
-            adaptor = built[name].connector.links[1]
+            adaptor = built[f'{who}{"2" if scale else ""}'].connector.links[1]
             error = adaptor(batch.student_taps[tap][:, parts[who]]) - batch.teacher_taps[f'{who}.bev_{cells}']
             expected = expected + 0.3 * (weight * (error**2).sum(1, keepdim=True)).sum() / weight.sum().clamp(min=1)
     torch.testing.assert_close(total, expected + released_response(batch, heat))

@@ -170,8 +170,8 @@ def test_gaussians_equal_a_loop_over_boxes_and_cells(seed):
     labels = torch.randint(0, 3, (40,))
     sample = BaseDataElement()
     sample.gt_instances_3d = InstanceData(bboxes_3d=boxes, labels_3d=labels)
-    total = torch.from_numpy(loop_gaussian(boxes, labels, grid, 0.1, 2)).float()
-    for mode, expected in dict(sum=total, soft=total.clamp(max=1), binary=(total > 0).float()).items():
+    total, largest = (torch.from_numpy(loop_gaussian(boxes, of, grid, 0.1, 2)).float() for of in (labels, labels * 0))
+    for mode, expected in dict(sum=total, soft=total.clamp(max=1), binary=(total > 0).float(), max=largest).items():
         found = GaussianMask(mode=mode)(batch(grid, data_samples=[sample]))[0, 0]
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
     assert total.max() > 1
