@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-Row = tuple[str, Mapping[str, float | None]]
+Row = tuple[str, Mapping[str, float | str | None]]
 
 
 def format_table(rows: Sequence[Row], columns: Sequence[tuple[str, str]]) -> str:
@@ -15,7 +15,7 @@ def format_table(rows: Sequence[Row], columns: Sequence[tuple[str, str]]) -> str
         columns: ``(heading, key in metrics)``.
 
     Returns:
-        The table; a metric that is missing or None shows as a dash.
+        The table; a metric that is missing or None shows as a dash, a string as it is.
     """
     head = ['model', *(heading for heading, _ in columns)]
     body = [[name, *(_cell(metrics.get(key)) for _, key in columns)] for name, metrics in rows]
@@ -24,8 +24,8 @@ def format_table(rows: Sequence[Row], columns: Sequence[tuple[str, str]]) -> str
     return '\n'.join(_line(line, widths) for line in [head, rule, *body])
 
 
-def _cell(value: float | None) -> str:
-    return '-' if value is None else f'{value:.3f}'
+def _cell(value: float | str | None) -> str:
+    return '-' if value is None else value if isinstance(value, str) else f'{value:.3f}'
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -107,14 +109,25 @@ def export_student(cfg: Config, checkpoint: str | Path, out: str | Path) -> int:
     """
     student = _build(cfg)
     weights, origin = _load(student, checkpoint)
-    text = Config(dict(model=student_config(cfg))).pretty_text
-    meta = dict(format='student', perception_kd=__version__, model=text)
-    if origin.classes is not None:
-        meta['dataset_meta'] = dict(classes=list(origin.classes))
     with atomic_path(out) as temporary:
-        write_checkpoint(temporary, dict(state_dict=student.state_dict(), meta=meta))
+        write_checkpoint(temporary, student_checkpoint(cfg, student, origin.classes))
         _prove_equal(_build(cfg), temporary, weights)
     return sum(weight.numel() for weight in student.parameters())
+
+
+def student_checkpoint(cfg: Config, student: nn.Module, classes: Sequence[str] | None) -> dict[str, Any]:
+    """What a file of a student alone holds.
+
+    Args:
+        cfg: Of a distiller or of a bare student.
+        student: With its weights.
+        classes: Names in label order, None where they are not known.
+    """
+    meta: dict[str, Any] = dict(format='student', perception_kd=__version__,
+                                model=Config(dict(model=student_config(cfg))).pretty_text)
+    if classes is not None:
+        meta['dataset_meta'] = dict(classes=list(classes))
+    return dict(state_dict=student.state_dict(), meta=meta)
 
 
 def _prove_equal(fresh: nn.Module, path: Path, weights: dict[str, Tensor]) -> None:
