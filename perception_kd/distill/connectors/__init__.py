@@ -1,5 +1,6 @@
 """Connectors: what makes a student tap comparable to a teacher tap. Dropped at deployment."""
 
+from perception_kd.distill.connectors.activation import DilatedActivation
 from perception_kd.distill.connectors.adaptor import ChannelPart, Conv1x1, DistillAdaptor
 from perception_kd.distill.connectors.base import Chain, Connector, Identity, build_connector
 from perception_kd.distill.connectors.resample import BEVResample
@@ -10,6 +11,7 @@ __all__ = [
     'ChannelPart',
     'Connector',
     'Conv1x1',
+    'DilatedActivation',
     'DistillAdaptor',
     'Identity',
     'build_connector',

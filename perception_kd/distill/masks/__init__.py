@@ -9,6 +9,7 @@ from perception_kd.distill.masks.gaussian import GaussianMask
 from perception_kd.distill.masks.intensity import IntensityMap, reduce_to_cells
 from perception_kd.distill.masks.learnable import LearnableFirst
 from perception_kd.distill.masks.region import ActiveCells, All
+from perception_kd.distill.masks.scaled_boxes import ScaledBoxes
 
 __all__ = [
     'ActivationMap',
@@ -24,6 +25,7 @@ __all__ = [
     'Mask',
     'OnCells',
     'Product',
+    'ScaledBoxes',
     'build_mask',
     'reduce_to_cells',
 ]

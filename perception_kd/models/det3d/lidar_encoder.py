@@ -66,8 +66,8 @@ class LidarPillarEncoder(BaseModule):
         """Args: ``clouds``, one ``(P, 5)`` a sample: x, y, z, intensity, dt; P may be 0.
 
         Returns:
-            The map ``(B, C, ny, nx)``, and its physical maps ``(B, 2, ny, nx)`` in [0, 1]: where a cell holds a point, and
-            the logarithm of its strongest return.
+            The map ``(B, C, ny, nx)``, and its physical maps ``(B, 2, ny, nx)`` in [0, 1]: where a cell holds a point,
+            and the logarithm of its strongest return.
         """
         for sample, cloud in enumerate(clouds):
             if cloud.dim() != 2 or cloud.shape[1] != COLUMNS:

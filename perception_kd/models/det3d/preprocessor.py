@@ -38,8 +38,9 @@ class CameraRadarPreprocessor(BaseDataPreprocessor):
 
         Returns:
             ``inputs``: ``img`` float ``(B, N, 3, H, W)``, matrices ``(B, ...)``, ``depth_target``
-            ``(B, N, h, w)`` if there, ``radar`` a list of ``(M, 7)``, ``points`` of ``(P, 5)``; ``past``, where the loader gives it, a list of
-            such dicts, newest first, each with ``to_key`` ``(B, 4, 4)``; ``data_samples`` on the same device.
+            ``(B, N, h, w)`` if there, ``radar`` a list of ``(M, 7)``, ``points`` a list of ``(P, 5)``; ``past``, where
+            the loader gives it, a list of such dicts, newest first, each with ``to_key`` ``(B, 4, 4)``;
+            ``data_samples`` on the same device.
 
         Raises:
             ValueError: an input is missing, or samples differ in shape.

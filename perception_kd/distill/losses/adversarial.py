@@ -1,0 +1,96 @@
+"""A discriminator that tells the student's features from the teacher's, and the student that deceives it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
+
+from perception_kd.distill.batch import DistillBatch
+from perception_kd.distill.losses.base import DistillLoss, normaliser, ones_like_places
+from perception_kd.registry import DISTILL_LOSSES
+from perception_kd.structures import TapSpec
+
+
+@DISTILL_LOSSES.register_module()
+class Adversarial(DistillLoss):
+    """A game at every place, in one value and one backward pass (Goodfellow et al., NeurIPS 2014).
+
+    With ``b1 = softplus(-D)`` and ``b0 = softplus(D)``, the cross entropies of "teacher" and "student"::
+
+      mean_x W  [ (b0(D(sg S)) + b1(D(T))) / 2  +  student_weight * b(D_sg(S)) ]
+
+    The discriminator learns from detached features in the first part, the student through the discriminator with
+    detached weights in the second. ``b = -b0`` is gradient reversal (Ganin and Lempitsky, ICML 2015; X3KD's X-AT,
+    Klingner et al., CVPR 2023, reverses it so): the student climbs what the discriminator descends. ``b = b1`` does not
+    saturate: it keeps its gradient while the discriminator wins.
+
+    **No known minimum**: the value is that of a game. At student = teacher (equal distributions) the best
+    discriminator says 1/2 everywhere; there the value is ``log 2`` plus ``student_weight * log 2`` (minus it with
+    reversal), which bounds no single network's value. Both sides are divided by the teacher's root mean square per
+    sample, so that a common positive factor changes nothing. Normalised by the sum of W over the batch, as feature
+    distances are.
+
+    The discriminator lives in ``pairs.<name>.loss``: set its learning rate there. It stands still while the pair weighs
+    nothing.
+
+    Args:
+        channels: Of both maps; from the declarations.
+        hidden: Widths of the discriminator's 3x3 convolutions; it has no normalisation, whose statistics would tell
+            the two sides apart.
+        game: ``reversal`` or ``non_saturating``.
+        student_weight: Of the student's part.
+    """
+
+    kinds = ('bev', 'image')
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        hidden: Sequence[int] = (64, 64),
+        game: Literal['reversal', 'non_saturating'] = 'reversal',
+        student_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if game not in ('reversal', 'non_saturating') or student_weight <= 0:
+            raise ValueError("Adversarial: game is 'reversal' or 'non_saturating' and student_weight above 0, got "
+                             f"'{game}' and {student_weight}")
+        self.game, self.student_weight = game, student_weight
+        layers = []
+        for below, above in pairwise([channels, *hidden]):
+            layers += [nn.Conv2d(below, above, 3, padding=1), nn.LeakyReLU(0.2)]
+        self.discriminator = nn.Sequential(*layers, nn.Conv2d([channels, *hidden][-1], 1, 1))
+
+    @classmethod
+    def arguments(cls, source: TapSpec, target: TapSpec) -> dict[str, Any]:
+        """The channels of what is compared."""
+        channels = target.channels or source.channels
+        if channels is None:
+            raise ValueError(f'Adversarial needs maps with declared channels, got {source} and {target}')
+        return dict(channels=channels)
+
+    def forward(
+        self, student: Tensor, teacher: Tensor, *, weight: Tensor | None, scale: Tensor | None, batch: DistillBatch
+    ) -> Tensor:
+        """Scalar; see :class:`DistillLoss`."""
+        size = teacher.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+        size = torch.where(size > 1e-6, size, 1.0)
+        ours, theirs = student / size, teacher / size
+        if scale is not None:
+            theirs = theirs * scale
+        frozen = {name: value.detach() for name, value in self.discriminator.named_parameters()}
+        deceived = functional_call(self.discriminator, frozen, (ours,))
+        game = functional.softplus(self.discriminator(ours.detach())) + functional.softplus(-self.discriminator(theirs))
+        reversal = self.game == 'reversal'
+        student_part = -functional.softplus(deceived) if reversal else functional.softplus(-deceived)
+        weight = ones_like_places(deceived) if weight is None else weight
+        return ((game / 2 + self.student_weight * student_part) * weight).sum() / normaliser(weight.sum())
+
+    def __str__(self) -> str:
+        return f'Adversarial({self.game} {self.student_weight:g})'
