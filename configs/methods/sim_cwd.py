@@ -1,0 +1,9 @@
+"""Channel-wise distillation over the demo's student on the simulated world.
+
+  --cfg-options model.teachers.lidar.checkpoint=work_dirs/demo/teacher_lidar/last.pth
+"""
+
+_base_ = ['../demo/sim_student.py', '../_base_/models/centerpoint_pillar_tiny.py', '../_base_/methods/cwd.py']
+
+cwd_weight = 1.0  # a tenth of the published one: the tiny head has one task
+model = '${distiller}'
