@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from perception_kd.distill.nested import take_rows
 from perception_kd.structures import BEVGrid
+from perception_kd.structures.annotated import emptied
 
 
 def no_functions(name: str) -> Callable:
@@ -43,6 +45,26 @@ class DistillBatch:
         """The same batch seen on another grid."""
         return dataclasses.replace(self, grid=grid)
 
+    def keep(self, rows: Sequence[int], taps: Collection[str]) -> DistillBatch:
+        """The batch of some of its samples.
+
+        Args:
+            rows: Their places in the batch.
+            taps: Student taps and ``teacher.tap`` that are still needed.
+
+        Raises:
+            ValueError: A tap has not the batch's samples in front.
+        """
+        student, teacher = ({name: take_rows(value, rows, self.size) for name, value in held.items() if name in taps}
+                            for held in (self.student_taps, self.teacher_taps))
+        return dataclasses.replace(self, inputs=_items(self.inputs, rows), student_taps=student, teacher_taps=teacher,
+                                   data_samples=[self.data_samples[row] for row in rows])
+
+    def emptied(self) -> DistillBatch:
+        """The same batch as if every sample were annotated and without a box."""
+        return dataclasses.replace(
+            self, data_samples=[emptied(sample, self.device) for sample in self.data_samples])
+
     @property
     def size(self) -> int:
         """Number of samples."""
@@ -59,6 +81,17 @@ class DistillBatch:
         if key not in self.inputs:
             raise ValueError(f"{who} needs inputs['{key}']; the batch holds: {', '.join(self.inputs)}")
         return list(self.inputs[key])
+
+
+def _items(value: Any, rows: Sequence[int]) -> Any:
+    """Samples out of the loader's inputs: lists over samples, in dicts, and lists of such dicts (past frames)."""
+    if isinstance(value, Mapping):
+        return {key: _items(item, rows) for key, item in value.items()}
+    if isinstance(value, torch.Tensor):
+        return value[list(rows)]
+    if value and isinstance(value[0], Mapping):
+        return [_items(item, rows) for item in value]
+    return [value[row] for row in rows]
 
 
 def sample_name(data_sample: Any, index: int) -> str:

@@ -78,6 +78,7 @@ class Distiller(BaseModel):
         self.gradients: GradientReport | None = None
         self.weights: dict[str, float] = {}
         self.coverage: dict[str, torch.Tensor] = {}
+        self.skipped: dict[str, int] = {}
         self._progress = Progress()
         self.register_load_state_dict_pre_hook(adopt_bare_student)
 
@@ -163,6 +164,7 @@ class Distiller(BaseModel):
             values = self.balance.apply_to(values)
         self.weights = {name: value.weight for name, value in values.items()}
         self.coverage = {name: value.coverage for name, value in values.items() if value.coverage is not None}
+        self.skipped = {name: value.skipped for name, value in values.items() if self.pairs[name].needs_boxes}
         return values
 
     @property

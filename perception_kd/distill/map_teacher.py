@@ -11,7 +11,8 @@ from torch import Tensor
 from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.masks import Mask, build_mask
 from perception_kd.registry import MODELS
-from perception_kd.structures import BEVGrid, TapSpec
+from perception_kd.structures import BEVGrid, TapSpec, is_annotated
+from perception_kd.structures.annotated import emptied
 
 
 @MODELS.register_module()
@@ -36,11 +37,13 @@ class MapTeacher:
 
     def tap_specs(self) -> dict[str, TapSpec]:
         """One BEV tap of one channel per map."""
-        return {name: TapSpec(name, 'bev', 1, str(mask), grid=self.grid) for name, mask in self.maps.items()}
+        return {name: TapSpec(name, 'bev', 1, str(mask), grid=self.grid, needs_boxes=mask.needs_boxes)
+                for name, mask in self.maps.items()}
 
     def run(self, inputs: Mapping[str, Any], data_samples: list, taps: Iterable[str]) -> dict[str, Tensor]:
-        """``(B, 1, ny, nx)`` each."""
-        batch = DistillBatch(inputs=inputs, data_samples=data_samples, grid=self.grid, device=self.device)
+        """``(B, 1, ny, nx)`` each. A map of boxes is that of no box where a sample is not annotated."""
+        samples = [sample if is_annotated(sample) else emptied(sample, self.device) for sample in data_samples]
+        batch = DistillBatch(inputs=inputs, data_samples=samples, grid=self.grid, device=self.device)
         with torch.no_grad():
             return {name: self.maps[name](batch) for name in taps}
 

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from mmengine import dist
 from torch import Tensor, nn
 
 from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.checks import shape_text
 from perception_kd.distill.connectors import Connector, Identity
 from perception_kd.distill.losses import DistillLoss
+from perception_kd.distill.losses.base import counting_nothing
 from perception_kd.distill.masks import Mask
 from perception_kd.distill.nested import as_float, detached, tensors_of
 from perception_kd.distill.schedules import Progress, Schedule, build_schedule
 from perception_kd.distill.through import Through
-from perception_kd.structures import TapSpec
+from perception_kd.structures import TapSpec, annotated_rows
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,14 @@ class PairValue:
         raw: The scalar before the weight, detached.
         weight: The schedule's weight at this step.
         coverage: Mean of the pair's mask, None without one: of a gate, how much it accepts.
+        skipped: Samples left out because the pair needs boxes and they are not annotated.
     """
 
     loss: Tensor
     raw: Tensor
     weight: float
     coverage: Tensor | None = None
+    skipped: int = 0
 
 
 class Pair(nn.Module):
@@ -73,6 +77,7 @@ class Pair(nn.Module):
         self.name, self.student, self.teacher = name, student, teacher
         self.connector, self.through, self.loss = connector or Identity(), through, loss
         self.mask, self.target_scale, self.schedule = mask, target_scale, build_schedule(weight)
+        self.needs_boxes = teacher.needs_boxes or any(part.needs_boxes for part in (loss, *self._masks))
         self._check_fit()
 
     @property
@@ -84,11 +89,6 @@ class Pair(nn.Module):
     def teacher_taps(self) -> set[str]:
         """Teacher taps (``teacher.tap``) that the pair and its masks read."""
         return {self.teacher.name}.union(*(mask.teacher_taps for mask in self._masks))
-
-    @property
-    def needs_boxes(self) -> bool:
-        """Whether the loss or a mask reads true boxes."""
-        return any(part.needs_boxes for part in (self.loss, *self._masks))
 
     @property
     def _masks(self) -> list[Mask]:
@@ -124,16 +124,32 @@ class Pair(nn.Module):
 
         At weight 0 the comparison runs without gradient (it is still logged, and batch norms still see data),
         and a zero that depends on every parameter keeps the pair in the graph, as distributed training needs,
-        without 0 times infinity.
+        without 0 times infinity. The same zero stands for a batch in which a pair that needs boxes has no annotated
+        sample; of a mixed batch such a pair sees the annotated samples as if the batch were these alone.
         """
-        weight = self.schedule(progress)
-        if weight == 0:
+        weight, value = self.schedule(progress), batch.student_taps[self.student.name]
+        seen = self._annotated(batch)
+        skipped = batch.size - seen.size
+        if weight != 0:
+            self._check_gradient(value)
+        if weight == 0 or skipped == batch.size > 0:
             with torch.no_grad():
-                raw, coverage = self._compare(batch)
-            return PairValue(self._zero(batch.student_taps[self.student.name]), raw, weight, coverage)
-        self._check_gradient(batch.student_taps[self.student.name])
-        raw, coverage = self._compare(batch)
-        return PairValue(weight * raw, raw.detach(), weight, coverage)
+                raw, coverage = self._take_part(batch) if skipped == batch.size > 0 else self._compare(seen)
+            return PairValue(self._zero(value), raw, weight, coverage, skipped)
+        raw, coverage = self._compare(seen)
+        return PairValue(weight * raw, raw.detach(), weight, coverage, skipped)
+
+    def _annotated(self, batch: DistillBatch) -> DistillBatch:
+        """The samples that the pair can compare."""
+        rows = annotated_rows(batch.data_samples) if self.needs_boxes else range(batch.size)
+        return batch if len(rows) == batch.size else batch.keep(rows, self.student_taps | self.teacher_taps)
+
+    def _take_part(self, batch: DistillBatch) -> tuple[Tensor, None]:
+        """Nothing to compare: 0, after the sums over processes in which others, who have something, wait for us."""
+        if dist.get_world_size() > 1:
+            with counting_nothing():
+                self._compare(batch.emptied())
+        return torch.zeros((), device=batch.device), None
 
     def weights(self, batch: DistillBatch) -> tuple[Tensor | None, Tensor | None]:
         """The mask, cut to what the connector covers, and the target scale: ``(B, 1, ny, nx)`` or None."""

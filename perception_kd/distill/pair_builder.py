@@ -9,6 +9,7 @@ from typing import Any
 from perception_kd.distill.connectors import build_connector
 from perception_kd.distill.losses import build_loss
 from perception_kd.distill.masks import build_mask
+from perception_kd.distill.matchers import expand_matchers
 from perception_kd.distill.pair import Pair
 from perception_kd.distill.rng import private_rng
 from perception_kd.distill.schedules import build_schedule
@@ -25,7 +26,8 @@ def build_pairs(
 
     Args:
         pairs: Configs ``dict(student=tap, teacher='teacher.tap', loss=..., connector=..., mask=...,
-            target_scale=..., through=..., weight=...)`` by name; None leaves a pair of a base config out.
+            target_scale=..., through=..., weight=...)`` by name; None leaves a pair of a base config out;
+            a matcher's (:class:`~perception_kd.distill.matchers.LayerMatch`) stands for several pairs.
         student_specs: The student's declarations.
         teacher_specs: The teachers' declarations by ``teacher.tap``.
 
@@ -35,7 +37,7 @@ def build_pairs(
     built = {}
     if not isinstance(pairs or {}, Mapping):
         raise ValueError(f'pairs is a dictionary of pairs by name, got a {type(pairs).__name__}')
-    for name, cfg in (pairs or {}).items():
+    for name, cfg in expand_matchers(pairs or {}, student_specs, teacher_specs).items():
         if cfg is None:
             continue
         if not isinstance(cfg, Mapping):
@@ -54,7 +56,7 @@ def build_pairs(
         for needed in built[name].student_taps:
             _find(name, 'student', needed, student_specs)
         for needed in built[name].teacher_taps:
-            _find(name, 'teacher', needed, teacher_specs)
+            built[name].needs_boxes |= _find(name, 'teacher', needed, teacher_specs).needs_boxes
     return built
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from perception_kd.distill.taps import TapRecorder
 from perception_kd.engine.build import naming_config
+from perception_kd.engine.hooks.annotation_log import annotation_text
 from perception_kd.engine.hooks.progress import silent_pairs
 from perception_kd.registry import MODELS
 
@@ -49,6 +50,9 @@ def dry_run(cfg: Config) -> None:
     total, log = model.parse_losses(losses)
     total.backward()
     print(f'\none step on {len(batch["data_samples"])} samples of {len(loader.dataset)}')
+    said = annotation_text(loader.dataset)
+    if said:
+        print(said)
     print_shapes('inputs', batch['inputs'])
     print_shapes('taps of the student', recorder.collect())
     print('losses, pairs at their final weight')

@@ -23,8 +23,10 @@ from perception_kd.engine.checkpoint_hook import (
 )
 from perception_kd.engine.compiled import compile_modules
 from perception_kd.engine.foreign_checkpoint import Inert
+from perception_kd.engine.hooks.annotation_log import AnnotationLogHook
 from perception_kd.engine.hooks.nan_guard import NaNGuardHook
 from perception_kd.engine.hooks.progress import DistillProgressHook, unwrapped
+from perception_kd.engine.hooks.teacher_cache import TeacherCacheHook
 from perception_kd.engine.launch import parallel_settings, start_processes
 from perception_kd.engine.loops import ResumableEpochLoop, ResumableIterLoop
 from perception_kd.engine.quarantine import QuarantineHook
@@ -111,7 +113,8 @@ class DistillRunner(Runner):
             hooks['checkpoint'] = dict(checkpoint, type=SafeCheckpointHook)
         super().register_default_hooks(hooks)
         quarantine = QuarantineHook(most=self.cfg.get('max_quarantined', 0))
-        for hook in (ValidationRandomStateHook(), DistillProgressHook(), NaNGuardHook(), quarantine):
+        for hook in (ValidationRandomStateHook(), DistillProgressHook(), NaNGuardHook(), AnnotationLogHook(),
+                     TeacherCacheHook(), quarantine):
             self.register_hook(hook)
 
     # Saving -------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ class TapSpec:
         grid: The BEV grid of ``bev`` and ``head`` taps.
         stride: Down-sampling to the input image of ``image`` taps.
         call: Which firing of the tap in one step counts: ``last``, ``first``, an index, or ``all`` (a list).
+        needs_boxes: Whether the value is made from annotations: pairs that read it leave out samples without.
     """
 
     name: str
@@ -33,6 +34,7 @@ class TapSpec:
     grid: BEVGrid | None = None
     stride: int | None = None
     call: int | Literal['last', 'first', 'all'] = 'last'
+    needs_boxes: bool = False
 
     def __str__(self) -> str:
         where = f'{self.grid.ny}x{self.grid.nx} at {self.grid.cell:g} m' if self.grid else (

@@ -4,6 +4,7 @@ loader = dict(
     batch_size='${batch_size}',
     num_workers='${num_workers}',
     persistent_workers='${persistent_workers}')
+labelled = dict(fraction=1.0, by='scene', seed=0, others='keep')  # which training frames keep their annotations
 dataset = dict(
     type='NuScenesRadarDataset',
     data_root='${data_root}',
@@ -14,7 +15,8 @@ train_dataloader = dict(
     **loader,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        **dataset, ann_file='${info_root}/nuscenes_infos_${train_split}.pkl', pipeline='${train_pipeline}'))
+        **dataset, ann_file='${info_root}/nuscenes_infos_${train_split}.pkl', pipeline='${train_pipeline}',
+        labelled='${labelled}'))
 val_dataloader = dict(
     **loader,
     sampler=dict(type='DefaultSampler', shuffle=False),

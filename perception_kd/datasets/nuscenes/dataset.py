@@ -11,6 +11,7 @@ from mmengine.dataset import BaseDataset
 
 from perception_kd.datasets.faults import FaultLog
 from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL, resolve_path
+from perception_kd.datasets.nuscenes.labelled import Labelled
 from perception_kd.datasets.nuscenes.stamp import load_infos
 from perception_kd.datasets.nuscenes.store import InfoStore, check_frames_back, past_rows
 from perception_kd.datasets.nuscenes.tables import table_folder
@@ -27,6 +28,11 @@ class NuScenesRadarDataset(BaseDataset):
     the sample's token. ``ann_info`` holds ``gt_bboxes_3d`` (M, 9: centre, l, w, h, yaw, vx, vy; velocity NaN
     where unknown), ``gt_labels_3d``, ``num_lidar_pts`` and ``num_radar_pts``.
 
+    Annotated and unannotated key frames may be mixed: ``annotated`` says which a sample is, and one that is not has no
+    ``ann_info``. Not annotated are infos without ``instances``, all infos of a file in which none has any (as of
+    ``v1.0-test``), and those that ``labelled`` hides. Data sets of several versions or splits are joined by mmengine's
+    ``ConcatDataset(..., ignore_keys=['version', 'split'])``.
+
     The ``data_samples`` of a pipeline get ``index`` (place in the data set) and, in the place of corrupt samples,
     ``replaced`` (what was wrong with them) as metainfo.
 
@@ -41,6 +47,7 @@ class NuScenesRadarDataset(BaseDataset):
         past_frames: How many key frames back further frames lie (2, 4, 6 are 1, 2 and 3 s at nuScenes' 2 Hz); a sample
             then has ``past``, newest first: their infos prepared like its own, without boxes. They come from the
             whole file, whatever ``indices`` chooses, see :func:`past_rows`.
+        labelled: Annotate a part of the key frames only, see :class:`Labelled`: ``dict(fraction=0.1)``.
         max_corrupt: In training, so many samples whose files are missing or broken are named in the log and
             replaced by others drawn at random, counted in each loader worker and epoch; one more stops the run,
             as the first does in testing.
@@ -48,8 +55,8 @@ class NuScenesRadarDataset(BaseDataset):
 
     Raises:
         FileNotFoundError: info file, data root or the version's tables are missing.
-        ValueError: wrong stamp, unknown class, ``past_frames`` that are not different whole numbers above 0, or a
-            sensor that the infos, or a key frame of them, do not have.
+        ValueError: wrong stamp, unknown class, impossible ``labelled``, ``past_frames`` that are not different whole
+            numbers above 0, or a sensor that the infos, or a key frame of them, do not have.
     """
 
     METAINFO = {
@@ -61,8 +68,9 @@ class NuScenesRadarDataset(BaseDataset):
     def __init__(self, *, ann_file: str, data_root: str, pipeline: Sequence[Any] = (),
                  classes: Sequence[str] | Sequence[Sequence[str]] | None = None,
                  cameras: Sequence[str] | None = None,
-                 radars: Sequence[str] | None = None, past_frames: Sequence[int] = (), max_corrupt: int = 0,
-                 **kwargs: Any) -> None:
+                 radars: Sequence[str] | None = None, past_frames: Sequence[int] = (),
+                 labelled: dict[str, Any] | Labelled | None = None, max_corrupt: int = 0, **kwargs: Any) -> None:
+        self.labelled = Labelled.build(labelled)
         self.cameras, self.radars, self.past_frames = cameras, radars, check_frames_back(past_frames)
         self._corrupt = FaultLog(what='corrupt samples', most=max_corrupt)
         self._replaced: list[str] = []  # which corrupt ones the next good sample stands for
@@ -87,8 +95,26 @@ class NuScenesRadarDataset(BaseDataset):
             for info in infos:
                 self._pick(info['images'], self.cameras or list(infos[0]['images']), 'camera', info['token'])
             self._pick({channel: 0 for info in infos for channel in info['radar_points']}, self.radars, 'radar')
+        annotated = self._forget(infos)
         self._infos, self._past = InfoStore(infos), past_rows(infos, self.past_frames)
-        return [{'row': row} for row in range(len(infos))]
+        rows = range(len(infos)) if self.labelled is None else self.labelled.rows(annotated)
+        return [{'row': row, 'annotated': annotated[row]} for row in rows]
+
+    def _forget(self, infos: list[dict[str, Any]]) -> list[bool]:
+        """Which infos are annotated; nothing is left of the annotations of the others."""
+        any_box = any(info.get('instances') for info in infos)
+        chosen = [True] * len(infos) if self.labelled is None else self.labelled.annotated(infos)
+        annotated = [any_box and good and 'instances' in info for good, info in zip(chosen, infos)]
+        for info, good in zip(infos, annotated):
+            if not good:
+                info.pop('instances', None)
+        return annotated
+
+    @property
+    def annotated_samples(self) -> int:
+        """How many of the samples are annotated."""
+        self.full_init()
+        return sum(BaseDataset.get_data_info(self, place)['annotated'] for place in range(len(self)))
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """One sample before the pipeline.
@@ -96,12 +122,15 @@ class NuScenesRadarDataset(BaseDataset):
         Raises:
             ValueError: a matrix or a box of the sample holds NaN or infinity.
         """
-        row = super().get_data_info(idx)['row']
+        entry = super().get_data_info(idx)
+        row, annotated = entry['row'], entry['annotated']
         info = self._infos[row]
-        boxes = self._annotations(info.pop('instances'))
-        if not np.isfinite(boxes['gt_bboxes_3d'][:, :7]).all():
-            raise self._nan(info, 'a box')
-        info = {**self._sensors(info), 'ann_info': boxes}
+        instances = info.pop('instances', ())
+        info = {**self._sensors(info), 'annotated': annotated}
+        if annotated:
+            info['ann_info'] = self._annotations(instances)
+            if not np.isfinite(info['ann_info']['gt_bboxes_3d'][:, :7]).all():
+                raise self._nan(info, 'a box')
         if self.past_frames:
             info['past'] = [self._past_info(past) for past in self._past[row]]
         return info
@@ -123,7 +152,7 @@ class NuScenesRadarDataset(BaseDataset):
 
     def _past_info(self, row: int) -> dict[str, Any]:
         info = self._infos[row]
-        del info['instances']
+        info.pop('instances', None)
         return self._sensors(info)
 
     def _sensors(self, info: dict[str, Any]) -> dict[str, Any]:

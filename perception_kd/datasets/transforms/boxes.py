@@ -18,7 +18,7 @@ from perception_kd.registry import TRANSFORMS
 class LoadBoxes3D(BaseTransform):
     """``ann_info`` -> ``gt_bboxes_3d`` (``LiDARInstance3DBoxes``, box_dim 9), ``gt_labels_3d`` (M) int64.
 
-    Unknown velocities stay NaN; ``BEVCenterHead`` does not train them.
+    Unknown velocities stay NaN; ``BEVCenterHead`` does not train them. A sample that is not annotated gets nothing.
 
     Args:
         valid_only: Keep only boxes that hold a LiDAR or radar point, as nuscenes-devkit evaluates.
@@ -29,6 +29,8 @@ class LoadBoxes3D(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Reads ``ann_info``; writes ``gt_bboxes_3d``, ``gt_labels_3d`` (M) and ``gt_num_lidar_pts`` (M)."""
+        if not results.get('annotated', True):
+            return results
         truth = results['ann_info']
         points = truth['num_lidar_pts'] + truth['num_radar_pts']
         keep = points > 0 if self.valid_only else np.ones(len(points), bool)
@@ -54,7 +56,9 @@ class FilterObjects(BaseTransform):
         self.min_lidar_points = min_lidar_points
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Selects in ``gt_bboxes_3d``, ``gt_labels_3d`` and ``gt_num_lidar_pts`` alike."""
+        """Selects in ``gt_bboxes_3d``, ``gt_labels_3d`` and ``gt_num_lidar_pts`` alike, where the sample has any."""
+        if not results.get('annotated', True):
+            return results
         boxes = results['gt_bboxes_3d']
         centres = boxes.tensor[:, :2].numpy()
         keep = ((centres >= self.range[:2]) & (centres < self.range[3:5])).all(axis=1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -12,6 +15,8 @@ from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.parts import build_part
 from perception_kd.registry import DISTILL_LOSSES
 from perception_kd.structures import TapSpec
+
+_counts = ContextVar('counts', default=True)
 
 
 class DistillLoss(nn.Module):
@@ -63,11 +68,25 @@ def normaliser(total: Tensor) -> Tensor:
     The sum of the weights of all processes is divided by their number, so that gradients averaged by
     distributed training equal those of one process with the whole batch.
     """
-    total = total.detach().float().clone()
+    total = total.detach().float() * float(_counts.get())
     processes = dist.get_world_size()
     if processes > 1:
         dist.all_reduce(total)
     return total.clamp(min=1.0) / processes
+
+
+@contextmanager
+def counting_nothing() -> Iterator[None]:
+    """A block in which this process adds nothing to any :func:`normaliser`.
+
+    A process without a sample to compare computes the loss in such a block and drops it: the others wait for every
+    sum over processes that the loss makes.
+    """
+    token = _counts.set(False)
+    try:
+        yield
+    finally:
+        _counts.reset(token)
 
 
 def build_loss(cfg: dict | str | DistillLoss, source: TapSpec, target: TapSpec) -> DistillLoss:

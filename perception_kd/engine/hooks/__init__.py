@@ -1,5 +1,6 @@
 """Hooks of distillation runs."""
 
+from perception_kd.engine.hooks.annotation_log import AnnotationLogHook
 from perception_kd.engine.hooks.gradient_probe import GradientProbeHook
 from perception_kd.engine.hooks.kd_log import KDLogHook
 from perception_kd.engine.hooks.nan_guard import NaNGuardHook
@@ -7,5 +8,5 @@ from perception_kd.engine.hooks.progress import DistillProgressHook
 from perception_kd.engine.hooks.student_ema import StudentEMAHook
 from perception_kd.engine.hooks.teacher_check import TeacherCheckHook
 
-__all__ = ['DistillProgressHook', 'GradientProbeHook', 'KDLogHook', 'NaNGuardHook', 'StudentEMAHook',
-           'TeacherCheckHook']
+__all__ = ['AnnotationLogHook', 'DistillProgressHook', 'GradientProbeHook', 'KDLogHook', 'NaNGuardHook',
+           'StudentEMAHook', 'TeacherCheckHook']

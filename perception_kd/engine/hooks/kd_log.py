@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,9 @@ from perception_kd.registry import HOOKS
 class KDLogHook(Hook):
     """Logs ``share.<pair>`` (of the magnitudes of all losses), ``share.task``, ``weight.<pair>``, ``cover.<pair>``.
 
-    ``cover`` is the mean of the pair's mask: of a gate, the part that it accepts.
+    ``cover`` is the mean of the pair's mask: of a gate, the part that it accepts. Of pairs that need boxes also
+    ``skipped.<pair>``: samples without annotations that were left out since the last entry (in this process), where
+    the data has any.
 
     Args:
         interval: Iterations between two entries; each reads the losses back from the device.
@@ -37,12 +40,16 @@ class KDLogHook(Hook):
             raise ValueError(f'KDLogHook: expected is a lowest and a highest ratio, got {expected}')
         self.interval, self.expected, self.samples = interval, expected, samples
         self._ratios: dict[str, list[float]] = {}
+        self._skipped: Counter[str] = Counter()
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
                          outputs: dict | None = None) -> None:
         """Write the entries of this step to the message hub."""
         model = unwrapped(runner)
         weights = getattr(model, 'weights', None)
+        for name, samples in getattr(model, 'skipped', {}).items():
+            if samples or name in self._skipped:
+                self._skipped[name] += samples
         if not weights or not outputs or not self.every_n_train_iters(runner, self.interval):
             return
         for name, share in loss_shares(outputs).items():
@@ -51,6 +58,9 @@ class KDLogHook(Hook):
             runner.message_hub.update_scalar(f'train/weight.{name}', weight)
         for name, coverage in model.coverage.items():
             runner.message_hub.update_scalar(f'train/cover.{name}', float(coverage))
+        for name, samples in self._skipped.items():
+            runner.message_hub.update_scalar(f'train/skipped.{name}', samples)
+            self._skipped[name] = 0
         if self.expected is not None:
             self._look(runner, outputs, [name for name in weights if _at_full_weight(model, name)])
 

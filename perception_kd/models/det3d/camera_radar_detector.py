@@ -212,10 +212,12 @@ class CameraRadarDetector(Base3DDetector):
 
     def loss(self, batch_inputs: dict, data_samples: list[Det3DDataSample],
              **kwargs: object) -> dict[str, Tensor]:
-        """CenterHead's losses per task, and ``loss_depth`` if the batch has depth targets."""
+        """CenterHead's losses per task, and ``loss_depth`` if the batch has depth targets.
+
+        The former are those of the annotated samples, the latter of all.
+        """
         trunk, logits = self.extract_feat(batch_inputs)
-        truth = [sample.gt_instances_3d for sample in data_samples]
-        losses = self.head.loss_by_feat(self._outputs(trunk), truth)
+        losses = self.head.loss_of_annotated(self._outputs(trunk), data_samples)
         if self.depth_loss is not None and logits is not None and 'depth_target' in batch_inputs:
             losses['loss_depth'] = self.depth_loss(
                 logits, batch_inputs['depth_target'], self.view_transform.bins)

@@ -8,15 +8,18 @@ from typing import Literal
 import perception_kd.compat  # noqa: F401  # isort: skip
 import torch
 from mmdet3d.models.dense_heads import CenterHead
+from mmdet3d.structures import Det3DDataSample
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from perception_kd.distill.nested import take_rows
 from perception_kd.models.det3d.center_targets import center_targets
 from perception_kd.models.det3d.known_l1 import KnownL1Loss  # noqa: F401  registers it
 from perception_kd.models.det3d.shared_focal import SharedFocalLoss  # noqa: F401  registers it
 from perception_kd.models.det3d.suppression import Suppression
 from perception_kd.registry import MODELS
-from perception_kd.structures import BEVGrid
+from perception_kd.structures import BEVGrid, annotated_rows
+from perception_kd.structures.annotated import no_boxes
 
 MAX_BOXES = 500  # the devkit refuses results with more boxes in a sample
 PRIOR_BIAS = -2.19  # heat map probability 0.1 at the start
@@ -27,9 +30,10 @@ BRANCHES = {'reg': 2, 'height': 1, 'dim': 3, 'rot': 2, 'vel': 2}
 class BEVCenterHead(CenterHead):
     """A CenterHead (Yin et al., CVPR 2021) that derives mmdet3d's nested settings from a grid.
 
-    Weights, losses and outputs are mmdet3d's. Three things differ: the targets are computed for all boxes at
-    once; an unknown (NaN) velocity is not trained; and suppression knows the class, so that a single task may hold
-    cars and pedestrians (mmdet3d suppresses across the classes of a task; ``suppression`` can too).
+    Weights, losses and outputs are mmdet3d's. Four things differ: samples that are not annotated do not count in
+    ``loss``; the targets are computed for all boxes at once; an unknown (NaN) velocity is not trained; and
+    suppression knows the class, so that a single task may hold cars and pedestrians (mmdet3d suppresses across the
+    classes of a task; ``suppression`` can too).
 
     Args:
         point_cloud_range: ``[x_min, y_min, z_min, x_max, y_max, z_max]`` m.
@@ -107,6 +111,28 @@ class BEVCenterHead(CenterHead):
                 norm_bbox=self.norm_bbox))
             first += classes
         return tuple(map(list, zip(*targets)))
+
+    def loss(self, pts_feats: list[Tensor], batch_data_samples: list[Det3DDataSample], *args: object,
+             **kwargs: object) -> dict[str, Tensor]:
+        """As mmdet3d's, over the annotated samples: see :meth:`loss_of_annotated`."""
+        return self.loss_of_annotated(self(pts_feats), batch_data_samples)
+
+    def loss_of_annotated(self, outputs: Sequence[list[dict]],
+                          data_samples: Sequence[Det3DDataSample]) -> dict[str, Tensor]:
+        """The losses of the annotated samples, as if the batch were these alone; zeros with gradient if it has none.
+
+        Args:
+            outputs: The head's, for all samples.
+            data_samples: Their annotations, where they have any.
+        """
+        rows, size = annotated_rows(data_samples), len(data_samples)
+        if rows:
+            kept = outputs if len(rows) == size else take_rows(outputs, rows, size)
+            return self.loss_by_feat(kept, [data_samples[row].gt_instances_3d for row in rows])
+        # An empty truth counts nothing, but makes the sums over processes in which the others wait.
+        first = take_rows(outputs, [0], size)
+        losses = self.loss_by_feat(first, [no_boxes(data_samples[0], first[0][0]['heatmap'].device)])
+        return {name: 0 * loss for name, loss in losses.items()}
 
     def loss_by_feat(self, preds_dicts: Sequence[list[dict]], batch_gt_instances_3d: list[InstanceData],
                      *args: object, **kwargs: object) -> dict[str, Tensor]:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from perception_kd.models.det3d.label_raster import box_cells, box_rows, truth_boxes
 from perception_kd.models.layers import ResidualBlock
 from perception_kd.registry import MODELS, TEACHER_ADAPTERS
-from perception_kd.structures import BEVGrid, TapSpec
+from perception_kd.structures import BEVGrid, TapSpec, is_annotated
+from perception_kd.structures.annotated import emptied
 
 
 @MODELS.register_module()
@@ -61,7 +62,8 @@ class LabelEncoder(BaseModule):
         for grid, channels in zip(grids, stage_channels, strict=True):
             name = f'bev_{grid.tap_suffix}'
             name = f'{name}_{len(self._specs)}' if name in self._specs else name
-            self._specs[name] = TapSpec(name, 'bev', channels, 'labels, as the teacher stage', grid=grid)
+            self._specs[name] = TapSpec(name, 'bev', channels, 'labels, as the teacher stage', grid=grid,
+                                        needs_boxes=True)
             self.branches.append(_branch(width, channels, grid, _stride(grid, self.grid)))
 
     def tap_specs(self) -> dict[str, TapSpec]:
@@ -129,6 +131,10 @@ class LabelEncoderAdapter:
         return self.model.tap_specs()
 
     def run(self, inputs: dict, data_samples: Sequence[Any], taps: Iterable[str]) -> dict[str, Tensor]:
-        """Stage maps of the annotations of ``data_samples``; ``inputs`` are not looked at."""
+        """Stage maps of the annotations of ``data_samples``; ``inputs`` are not looked at.
+
+        A sample that is not annotated gets the maps of an empty one, which no pair reads.
+        """
         device = next(self.model.parameters()).device
-        return self.model(truth_boxes(data_samples, device), taps)
+        samples = [sample if is_annotated(sample) else emptied(sample, device) for sample in data_samples]
+        return self.model(truth_boxes(samples, device), taps)

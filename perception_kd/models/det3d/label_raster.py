@@ -21,7 +21,8 @@ def truth_boxes(data_samples: Sequence[Any], device: torch.device) -> list[tuple
     for index, sample in enumerate(data_samples):
         if 'gt_instances_3d' not in sample:
             raise ValueError(f'the label encoder needs annotated boxes, and sample {index} of the batch has no '
-                             'gt_instances_3d; load them in the pipeline (LoadBoxes3D)')
+                             "gt_instances_3d; load them in the pipeline (LoadBoxes3D), and leave frames without "
+                             "annotations out (the data set's labelled=dict(..., others='drop'))")
         boxes, labels = sample.gt_instances_3d.bboxes_3d, sample.gt_instances_3d.labels_3d
         if hasattr(boxes, 'gravity_center'):
             boxes = torch.cat([boxes.gravity_center, boxes.tensor[:, 3:]], dim=1)

@@ -33,6 +33,7 @@ def sample(
     boxes: int = 4,
     seed: int = 0,
     place: list[float] = RANGE,
+    annotated: bool = True,
 ) -> tuple[dict, Det3DDataSample]:
     """One sample as the pipeline packs it."""
     g = torch.Generator().manual_seed(seed)
@@ -70,10 +71,12 @@ def sample(
         1,
     )
     data_sample = Det3DDataSample(metainfo=dict(box_type_3d=LiDARInstance3DBoxes, sample_idx=str(seed)))
-    data_sample.gt_instances_3d = InstanceData(
-        bboxes_3d=LiDARInstance3DBoxes(truth, box_dim=9),
-        labels_3d=torch.randint(0, len(TASKS[0]), (boxes,), generator=g),
-    )
+    data_sample.set_metainfo(dict(annotated=annotated))
+    if annotated:
+        data_sample.gt_instances_3d = InstanceData(
+            bboxes_3d=LiDARInstance3DBoxes(truth, box_dim=9),
+            labels_3d=torch.randint(0, len(TASKS[0]), (boxes,), generator=g),
+        )
     return inputs, data_sample
 
 
