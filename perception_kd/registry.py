@@ -43,4 +43,5 @@ TEACHER_ADAPTERS = Registry('teacher adapter', scope=SCOPE, locations=[f'{SCOPE}
 CONNECTORS = Registry('connector', scope=SCOPE, locations=[f'{SCOPE}.distill'])
 MASKS = Registry('mask', scope=SCOPE, locations=[f'{SCOPE}.distill'])
 DISTILL_LOSSES = Registry('distillation loss', scope=SCOPE, locations=[f'{SCOPE}.distill'])
+MATCHERS = Registry('matcher', scope=SCOPE, locations=[f'{SCOPE}.distill'])
 SCHEDULES = Registry('schedule', scope=SCOPE, locations=[f'{SCOPE}.distill'])
