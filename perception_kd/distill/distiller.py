@@ -67,6 +67,7 @@ class Distiller(BaseModel):
         self.teachers = TeacherGroup.build(teachers)
         specs = self.student.tap_specs() if pairs else {}
         self.pairs = nn.ModuleDict(build_pairs(pairs, specs, self.teachers.tap_specs()))
+        self.teachers.serve(self.pairs)
         self._student_specs = {}
         self.record(set().union(*(pair.student_taps for pair in self.pairs.values())))
         self.balance = MODELS.build(_shares_of(balance, pairs or {})) if isinstance(balance, Mapping) else balance

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from perception_kd.distill.rng import private_rng
 from perception_kd.distill.teacher import FrozenTeacher, Teacher
+from perception_kd.distill.teacher_cache import CachedTeacher
 from perception_kd.registry import MODELS
 from perception_kd.structures import TapSpec
+
+if TYPE_CHECKING:
+    from perception_kd.distill.pair import Pair
 
 
 class TeacherGroup:
@@ -49,6 +53,12 @@ class TeacherGroup:
     def __getitem__(self, name: str) -> Teacher:
         return self._teachers[name]
 
+    def serve(self, pairs: Mapping[str, Pair]) -> None:
+        """Tell the teachers that want to know which pairs read them."""
+        for teacher in self._teachers.values():
+            if hasattr(teacher, 'serve'):
+                teacher.serve(pairs)
+
     def tap_specs(self) -> dict[str, TapSpec]:
         """All declarations by ``teacher.tap``."""
         return {
@@ -81,10 +91,11 @@ class TeacherGroup:
         Raises:
             ValueError: No such teacher or function; lists what there is.
         """
+        asked = full.partition('.')[0]  # it alone, unless there is no such teacher: a cached one would load its network
         declared = {
             f'{name}.{key}': value
             for name, teacher in self._teachers.items()
-            if hasattr(teacher, 'functions')
+            if hasattr(teacher, 'functions') and (name == asked or asked not in self._teachers)
             for key, value in teacher.functions().items()
         }
         if full not in declared:
@@ -111,4 +122,6 @@ def _build_teacher(name: str, cfg: dict) -> Teacher:
     kind = cfg.pop('type', 'FrozenTeacher')
     if kind in ('FrozenTeacher', FrozenTeacher):
         return FrozenTeacher(**{'name': name, **cfg})
+    if kind in ('CachedTeacher', CachedTeacher):
+        return CachedTeacher.of_config(name, cfg)
     return MODELS.build(dict(cfg, type=kind))

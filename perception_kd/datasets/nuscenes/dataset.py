@@ -91,6 +91,7 @@ class NuScenesRadarDataset(BaseDataset):
         table_folder(self.data_root, stamp['version'])
         for key in ('version', 'split', 'schema', 'box_convention'):
             self._metainfo[key] = stamp[key]
+        self._stamp = {key: stamp[key] for key in ('version', 'split', 'schema', 'box_convention')}
         if infos:
             for info in infos:
                 self._pick(info['images'], self.cameras or list(infos[0]['images']), 'camera', info['token'])
@@ -126,7 +127,7 @@ class NuScenesRadarDataset(BaseDataset):
         row, annotated = entry['row'], entry['annotated']
         info = self._infos[row]
         instances = info.pop('instances', ())
-        info = {**self._sensors(info), 'annotated': annotated}
+        info = {**self._sensors(info), 'annotated': annotated, 'stamp': self._stamp}
         if annotated:
             info['ann_info'] = self._annotations(instances)
             if not np.isfinite(info['ann_info']['gt_bboxes_3d'][:, :7]).all():

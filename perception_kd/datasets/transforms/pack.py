@@ -17,7 +17,7 @@ from torch import Tensor
 from perception_kd.datasets.nuscenes.poses import frame_motion, inverse
 from perception_kd.registry import TRANSFORMS
 
-META_KEYS = ('sample_idx', 'token', 'scene_token', 'timestamp', 'ego2global', 'annotated')
+META_KEYS = ('sample_idx', 'token', 'scene_token', 'timestamp', 'ego2global', 'annotated', 'stamp')
 
 
 def _images(results: dict[str, Any]) -> Tensor:

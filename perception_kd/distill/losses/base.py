@@ -37,6 +37,11 @@ class DistillLoss(nn.Module):
     same_channels: bool = True
     """Whether student and teacher need as many channels as each other; False: the loss looks at relations alone."""
 
+    reads_everywhere: bool = True
+    """Whether the loss may look at the teacher where the mask is 0. False, in the class itself and not inherited, for a
+    loss that there reads no more than each channel's mean and mean square over all places, as a normalisation does: a
+    teacher cache then keeps only the cells that count."""
+
     @classmethod
     def arguments(cls, source: TapSpec, target: TapSpec) -> dict[str, Any]:
         """Constructor arguments that follow from the declarations of what the loss compares.

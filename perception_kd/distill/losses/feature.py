@@ -117,6 +117,8 @@ class _FeatureDistance(DistillLoss):
 class MSE(_FeatureDistance):
     """Squared difference (FitNets, Romero et al., ICLR 2015; weighted as in IMKD's three feature terms)."""
 
+    reads_everywhere = False
+
     def distance(self, student: Tensor, target: Tensor) -> Tensor:
         """Squared difference."""
         return (student - target).square()
@@ -125,6 +127,8 @@ class MSE(_FeatureDistance):
 @DISTILL_LOSSES.register_module()
 class L1(_FeatureDistance):
     """Absolute difference."""
+
+    reads_everywhere = False
 
     def distance(self, student: Tensor, target: Tensor) -> Tensor:
         """Absolute difference."""
@@ -137,6 +141,8 @@ class BCE(_FeatureDistance):
 
     Its minimum, at student = target, is the target's entropy: 0 only for a target of 0 and 1.
     """
+
+    reads_everywhere = False
 
     def distance(self, student: Tensor, target: Tensor) -> Tensor:
         """``-t log s - (1 - t) log(1 - s)``, finite at 0 and 1."""

@@ -6,7 +6,8 @@ from perception_kd.engine.hooks.kd_log import KDLogHook
 from perception_kd.engine.hooks.nan_guard import NaNGuardHook
 from perception_kd.engine.hooks.progress import DistillProgressHook
 from perception_kd.engine.hooks.student_ema import StudentEMAHook
+from perception_kd.engine.hooks.teacher_cache import TeacherCacheHook
 from perception_kd.engine.hooks.teacher_check import TeacherCheckHook
 
 __all__ = ['AnnotationLogHook', 'DistillProgressHook', 'GradientProbeHook', 'KDLogHook', 'NaNGuardHook',
-           'StudentEMAHook', 'TeacherCheckHook']
+           'StudentEMAHook', 'TeacherCacheHook', 'TeacherCheckHook']

@@ -1,0 +1,131 @@
+"""Entries of the cache as files: one per sample and teacher, written atomically, believed only after a look."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.logging import print_log
+
+from perception_kd.distill.nested import tensors_of
+from perception_kd.distill.teacher_cache.key import SampleKey
+from perception_kd.files import atomic_path, write_json
+from perception_kd.structures import BEVGrid, TapSpec
+
+RECORD = 'teacher.json'
+_HEAD_BYTES = 2048  # of a file, besides its tensors
+
+
+class Entries:
+    """The folder of one teacher.
+
+    Args:
+        folder: Made when the first entry is written.
+        teacher: What decides the teacher's answers, see
+            :func:`~perception_kd.distill.teacher_cache.key.teacher_identity`.
+        name: The teacher's, for messages.
+
+    Raises:
+        ValueError: the folder is another teacher's, or is no cache.
+    """
+
+    def __init__(self, *, folder: Path, teacher: Mapping[str, str], name: str) -> None:
+        self.folder, self.teacher, self.name, self.damaged = folder, dict(teacher), name, 0
+        self._record = self._read_record()
+
+    def _read_record(self) -> dict[str, Any] | None:
+        path = self.folder / RECORD
+        try:
+            record = json.loads(path.read_text())
+            found = record['teacher']
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f'{path} is damaged ({error}); {self._cure}') from None
+        differing = [f'{key} {found.get(key)}, now {value}' for key, value in self.teacher.items()
+                     if found.get(key) != value]
+        if differing:
+            raise ValueError(f"{self.folder}: stale, its entries are of another teacher than '{self.name}' is now "
+                             f'({"; ".join(differing)}); {self._cure}')
+        return record
+
+    @property
+    def _cure(self) -> str:
+        return 'remove the folder, or name another one (cache.folder of the teacher)'
+
+    def specs(self) -> dict[str, TapSpec] | None:
+        """The teacher's declarations, None where nothing was written yet."""
+        if self._record is None:
+            return None
+        return {name: TapSpec(**{**spec, 'grid': spec['grid'] and BEVGrid(**spec['grid'])})
+                for name, spec in self._record['taps'].items()}
+
+    def record(self, specs: Mapping[str, TapSpec]) -> None:
+        """Write down whose entries these are, once."""
+        if self._record is None:
+            self._record = dict(teacher=self.teacher, taps={name: asdict(spec) for name, spec in specs.items()})
+            write_json(self.folder / RECORD, self._record)
+
+    def read(self, key: SampleKey) -> dict[str, Any] | None:
+        """Stored values by tap; None where there is no entry, or a damaged one, which is named and counted.
+
+        Raises:
+            ValueError: an entry of another teacher or data set, or of other inputs.
+        """
+        path = self.folder / key.name
+        try:
+            content = torch.load(path, map_location='cpu', weights_only=True)
+            head, taps = content['head'], content['taps']
+        except FileNotFoundError:
+            return None
+        except OSError:
+            raise
+        except Exception as error:  # what a damaged file brings up can be anything
+            return self._damaged(path, f'{type(error).__name__}')
+        if (head.get('token'), head.get('matrix')) != (key.token, list(key.matrix)):
+            return self._damaged(path, f'it is of sample {head.get("token")}')
+        for what, found, wanted in (('teacher', head.get('teacher'), self.teacher),
+                                    ('data stamp', head.get('stamp'), list(key.stamp)),
+                                    ('input', head.get('digest'), key.digest)):
+            if found != wanted:
+                raise ValueError(f"{path}: stale: its {what} was {found}, teacher '{self.name}' has {wanted} now. "
+                                 f'If the pipeline draws at random what this teacher reads, turn that off; else '
+                                 f'{self._cure}')
+        return taps
+
+    def _damaged(self, path: Path, why: str) -> None:
+        if not self.damaged:
+            print_log(f"{path}: damaged entry ({why}); teacher '{self.name}' runs again for it and for any other one "
+                      'like it', logger='current', level=30)
+        self.damaged += 1
+
+    def write(self, key: SampleKey, taps: Mapping[str, Any]) -> int:
+        """Write an entry, replacing the one there is; returns its bytes.
+
+        Raises:
+            DiskFullError: no space left.
+        """
+        head = dict(teacher=self.teacher, stamp=list(key.stamp), token=key.token, matrix=list(key.matrix),
+                    digest=key.digest)
+        with atomic_path(self.folder / key.name) as temporary:
+            torch.save(dict(head=head, taps=dict(taps)), temporary)
+        return entry_bytes(taps)
+
+    def size(self) -> tuple[int, int]:
+        """Number and bytes of the entries there are."""
+        sizes = [file.stat().st_size for file in self.folder.glob('*/*.pt') if not file.name.startswith('.')]
+        return len(sizes), sum(sizes)
+
+
+def value_bytes(value: Any) -> int:
+    """Bytes of the tensors in a nested value."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors_of(value))
+
+
+def entry_bytes(taps: Mapping[str, Any]) -> int:
+    """About the size of an entry's file."""
+    return _HEAD_BYTES + value_bytes(taps)

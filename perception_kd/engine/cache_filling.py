@@ -1,0 +1,113 @@
+"""What ``tools/cache_teachers.py`` does: every training sample once through the teachers of a config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from rich.console import Console
+from rich.progress import track
+from torch import nn
+
+from perception_kd.datasets.transforms.bev_aug import BEVAug
+from perception_kd.distill.batch import DistillBatch
+from perception_kd.distill.teacher_cache import CachedTeacher
+from perception_kd.distill.teacher_cache.key import SampleKey
+from perception_kd.engine.build import naming_config
+from perception_kd.engine.hooks.teacher_cache import cached_teachers
+from perception_kd.registry import MODELS
+
+
+def fill_caches(cfg: Config, *, out: str | Path | None = None, batch: int | None = None, plan: bool = False) -> None:
+    """Write an entry for every training sample, in every state of augmentation, of every cached teacher.
+
+    Entries that are there are read, checked and kept, so that an interrupted run goes on, and several may run at once.
+
+    Args:
+        cfg: Of a distiller with cached teachers.
+        out: Folder of the caches; None: as the config says.
+        batch: Samples at once; None: as in training.
+        plan: Stop after the size plans.
+
+    Raises:
+        ValueError: no cached teacher, a plan that does not fit, stale entries, or a pipeline that gives the teachers
+            something else each time.
+    """
+    init_default_scope(cfg.get('default_scope', 'perception_kd'))
+    settings = [one for one in (cfg.model.get('teachers') or {}).values() if one.get('type') == 'CachedTeacher']
+    if not settings:
+        raise ValueError(f"{cfg.filename} has no cached teacher; see configs/demo/sim_imkd_cached.py, or set "
+                         'model.teachers.NAME.type=CachedTeacher and model.teachers.NAME.cache')
+    for one in settings if out is not None else ():
+        one.cache = dict(one.get('cache') or {}, folder=str(out))
+    with naming_config(cfg):
+        model = MODELS.build(cfg.model).to('cuda' if torch.cuda.is_available() else 'cpu')
+        dataset = Runner.build_dataloader(_in_order(cfg, batch)).dataset
+    teachers = {name: one for name, one in cached_teachers(model).items() if one.needs}
+    _plan(model, teachers, dataset, cfg, batch)
+    if plan:
+        return
+    states = {repr(state): state for teacher in teachers.values() for state in teacher.rule.states}
+    for number, state in enumerate(states.values(), 1):
+        loader = _loader(cfg, dataset, batch, state if len(states) > 1 else None)
+        title = f'state {number} of {len(states)}' if len(states) > 1 else 'samples'
+        for data in track(_batches(model, loader), title, len(loader), console=Console(stderr=True)):
+            for teacher in teachers.values():
+                teacher.run(data['inputs'], data['data_samples'], list(teacher.needs))
+    for teacher in teachers.values():
+        print(teacher.summary())
+        print(teacher)
+
+
+def _plan(model: nn.Module, teachers: Mapping[str, CachedTeacher], dataset: Any, cfg: Config,
+          batch: int | None) -> None:
+    """Print and check the plan of each teacher, by the first batch, which is loaded twice."""
+    first, again = (next(_batches(model, _loader(cfg, dataset, batch, None, workers=0))) for _ in range(2))
+    for name, teacher in teachers.items():
+        teacher.keeps_going = False
+        one, other = (DistillBatch(data['inputs'], data['data_samples'], device=teacher.device).keep([0], ())
+                      for data in (first, again))
+        teacher.rule.serves(one, name)
+        if SampleKey.of(one, teacher.reads) != SampleKey.of(other, teacher.reads):
+            raise ValueError(f"teacher '{name}': a sample that is loaded twice gives other {', '.join(teacher.reads)} "
+                             'or another state of augmentation: turn off what draws them at random')
+        sizes = teacher.measure(first['inputs'], first['data_samples'], list(teacher.needs))
+        plan = teacher.plan(len(dataset), sizes)
+        print(plan)
+        for tap, need in teacher.needs.items():
+            print(f'  {tap:16s} {"whole: " + need.reason if need.reason else "cells that count in its pairs"}')
+        plan.check()
+
+
+def _batches(model: nn.Module, loader: Any) -> Iterator[dict[str, Any]]:
+    for data in loader:
+        yield model.data_preprocessor(data, False)
+
+
+def _in_order(cfg: Config, batch: int | None, workers: int | None = None) -> dict[str, Any]:
+    """The training loader's config, without shuffling; each sample comes once."""
+    settings = {key: value for key, value in cfg.train_dataloader.items() if key not in ('batch_sampler', 'sampler')}
+    workers = settings.get('num_workers', 0) if workers is None else workers
+    return {**settings, 'sampler': dict(type='DefaultSampler', shuffle=False), 'drop_last': False,
+            'batch_size': batch or settings['batch_size'], 'num_workers': workers, 'persistent_workers': False}
+
+
+def _loader(cfg: Config, dataset: Any, batch: int | None, state: Mapping[str, Any] | None,
+            workers: int | None = None) -> Any:
+    if state is not None:
+        for transform in _augmentations(dataset):
+            transform.states = [state]
+    return Runner.build_dataloader({**_in_order(cfg, batch, workers), 'dataset': dataset})
+
+
+def _augmentations(dataset: Any) -> list[BEVAug]:
+    """Every BEVAug of a data set, or of those inside it."""
+    inside = [getattr(dataset, 'dataset', None), *(getattr(dataset, 'datasets', None) or ())]
+    pipeline = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
+    own = [transform for transform in pipeline if isinstance(transform, BEVAug)]
+    return own + [transform for one in inside if one is not None for transform in _augmentations(one)]
