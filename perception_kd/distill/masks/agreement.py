@@ -39,7 +39,7 @@ class AgreementGate(Mask):
         min_iou: Least intersection over union of the axis-aligned rectangles around the boxes; None: any.
         max_distance: Largest distance of the boxes' centres in metres; None: any.
         confident: Teacher confidence that needs no proposal; None: a proposal is always needed.
-        floor: Class probability from which on something is said to be there.
+        floor: Class probability from which on something is said to be there; a CenterHead starts with 0.1 everywhere.
         background, rejected: Weights of cells without a proposal and of rejected ones (beta in the paper).
     """
 
@@ -53,7 +53,7 @@ class AgreementGate(Mask):
         min_iou: float | None = 0.5,
         max_distance: float | None = None,
         confident: float | None = 0.3,
-        floor: float = 0.1,
+        floor: float = 0.2,
         background: float = 1.0,
         rejected: float = 0.0,
     ) -> None:

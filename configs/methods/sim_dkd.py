@@ -1,0 +1,8 @@
+"""Decoupled distillation of class maps over the demo's student on the simulated world.
+
+  --cfg-options model.teachers.lidar.checkpoint=work_dirs/demo/teacher_lidar/last.pth
+"""
+
+_base_ = ['../demo/sim_student.py', '../_base_/models/centerpoint_pillar_tiny.py', '../_base_/methods/dkd.py']
+
+model = '${distiller}'
