@@ -10,6 +10,7 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
+from tests.small_world import SCENES, SEED, SMALL
 from tests.tiny_world import VERSION, make_tiny_world
 
 torch.set_num_threads(1)  # small tensors: two threads that share a busy machine wait for each other
@@ -43,3 +44,11 @@ def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = make_tiny_world(tmp_path_factory.mktemp('tiny'))
     create_infos(InfoJob(root=root, version=VERSION, out=root), echo=lambda line: None)
     return root
+
+
+@pytest.fixture(scope='session')
+def sim_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three simulated scenes, one each for training, validation and test, without info files. Do not change it."""
+    from perception_kd.simulation.writers.nuscenes import simulate_nuscenes
+
+    return simulate_nuscenes(tmp_path_factory.mktemp('sim') / 'root', scenes=SCENES, seed=SEED, preset=SMALL, workers=2)

@@ -21,7 +21,7 @@ from perception_kd.simulation.stamp import world_stamp
 from perception_kd.simulation.town import allot
 from perception_kd.simulation.writers.nuscenes import SPLITS, VERSION
 from tests.evaluation.helpers import perfect_results, save
-from tests.simulation.conftest import SEED
+from tests.small_world import SEED
 
 
 def _of_scene(nusc, index):
