@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from perception_kd.distill.distiller import Distiller
 from perception_kd.engine.random_state import capture_random_state, restore_random_state
 
-DISTILLER_STATE = ('_progress', 'probe', 'gradients', 'weights', 'coverage')
+DISTILLER_STATE = ('_progress', 'probe', 'gradients', 'coverage')
 
 
 class _Moment:
