@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
 from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.losses.base import DistillLoss, normaliser, ones_like_places
+from perception_kd.distill.losses.feature import rms_normalised
 from perception_kd.registry import DISTILL_LOSSES
 from perception_kd.structures import TapSpec
 
@@ -32,9 +32,8 @@ class Adversarial(DistillLoss):
 
     **No known minimum**: the value is that of a game. At student = teacher (equal distributions) the best
     discriminator says 1/2 everywhere; there the value is ``log 2`` plus ``student_weight * log 2`` (minus it with
-    reversal), which bounds no single network's value. Both sides are divided by the teacher's root mean square per
-    sample, so that a common positive factor changes nothing. Normalised by the sum of W over the batch, as feature
-    distances are.
+    reversal), which bounds no single network's value. Normalised by the sum of W over the batch, as feature distances
+    are. With ``normalise`` a positive factor of the teacher changes nothing.
 
     The discriminator lives in ``pairs.<name>.loss``: set its learning rate there. It stands still while the pair weighs
     nothing.
@@ -45,6 +44,7 @@ class Adversarial(DistillLoss):
             the two sides apart.
         game: ``reversal`` or ``non_saturating``.
         student_weight: Of the student's part.
+        normalise: ``rms`` or ``channel_rms``: what the teacher is divided by, see ``rms_normalised``; None: nothing.
     """
 
     kinds = ('bev', 'image')
@@ -56,12 +56,15 @@ class Adversarial(DistillLoss):
         hidden: Sequence[int] = (64, 64),
         game: Literal['reversal', 'non_saturating'] = 'reversal',
         student_weight: float = 1.0,
+        normalise: Literal['rms', 'channel_rms'] | None = 'rms',
     ) -> None:
         super().__init__()
         if game not in ('reversal', 'non_saturating') or student_weight <= 0:
             raise ValueError("Adversarial: game is 'reversal' or 'non_saturating' and student_weight above 0, got "
                              f"'{game}' and {student_weight}")
-        self.game, self.student_weight = game, student_weight
+        if normalise not in ('rms', 'channel_rms', None):
+            raise ValueError(f"Adversarial: normalise is 'rms', 'channel_rms' or None, got '{normalise}'")
+        self.game, self.student_weight, self.normalise = game, student_weight, normalise
         layers = []
         for below, above in pairwise([channels, *hidden]):
             layers += [nn.Conv2d(below, above, 3, padding=1), nn.LeakyReLU(0.2)]
@@ -79,14 +82,12 @@ class Adversarial(DistillLoss):
         self, student: Tensor, teacher: Tensor, *, weight: Tensor | None, scale: Tensor | None, batch: DistillBatch
     ) -> Tensor:
         """Scalar; see :class:`DistillLoss`."""
-        size = teacher.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
-        size = torch.where(size > 1e-6, size, 1.0)
-        ours, theirs = student / size, teacher / size
-        if scale is not None:
-            theirs = theirs * scale
+        teacher = rms_normalised(teacher, self.normalise)
+        teacher = teacher if scale is None else teacher * scale
         frozen = {name: value.detach() for name, value in self.discriminator.named_parameters()}
-        deceived = functional_call(self.discriminator, frozen, (ours,))
-        game = functional.softplus(self.discriminator(ours.detach())) + functional.softplus(-self.discriminator(theirs))
+        deceived = functional_call(self.discriminator, frozen, (student,))
+        judged, real = self.discriminator(student.detach()), self.discriminator(teacher)
+        game = functional.softplus(judged) + functional.softplus(-real)
         reversal = self.game == 'reversal'
         student_part = -functional.softplus(deceived) if reversal else functional.softplus(-deceived)
         weight = ones_like_places(deceived) if weight is None else weight

@@ -14,6 +14,10 @@ BRANCHES = dict(reg=1.0, dim=0.5)
 GAME = 'the value of a game between two networks'
 
 
+def teacher_grows(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+    return student, 7 * teacher
+
+
 def scaled(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
     return 7 * student, 7 * teacher
 
@@ -52,9 +56,9 @@ CASES = [
     LossCase('relation_cosine', lambda: GramRelation(sizes=(4, 2), normalise='cosine'), two_maps(),
              keeps=dict(turned=turned, scaled=scaled), changes=dict(agreed=agreed), rtol=1e-4),
     LossCase('adversary', lambda: Adversarial(channels=4, hidden=(6,)), two_maps(), minimum=None, why=GAME,
-             learns=True, weight=WEIGHT, keeps=dict(scaled=scaled), rtol=1e-4,
+             learns=True, weight=WEIGHT, keeps=dict(teacher_grows=teacher_grows), rtol=1e-4,
              changes=dict(louder=lambda student, teacher: (9 * student, teacher))),
     LossCase('adversary_plain', lambda: Adversarial(channels=4, hidden=(), game='non_saturating', student_weight=0.5),
-             two_maps(), minimum=None, why=GAME, learns=True, keeps=dict(scaled=scaled), rtol=1e-4,
+             two_maps(), minimum=None, why=GAME, learns=True, keeps=dict(teacher_grows=teacher_grows), rtol=1e-4,
              changes=dict(louder=lambda student, teacher: (9 * student, teacher))),
 ]
