@@ -41,9 +41,11 @@ class Paired:
     def __str__(self) -> str:
         if not self.differences:
             return '-'
+        if self.interval is None:
+            return f'{self.mean:+.3f}'
+        low, high = self.interval
         better = sum(difference > 0 for difference in self.differences)
-        spread = '' if self.interval is None else f' [{self.interval[0]:+.3f}, {self.interval[1]:+.3f}]'
-        return f'{self.mean:+.3f}{spread}, {better} of {len(self.differences)} up'
+        return f'{self.mean:+.3f} [{low:+.3f}, {high:+.3f}], {better} of {len(self.differences)} up'
 
 
 def paired(results: Sequence[Result], reference: str, name: str, metric: str) -> Paired:
