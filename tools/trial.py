@@ -1,10 +1,10 @@
 #!/usr/bin/env python
-"""Can it learn at all? Overfit a few frames, make the loss of one pair fall, or train one detector for each set of
+"""Can it learn at all? Overfit a few frames, see whether pairs move the student, or train one detector for each set of
 sensors on simulated worlds (``sensors``: 10 minutes a world; interrupt and run again: it goes on).
 
 examples:
   python tools/trial.py overfit configs/demo/sim_teacher.py --frames 8 --steps 400 --reach 24
-  python tools/trial.py pair configs/demo/sim_imkd.py --pair lidar_to_radar --steps 50 \\
+  python tools/trial.py pair configs/demo/sim_imkd.py --pair all --steps 50 \\
       --cfg-options model.teachers.lidar.checkpoint=work_dirs/demo/teacher_lidar/last.pth
   python tools/trial.py sensors --out work_dirs/sensors --seeds 0 1 2
 """
@@ -29,8 +29,8 @@ def parse_args() -> argparse.Namespace:
     overfit.add_argument('--reach', type=float, metavar='M',
                          help="score boxes less than M metres away along both axes: stay inside the model's grid")
     overfit.add_argument('--work-dir', type=Path, default=Path('work_dirs/overfit'))
-    pair = trials.add_parser('pair', help="train the student by one pair's loss alone")
-    pair.add_argument('--pair', required=True)
+    pair = trials.add_parser('pair', help="train by one pair's loss alone, with the student learning and frozen")
+    pair.add_argument('--pair', default='all', help='name of a pair; default: every one in turn')
     pair.add_argument('--steps', type=int, default=50)
     for trial in (overfit, pair):
         trial.add_argument('config', help='config file')
@@ -49,7 +49,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Exit status; raises what ``run_tool`` says in one line."""
     args = parse_args()
-    from perception_kd.engine import trials
+    from perception_kd.engine import pair_trial, trials
     from perception_kd.files import check_file_target, write_json
 
     if args.json:
@@ -62,9 +62,9 @@ def main() -> int:
         print(f'car AP on the {args.frames} frames it was trained on: {result["mean_dist_aps"]["car"]:.3f}, '
               f'mean over the classes present {result["mean_ap_present"]:.3f}')
     else:
-        result = trials.pair_alone(args.config, args.pair, args.steps, options=args.cfg_options)
-        print(f'{args.pair}: {result["first"]:.4f} -> {result["last"]:.4f} in {args.steps} steps, '
-              f'a fall of {result["fall"]:.0%}')
+        result = pair_trial.try_pairs(args.config, args.pair, args.steps, options=args.cfg_options)
+        print(f'{pair_trial.table(result)}\n\n{args.steps} steps of each pair alone; gain: how much lower than with a '
+              "frozen student the loss ends; gradient: at the weight, over the task's")
     if args.json:
         asked = {key: value for key, value in vars(args).items() if isinstance(value, str | int | float | list)}
         write_json(args.json, {**asked, 'result': result})

@@ -1,24 +1,18 @@
-"""Two trials that show whether training can work at all: overfit a few frames; make one pair's loss fall."""
+"""The trial that shows whether training can work at all: overfit a few frames."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
-import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
 
 from perception_kd.datasets.nuscenes.stamp import load_infos
-from perception_kd.distill.accounting import PREFIX
-from perception_kd.engine.build import build_runner, load_config, naming_config, require
+from perception_kd.engine.build import build_runner, load_config, require
 from perception_kd.evaluation.nuscenes_metric import RESULT_FILE
 from perception_kd.evaluation.nuscenes_official import evaluate_devkit
 from perception_kd.evaluation.subsets import BoxSubset
-from perception_kd.registry import MODELS
 
 QUIET = dict(ImageAug=dict(training=False), LoadRadarSweeps=dict(draw_sweeps=None, drop_points=0.0),
              BEVAug=dict(rot_deg=(0, 0), scale_lim=(1, 1), flip_x_prob=0.0, flip_y_prob=0.0))
@@ -83,50 +77,3 @@ def _cut(cfg: Config, frames: int) -> None:
         loader.dataset.ann_file = ann_file
         loader.dataset.indices = [i * count // frames for i in range(frames)]
     cfg.test_evaluator.update(ann_file=ann_file, subset=True)
-
-
-def pair_alone(config: str | Path, pair: str, steps: int = 50, learning_rate: float = 2e-3,
-               options: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Train the student by one pair's loss alone, at weight 1.
-
-    Args:
-        config: A config whose model is a ``Distiller``.
-        pair: Name of the pair.
-        steps: Optimiser steps.
-        learning_rate: Of AdamW.
-        options: As ``--cfg-options``.
-
-    Returns:
-        ``losses`` of every step, ``first`` and ``last`` (means of five), ``fall`` = 1 - last / first.
-
-    Raises:
-        ValueError: fewer than one step, or no such pair.
-    """
-    _check_positive(steps=steps)
-    cfg = load_config(config, options)
-    require(cfg, 'model', 'train_dataloader')
-    pairs = cfg.model.get('pairs', {})
-    if pairs.get(pair) is None:
-        raise ValueError(f'{config} has no pair {pair!r}; it has {", ".join(pairs) or "none"}')
-    cfg.model.pairs = {pair: {**pairs[pair], 'weight': 1.0}}
-    init_default_scope(cfg.default_scope)
-    torch.manual_seed(cfg.randomness.seed)
-    with naming_config(cfg):
-        model = MODELS.build(cfg.model)
-        loader = Runner.build_dataloader({**cfg.train_dataloader, 'num_workers': 0, 'persistent_workers': False},
-                                         seed=cfg.randomness.seed)
-    optimiser = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), lr=learning_rate)
-    model.train()
-    losses: list[float] = []
-    while len(losses) < steps:
-        for batch in loader:
-            data = model.data_preprocessor(batch, True)
-            loss = model(**data, mode='loss')[PREFIX + pair]
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            losses.append(loss.item())
-            if len(losses) == steps:
-                break
-    first, last = mean(losses[:5]), mean(losses[-5:])
-    return dict(pair=pair, losses=losses, first=first, last=last, fall=1 - last / first)
