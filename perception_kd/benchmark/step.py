@@ -1,4 +1,4 @@
-"""Time and memory of a training step: the distilled student beside the same student alone."""
+"""Time and memory of a training step: the student alone, distilled, and distilled from teachers with a cache."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, repeat
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -20,7 +21,9 @@ from perception_kd.benchmark.memory import peak_bytes, tensor_bytes
 from perception_kd.benchmark.stage_clock import StageClock
 from perception_kd.benchmark.synthetic import BatchShape, make_batch
 from perception_kd.benchmark.timing import Spread, machine, versions
+from perception_kd.distill.teacher_cache import CachedTeacher
 from perception_kd.engine.build import naming_config, require
+from perception_kd.engine.hooks.teacher_cache import cached_teachers
 from perception_kd.engine.switches import apply_amp
 from perception_kd.export.student import student_config
 from perception_kd.registry import MODELS
@@ -29,6 +32,7 @@ from perception_kd.stages import stage
 PARTS = ('teachers', 'forward', 'pairs', 'backward', 'optimiser', 'total')
 LATE = 10**6  # iterations and epochs: every pair at its final weight
 WARM_UP = 2
+FROZEN = ('FrozenTeacher', 'CachedTeacher')
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,8 @@ class StepCase:
 
 @dataclass
 class StepReport:
-    """Runs of every part of a step, by side (``student``, and ``distilled`` where the config distils).
+    """Runs of every part of a step, by side: ``student``; ``distilled`` where the config distils; ``cached`` where it
+    has cached teachers, which ``distilled`` then runs live.
 
     Attributes:
         setting: Case, config, shapes.
@@ -69,18 +74,22 @@ class StepReport:
     benchmark: str = 'step'
 
     @property
+    def ratios(self) -> dict[str, float]:
+        """The median of the steps of ``distilled`` and ``cached`` over the bare one's."""
+        medians = {side: Spread.of(parts['total']).median for side, parts in self.seconds.items()}
+        return {side: median / medians['student'] for side, median in medians.items() if side != 'student'}
+
+    @property
     def ratio(self) -> float | None:
-        """The distilled step's median over the bare one's."""
-        if 'distilled' not in self.seconds:
-            return None
-        return Spread.of(self.seconds['distilled']['total']).median / Spread.of(self.seconds['student']['total']).median
+        """That of ``distilled``."""
+        return self.ratios.get('distilled')
 
     def to_json(self) -> dict[str, Any]:
         """Everything, with medians and quartiles."""
         spread = {side: {part: Spread.of(runs)._asdict() for part, runs in parts.items()}
                   for side, parts in self.seconds.items()}
         return dict(benchmark=self.benchmark, setting=self.setting, seconds=self.seconds, spread=spread,
-                    ratio=self.ratio, peak_bytes=self.peak, held_bytes=self.held, machine=machine(),
+                    ratio=self.ratio, ratios=self.ratios, peak_bytes=self.peak, held_bytes=self.held, machine=machine(),
                     versions=versions())
 
     def table(self) -> str:
@@ -92,13 +101,14 @@ class StepReport:
                     f'{Spread.of(parts[part]).ms() if part in parts else "":>28s}' for parts in self.seconds.values()))
         for title, found in (('held between steps, MiB', self.held), ('and at the peak, MiB', self.peak)):
             lines.append(f'{title:24s}' + ''.join(f'{found[side] / 2**20:28.1f}' for side in self.seconds))
-        if self.ratio is not None:
-            lines.append(f'a distilled step takes {self.ratio:.2f} times a bare one')
+        lines += [f'a {side} step takes {ratio:.2f} times a bare one' for side, ratio in self.ratios.items()]
         return '\n'.join(lines)
 
 
 def benchmark_step(cfg: Config, case: StepCase) -> StepReport:
     """Time training steps, side by side in turn. Teachers without a checkpoint teach with random weights.
+
+    Cached teachers are timed twice, live, and with a temporary cache that holds every sample.
 
     Args:
         cfg: Of a distiller, a student or a label encoder.
@@ -112,19 +122,27 @@ def benchmark_step(cfg: Config, case: StepCase) -> StepReport:
     shape = BatchShape.of(cfg, training=True)
     if case.amp is not None:
         apply_amp(cfg, case.amp)
-    sides = {name: _Side(cfg, model, case) for name, model in _models(cfg).items()}
-    batches = _batches(cfg, shape, case)
+    models = _models(cfg)
+    batches = list(islice(_batches(cfg, shape, case), case.runs + 1))
+    with TemporaryDirectory() as folder:
+        if 'cached' in models:
+            _fill(models['cached'], batches, folder, case.device)
+        sides = {name: _Side(cfg, model, case) for name, model in models.items()}
+        return _measure(cfg, case, sides, batches, shape)
+
+
+def _measure(cfg: Config, case: StepCase, sides: dict[str, _Side], batches: list[dict[str, Any]],
+             shape: BatchShape) -> StepReport:
     for side in sides.values():
-        for batch in repeat(next(batches), WARM_UP):
+        for batch in repeat(batches[-1], WARM_UP):
             side.step(batch)
     clock = StageClock(case.device, PARTS)
     seconds: dict[str, dict[str, list[float]]] = {name: {} for name in sides}
-    for batch in islice(batches, case.runs):
+    for batch in batches[:-1]:
         for name, side in sides.items():
             for part, taken in clock.measure(lambda side=side, batch=batch: side.step(batch)).items():
                 seconds[name].setdefault(part, []).append(taken)
-    batch = next(batches)
-    peak = {name: peak_bytes(lambda side=side: side.step(batch), case.device) for name, side in sides.items()}
+    peak = {name: peak_bytes(lambda side=side: side.step(batches[-1]), case.device) for name, side in sides.items()}
     setting = dict(vars(case), config=Path(cfg.filename or '').name, inputs=None if case.data else vars(shape))
     return StepReport(setting, seconds, peak, {name: side.held() for name, side in sides.items()})
 
@@ -153,8 +171,9 @@ class _Side:
 
     def held(self) -> int:
         """Bytes of weights, optimiser state and teachers."""
-        teachers = getattr(self.model, 'teachers', None)
-        frozen = [teacher.model for _, teacher in (teachers.items() if teachers else ()) if hasattr(teacher, 'model')]
+        teachers = [teacher for _, teacher in getattr(self.model, 'teachers', {}).items()]
+        teachers = [one.live if isinstance(one, CachedTeacher) and one.is_loaded else one for one in teachers]
+        frozen = [teacher.model for teacher in teachers if hasattr(teacher, 'model')]
         state = [list(self.model.state_dict().values()), self.wrapper.optimizer.state_dict()['state'],
                  [list(model.state_dict().values()) for model in frozen]]
         return tensor_bytes(state)
@@ -164,11 +183,29 @@ def _models(cfg: Config) -> dict[str, dict]:
     """Configs of the sides."""
     init_default_scope(cfg.get('default_scope', 'perception_kd'))
     for teacher in (cfg.model.get('teachers') or {}).values():
-        if teacher.get('type', 'FrozenTeacher') == 'FrozenTeacher' and teacher.get('checkpoint') is None:
+        if teacher.get('type', 'FrozenTeacher') in FROZEN and teacher.get('checkpoint') is None:
             teacher['allow_random'] = True
     if cfg.model.get('type') != 'Distiller':
         return {'student': cfg.model}
-    return {'student': student_config(cfg), 'distilled': cfg.model}
+    sides = {'student': student_config(cfg), 'distilled': copy.deepcopy(cfg.model)}
+    cached = [teacher for teacher in (sides['distilled'].get('teachers') or {}).values()
+              if teacher.get('type') == 'CachedTeacher']
+    for teacher in cached:
+        teacher.type = 'FrozenTeacher'
+        teacher.pop('cache', None)
+    return {**sides, 'cached': cfg.model} if cached else sides
+
+
+def _fill(model_cfg: dict, batches: list[dict[str, Any]], folder: str, device: str) -> None:
+    """Point the cached teachers of a distiller to a folder, and let them write all samples of ``batches`` there."""
+    for teacher in model_cfg['teachers'].values():
+        if teacher.get('type') == 'CachedTeacher':
+            teacher.cache = dict(teacher.get('cache') or {}, folder=folder, max_bytes=None)
+    model = MODELS.build(copy.deepcopy(model_cfg)).to(device)
+    for batch in batches:
+        data = model.data_preprocessor(batch, True)
+        for teacher in cached_teachers(model).values():
+            teacher.run(data['inputs'], data['data_samples'], list(teacher.needs))
 
 
 def _batches(cfg: Config, shape: BatchShape, case: StepCase) -> Iterator[dict[str, Any]]:

@@ -100,10 +100,10 @@ def make_batch(shape: BatchShape, *, batch: int = 1, seed: int = 0, time: int = 
     generator = torch.Generator().manual_seed(seed)
     inputs: dict[str, list] = {key: [] for key in shape.keys}
     samples, drives = [], []
-    for _ in range(batch):
+    for place in range(batch):
         for key, value in _inputs(shape, shape.keys, generator).items():
             inputs[key].append(value)
-        samples.append(_data_sample(shape, generator, time))
+        samples.append(_data_sample(shape, generator, time, place))
         drives.append([_past(shape, back, generator) for back in shape.past_frames])
     if shape.past_frames:
         inputs['past'] = [{key: [frame[key] for frame in frames] for key in frames[0]} for frames in zip(*drives)]
@@ -172,12 +172,13 @@ def _pose(time: float) -> np.ndarray:
     return pose
 
 
-def _data_sample(shape: BatchShape, generator: torch.Generator, time: int) -> Det3DDataSample:
+def _data_sample(shape: BatchShape, generator: torch.Generator, time: int, place: int) -> Det3DDataSample:
     boxes = _points(shape, shape.boxes, 6, generator)
     boxes[:, 3:6] = 1 + boxes[:, 3:6].abs()
     sample = Det3DDataSample()
     sample.set_metainfo(dict(
-        box_type_3d=LiDARInstance3DBoxes, box_mode_3d=Box3DMode.LIDAR, token=f'random-{time}', sample_idx=time,
+        box_type_3d=LiDARInstance3DBoxes, box_mode_3d=Box3DMode.LIDAR, token=f'random-{time}-{place}',
+        stamp=dict(version='random', split='random'), sample_idx=time,
         scene_token='random', timestamp=INTERVAL * time, ego2global=_pose(time), lidar2ego=np.eye(4)))
     sample.gt_instances_3d = InstanceData(
         bboxes_3d=LiDARInstance3DBoxes(boxes, box_dim=9),

@@ -19,6 +19,7 @@ from perception_kd.benchmark.step import StepCase, benchmark_step
 from perception_kd.benchmark.synthetic import BatchShape, drive, make_batch
 from perception_kd.benchmark.timing import Spread
 from perception_kd.distill.pair import Pair
+from perception_kd.models.det3d.teachers import CenterPointAdapter
 from perception_kd.stages import stage
 from tests.models.det3d.test_label_encoder import encoder_cfg
 from tests.models.det3d.worlds import NORM, RANGE, TASKS, build, student_cfg, teacher_cfg
@@ -146,6 +147,25 @@ def test_step_of_a_distiller_beside_its_student(monkeypatch):
     assert 2 * weights < report.held['student'] < 2.5 * weights  # weights and momentum, gradients come and go
     assert report.held['distilled'] > report.held['student'] and report.peak['student'] > weights
     assert 'teachers' in report.table() and json.dumps(found)
+
+
+def test_step_with_a_cache_beside_the_live_teacher_and_the_student(monkeypatch):
+    asked, run = [], CenterPointAdapter.run
+
+    def watched(self, inputs, *args):
+        asked.append(len(inputs['points']))
+        return run(self, inputs, *args)
+    monkeypatch.setattr(CenterPointAdapter, 'run', watched)
+    model = distiller()
+    model['teachers']['lidar'].update(type='CachedTeacher', cache=dict(folder='nowhere', reads=('points',)))
+    report = benchmark_step(config(model), StepCase(runs=1, batch=2))
+    assert list(report.seconds) == ['student', 'distilled', 'cached'] and not Path('nowhere').exists()
+    assert asked == [2] * 5, 'once to fill the cache; live: twice to warm up, a measured run, and one for the peak'
+    assert report.ratios == pytest.approx({
+        side: report.seconds[side]['total'][0] / report.seconds['student']['total'][0]
+        for side in ('distilled', 'cached')})
+    assert report.to_json()['ratios'] == report.ratios and report.ratio == report.ratios['distilled']
+    assert 'a cached step takes' in report.table()
 
 
 def test_step_of_a_label_encoder_through_a_teacher_with_random_weights():

@@ -111,8 +111,8 @@ class Entries:
         """
         head = dict(teacher=self.teacher, stamp=list(key.stamp), token=key.token, matrix=list(key.matrix),
                     digest=key.digest)
-        with atomic_path(self.folder / key.name) as temporary:
-            torch.save(dict(head=head, taps=dict(taps)), temporary)
+        with atomic_path(self.folder / key.name) as temporary, temporary.open('wb') as file:
+            torch.save(dict(head=head, taps=dict(taps)), file)
         return entry_bytes(taps)
 
     def size(self) -> tuple[int, int]:

@@ -34,9 +34,14 @@ def teacher_identity(settings: Mapping[str, Any], model: nn.Module | None) -> di
     kept = {key: value for key, value in settings.items() if key not in _NOT_DECIDING}
     checkpoint = settings.get('checkpoint')
     weights = fingerprint(checkpoint) if checkpoint else 'none' if model is None else weights_digest(model)
-    config = json.dumps(kept, sort_keys=True, default=repr)
+    config = json.dumps(kept, sort_keys=True, default=_text)
     return dict(format=FORMAT, version=__version__, checkpoint=weights,
                 config=hashlib.sha256(config.encode()).hexdigest()[:16])
+
+
+def _text(part: Any) -> str:
+    """Of a ready part of a config: the architecture of a network, else the class."""
+    return repr(part) if isinstance(part, nn.Module) else type(part).__qualname__
 
 
 def weights_digest(model: nn.Module) -> str:

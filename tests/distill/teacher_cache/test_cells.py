@@ -38,7 +38,8 @@ def test_a_cut_map_keeps_its_cells_and_all_statistics(share):
 def test_every_normalisation_sees_the_whole_map(mode):
     value, student = one_map(), one_map(2)
     cells = torch.rand(64, generator=torch.Generator().manual_seed(3)) < 0.4
-    wanted, found = (normalised(student, one, mode)[1].flatten(2)[..., cells] for one in (value, restore(cut(value, cells))))
+    both = (value, restore(cut(value, cells)))
+    wanted, found = (normalised(student, one, mode)[1].flatten(2)[..., cells] for one in both)
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
     holes = torch.where(cells.view(1, 1, 8, 8), value, 0.0)
     if mode in ('rms', 'channel_rms', 'channel_std'):  # what a cut without statistics would have done
