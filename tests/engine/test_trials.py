@@ -38,7 +38,7 @@ def test_every_pair_of_a_config_is_tried(options: dict) -> None:
     found = results['lidar_response']  # it has no parts of its own: with a frozen student nothing changes
     assert len(found['losses']) == len(found['frozen_losses']) == 8
     assert found['frozen_losses'][:3] == pytest.approx(found['frozen_losses'][3:6])
-    assert found['fall'] > 0.1 and found['gain'] == pytest.approx(1 - found['last'] / found['frozen_last']) > 0.1
+    assert found['fall'] > 0.1 and found['gain'] > 0.1
     assert found['gradient'] > 0 and found['weights_moved'] > 0.005 and found['tap_moved'] > 0.005
 
 
