@@ -5,12 +5,14 @@ Each teacher's distillation loss gives every training sample, under several augm
 last stages. A teacher whose gradients are small and agree between samples has a low score, and low is good. GRACE
 (ICLR 2026) was shown for language models. FOR PERCEPTION IT IS UNTESTED: read the ranking beside the teachers' own
 metrics. The score grows with the square of a factor before the loss; the column "directions" does not. "within noise"
-says that other samples could turn two teachers round. Pairs with weights of their own (connectors) are left out unless
-named by --pairs, since those weights are random here.
+says that other samples could turn two teachers round. Give a trained student where there is one: from initial weights
+the worst of five measured teachers came first. Pairs with weights of their own (connectors) are left out unless named
+by --pairs, since those weights are random here.
 
 examples:
   python tools/select_teacher.py configs/demo/sim_imkd.py --teacher early=work_dirs/teacher/epoch_2.pth \\
-      --teacher late=work_dirs/teacher/epoch_12.pth --metric early=0.11 --metric late=0.32
+      --teacher late=work_dirs/teacher/epoch_12.pth --metric early=0.11 --metric late=0.32 \\
+      --student work_dirs/student/last.pth
   python tools/select_teacher.py CONFIG --teacher t1=T.pth --options t1 model.pairs.response.loss.temperature=1 \\
       --teacher t4=T.pth --options t4 model.pairs.response.loss.temperature=4
   python tools/select_teacher.py CONFIG --teacher small=S.pth@configs/small.py --teacher large=L.pth@configs/large.py

@@ -67,13 +67,14 @@ class MergeJob:
         self._check()
         cfg = load_config(self.config, dict(self.options))
         merging = self._build(cfg)
-        parameters = [name for name, _ in merging.model.named_parameters()]
-        sizes = merging.vectors.sizes(parameters)
+        # Scales of norms are near 1 in strangers, too.
+        kernels = [name for name, weight in merging.model.named_parameters() if weight.dim() > 1]
+        sizes = merging.vectors.sizes(kernels)
         for name, size in sizes.items():
             if size >= LARGE:
                 self.echo(f"warning: expert '{name}' differs from the base by {size:.2f} times the base's own size; it "
                           'was hardly fine-tuned from it, and merging needs a common beginning')
-        record = dict(self._inputs(), experts_change=sizes, experts_cosines=merging.vectors.cosines(parameters))
+        record = dict(self._inputs(), experts_change=sizes, experts_cosines=merging.vectors.cosines(kernels))
         started, losses = time.monotonic(), []
         with_data = self.settings.steps or (merging.norms and self.settings.batch_norm != 'none')
         streams = self._streams() if with_data else {}

@@ -80,7 +80,7 @@ class TaskVectors:
         Fine-tuning changes a part of the weights; two trainings from different beginnings lie about ``sqrt(2)`` apart.
         """
         names = list(names)
-        start = sum(self.start[name].square().sum() for name in names).sqrt()
+        start = sum(self.start[name].double().square().sum() for name in names).sqrt()
         change = sum(self._rows(name).square().sum(dim=1) for name in names).sqrt()
         return dict(zip(self.experts, (change / start.clamp(min=1e-30)).tolist()))
 
@@ -91,7 +91,7 @@ class TaskVectors:
         return (unit @ unit.T).tolist()
 
     def _rows(self, name: str) -> Tensor:
-        return self.change[name].reshape(len(self.experts), -1)
+        return self.change[name].reshape(len(self.experts), -1).double()
 
 
 def _check_same(base: State, expert: State, name: str) -> None:

@@ -30,7 +30,8 @@ def test_the_gradient_is_that_of_the_worst_place_nearby():
     worst = start + rho * direction / direction.norm()
     assert value == pytest.approx(float(loss_at(start))) and torch.equal(point, start)
     assert torch.allclose(gradient, differences(worst), atol=1e-6)
-    around = [loss_at(start + rho * torch.tensor([[angle.cos()], [angle.sin()]])) for angle in torch.arange(0, 6.28, 0.1)]
+    around = [loss_at(start + rho * torch.stack([angle.cos(), angle.sin()])[:, None])
+              for angle in torch.arange(0, 6.28, 0.1)]
     assert loss_at(worst) >= max(around) - 0.02 * abs(float(loss_at(start)))
     assert torch.allclose(sam_gradient(lambda: loss_at(point), point, 0.0)[1], direction, atol=1e-6)
 
