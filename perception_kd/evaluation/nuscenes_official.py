@@ -63,7 +63,7 @@ def evaluate_devkit(results_json: str | Path, data_root: str | Path, version: st
         tokens = list(sample_tokens)
     content = read_results(results_json, tokens, version_tokens(data_root, version))
     with nullcontext() if verbose else redirect_stderr(io.StringIO()):  # the devkit's progress bars
-        evaluation = _start(load_devkit(data_root, version), content, tokens, results_json, verbose)
+        evaluation = devkit_evaluation(load_devkit(data_root, version), content, tokens, results_json, verbose)
     if box_filter is not None:
         box_filter(evaluation)
     metrics, details = evaluation.evaluate()
@@ -90,12 +90,22 @@ def add_present_class_metrics(summary: dict[str, Any], evaluation: DetectionEval
     summary['num_samples'] = len(evaluation.sample_tokens)
 
 
-def _start(nusc: NuScenes, content: dict[str, Any], tokens: Sequence[str], results_json: str | Path,
-           verbose: bool) -> DetectionEval:
+def devkit_evaluation(nusc: NuScenes, content: dict[str, Any], tokens: Sequence[str], results_json: str | Path,
+                      verbose: bool = False) -> DetectionEval:
     """A devkit evaluation of exactly these key frames, filters applied.
 
     The devkit's constructor knows whole splits only and makes an empty folder for plots; its steps are taken
     here one by one, with its own functions.
+
+    Args:
+        nusc: The devkit's tables.
+        content: As :func:`~perception_kd.evaluation.submission.read_results` gives it.
+        tokens: The key frames.
+        results_json: Where the content is from, for messages.
+        verbose: Let the devkit print.
+
+    Raises:
+        ValueError: no true box in these key frames, or a predicted one that the devkit refuses.
     """
     from nuscenes.eval.common.config import config_factory
     from nuscenes.eval.common.data_classes import EvalBoxes

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from nuscenes.eval.detection.evaluate import DetectionEval
 
 _NEAR = 2.0
-"""A prediction belongs to the true box whose centre is nearest, when it lies within this many metres."""
+"""A prediction belongs to the true box whose centre is nearest, when it lies within this many metres, the largest
+distance at which the devkit matches."""
 
 
 @dataclass(frozen=True)
@@ -53,27 +55,35 @@ class BoxSubset:
 
     def _ignore_unseen(self, evaluation: DetectionEval, token: str, truth: list[DetectionBox],
                        predicted: list[DetectionBox]) -> tuple[list[DetectionBox], list[DetectionBox]]:
-        counts = _lidar_points(evaluation, token)
-        seen = [counts[tuple(box.translation)] >= self.min_lidar_points for box in truth]
-        kept = [box for box in predicted if _belongs_to_seen(box, truth, seen)]
+        rows = annotations_of(evaluation, token, truth)
+        seen = [row['num_lidar_pts'] >= self.min_lidar_points for row in rows]
+        kept = [box for box, owner in zip(predicted, owners(truth, predicted)) if owner < 0 or seen[owner]]
         return [box for box, ok in zip(truth, seen) if ok], kept
 
 
-def _belongs_to_seen(box: DetectionBox, truth: list[DetectionBox], seen: list[bool]) -> bool:
-    """False when the nearest true box of the class is near enough and is an ignored one."""
-    distances = [(np.hypot(*np.subtract(other.translation[:2], box.translation[:2])), ok)
-                 for other, ok in zip(truth, seen) if other.detection_name == box.detection_name]
-    if not distances:
-        return True
-    distance, ok = min(distances)
-    return ok or distance > _NEAR
+def owners(truth: Sequence[DetectionBox], predicted: Sequence[DetectionBox]) -> list[int]:
+    """The place in ``truth`` of the box that each predicted box of a key frame belongs to; -1 where to none.
+
+    That is the nearest centre in the plane among the boxes of its class, if it is within 2 m.
+    """
+    found = np.full(len(predicted), -1)
+    for name in {box.detection_name for box in predicted}:
+        ours = [place for place, box in enumerate(predicted) if box.detection_name == name]
+        theirs = np.array([place for place, box in enumerate(truth) if box.detection_name == name], int)
+        if len(theirs):
+            centres = np.array([predicted[place].translation[:2] for place in ours])
+            true_centres = np.array([truth[place].translation[:2] for place in theirs])
+            distance = np.linalg.norm(centres[:, None] - true_centres[None], axis=2)
+            found[ours] = np.where(distance.min(axis=1) <= _NEAR, theirs[distance.argmin(axis=1)], -1)
+    return found.tolist()
 
 
-def _lidar_points(evaluation: DetectionEval, token: str) -> dict[tuple[float, ...], int]:
-    """Centre of each annotation -> its LiDAR points (the devkit's boxes keep only LiDAR plus radar)."""
+def annotations_of(evaluation: DetectionEval, token: str, truth: Sequence[DetectionBox]) -> list[dict[str, Any]]:
+    """The row of ``sample_annotation`` of each true box: the devkit's boxes keep only LiDAR plus radar points."""
     nusc = evaluation.nusc
     rows = (nusc.get('sample_annotation', one) for one in nusc.get('sample', token)['anns'])
-    return {tuple(row['translation']): row['num_lidar_pts'] for row in rows}
+    by_centre = {tuple(row['translation']): row for row in rows}
+    return [by_centre[tuple(box.translation)] for box in truth]
 
 
 def _ego_axes(evaluation: DetectionEval, token: str) -> np.ndarray:

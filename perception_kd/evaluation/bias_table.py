@@ -1,0 +1,52 @@
+"""The comparison of biases as text."""
+
+from __future__ import annotations
+
+from perception_kd.evaluation.bias import INHERITED, MODELS, BiasReport, Interval, SliceResult
+
+FEW_SCENES = 10
+
+
+def format_bias(report: BiasReport) -> str:
+    """One line a slice, and what follows from them."""
+    meta = report.meta
+    lines = [f'{"slice":<28}{"boxes":>7}' + ''.join(f'{name:>11}' for name in MODELS)
+             + f'{"gap":>9}{"gain":>9}  {"95 % of gain":<19}']
+    lines += [_line(result) for result in report.slices]
+    lines += ['', 'gap: teacher - student; gain: distilled - student; AP of the devkit, mean over the classes with at '
+                  f'least {meta["min_boxes"]} true boxes in the slice, blank where none has']
+    lines.append(_correlation(report))
+    lines.append('gap and gain share the student: its own luck moves the correlation up, so compare several seeds')
+    inherited = [f'{one.family} {one.name}' for one in report.slices if one.finding == INHERITED]
+    lines.append(f'inherited weaknesses (teacher and distilled below the student): {", ".join(inherited) or "none"}')
+    if meta['scenes'] < FEW_SCENES:
+        lines.append(f'only {meta["scenes"]} scenes: intervals are rough, or blank, and say little')
+    lines.append(f'{meta["key_frames"]} key frames of {meta["scenes"]} scenes, {meta["version"]} {meta["split"]}, '
+                 f'{meta["resamples"]} resamples of scenes')
+    if meta['world']:
+        lines.append(f'simulated world {meta["world"]}')
+    return '\n'.join(lines)
+
+
+def _line(result: SliceResult) -> str:
+    name = result.name if result.family in ('all', 'class') else f'{result.family}: {result.name}'
+    values = ''.join(_number(result.ap[model], 11) for model in MODELS)
+    changes = _number(result.gap, 9, '+') + _number(result.gain, 9, '+')
+    within = f'{_range(result.gain_interval):<19}'
+    return f'{name:<28}{result.boxes:>7}{values}{changes}  {within}  {result.finding}'.rstrip()
+
+
+def _correlation(report: BiasReport) -> str:
+    if report.correlation is None:
+        return f'rank correlation of gap and gain: none ({report.compared} slices, or nothing differs)'
+    within = _range(report.interval)
+    return (f'rank correlation of gap and gain over {report.compared} slices: {report.correlation:+.2f}'
+            + (f' (95 % of the resamples {within})' if within else ''))
+
+
+def _range(interval: Interval) -> str:
+    return '' if interval is None else f'{interval[0]:+.3f} to {interval[1]:+.3f}'
+
+
+def _number(value: float | None, width: int, sign: str = '') -> str:
+    return ' ' * width if value is None else f'{value:>{sign}{width}.3f}'
