@@ -133,3 +133,22 @@ def expand_matchers(pairs: Mapping[str, Any], student_specs: Specs, teacher_spec
             raise ValueError(f"pair '{name}' stands for {', '.join(twice)}, which there is already: rename one of them")
         found |= new
     return found | {name: None for name, cfg in pairs.items() if cfg is None}
+
+
+def entry_of(pairs: Mapping[str, Any], name: str) -> str:
+    """The entry of a config that a pair comes from: its own, or a matcher's.
+
+    Raises:
+        KeyError: No entry stands for the pair.
+    """
+    for entry, cfg in pairs.items():
+        if cfg is not None and name in expand_matchers({entry: cfg}, {}, {}):
+            return entry
+    raise KeyError(name)
+
+
+def pair_alone(pairs: Mapping[str, Any], name: str, **changes: Any) -> dict[str, Any]:
+    """The pairs of a config without all but one, whose entry is changed."""
+    entry = entry_of(pairs, name)
+    others = [one for one in expand_matchers({entry: pairs[entry]}, {}, {}) if one != name]
+    return {entry: {**pairs[entry], **changes}, **dict.fromkeys(others)}

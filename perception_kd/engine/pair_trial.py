@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from perception_kd.distill import Distiller
 from perception_kd.distill.accounting import PREFIX
 from perception_kd.distill.gradients import TASK, GradientProbe, task_loss
+from perception_kd.distill.matchers import entry_of, expand_matchers, pair_alone
 from perception_kd.distill.nested import tensors_of
 from perception_kd.distill.schedules import Progress, build_schedule
 from perception_kd.distill.taps import TapRecorder
@@ -60,7 +61,8 @@ def try_pairs(
         raise ValueError(f'steps must be at least 1, got {steps}')
     cfg = load_config(config, options)
     require(cfg, 'model', 'train_dataloader')
-    names = [name for name, one in (cfg.model.get('pairs') or {}).items() if one is not None]
+    pairs = expand_matchers(cfg.model.get('pairs') or {}, {}, {})
+    names = [name for name, one in pairs.items() if one is not None]
     if not names or pair not in ('all', *names):
         raise ValueError(f'{config} has no pair {pair!r}; it has {", ".join(names) or "none"}')
     init_default_scope(cfg.default_scope)
@@ -78,7 +80,7 @@ def _first_batches(cfg: Config, count: int) -> list[dict]:
 
 def _build(cfg: Config, name: str) -> Distiller:
     torch.manual_seed(cfg.randomness.seed)
-    alone = {name: {**cfg.model.pairs[name], 'weight': 1.0}}
+    alone = pair_alone(cfg.model.pairs, name, weight=1.0)
     model = MODELS.build({**deepcopy(cfg.model), 'pairs': alone, 'balance': None})
     return model.to('cuda' if torch.cuda.is_available() else 'cpu').train()
 
@@ -86,7 +88,8 @@ def _build(cfg: Config, name: str) -> Distiller:
 def _try(cfg: Config, name: str, batches: Sequence[dict], steps: int, learning_rate: float) -> dict[str, Any]:
     model = _build(cfg, name)
     begin = deepcopy(model.state_dict())
-    weight = build_schedule(cfg.model.pairs[name].get('weight', 1.0))(Progress(LATE, LATE))
+    entry = cfg.model.pairs[entry_of(cfg.model.pairs, name)]
+    weight = build_schedule(entry.get('weight', 1.0))(Progress(LATE, LATE))
     gradient = weight * _relative_gradient(model, name, batches[0])
     own = [part for part in model.pairs.parameters() if part.requires_grad]
     frozen = _train(model, name, batches, steps, own, learning_rate)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.config import ConfigDict
 
 from perception_kd.distill import Distiller
 from perception_kd.distill.connectors import BEVResample, Chain, Conv1x1
-from perception_kd.distill.matchers import LayerMatch, assign_layers, expand_matchers
+from perception_kd.distill.matchers import LayerMatch, assign_layers, entry_of, expand_matchers, pair_alone
+from perception_kd.engine.pair_trial import _try
 from perception_kd.structures import TapSpec
 from tests.distill.toys import GRID, ToyStudent, toy_batch, toy_teacher
 
@@ -98,3 +101,20 @@ def test_bad_matchers(changes, message):
 def test_two_pairs_of_one_name_are_refused():
     with pytest.raises(ValueError, match="pair 'layers' stands for layers_0, which there is already"):
         expand_matchers(dict(layers_0=dict(student='bev'), layers=match()), {}, {})
+
+
+def test_a_pair_of_a_matcher_can_stand_alone():
+    pairs = dict(first=dict(student='bev'), layers=match(), gone=None)
+    assert [entry_of(pairs, name) for name in ('first', 'layers_1')] == ['first', 'layers']
+    assert pair_alone(pairs, 'first', weight=1.0) == dict(first=dict(student='bev', weight=1.0))
+    assert pair_alone(pairs, 'layers_1', weight=1.0) == dict(layers=match(weight=1.0), layers_0=None)
+    with pytest.raises(KeyError, match='layers_2'):
+        entry_of(pairs, 'layers_2')
+
+
+def test_the_trial_of_pairs_takes_a_matchers():
+    model = ConfigDict(type='Distiller', student=ToyStudent(dropout=0.0), teachers=dict(lidar=toy_teacher()),
+                       pairs=dict(layers=match()))
+    cfg = SimpleNamespace(model=model, randomness=SimpleNamespace(seed=0))
+    found = _try(cfg, 'layers_1', [toy_batch(1, 2)], steps=2, learning_rate=0.01)
+    assert found['weight'] == 0.3 and found['weights_moved'] > 0

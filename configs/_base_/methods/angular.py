@@ -9,7 +9,7 @@ the teacher's head reads, v_i: learnt views of T (channels dropped, turned, norm
 
 in the cells that LiDAR or radar saw. Published: heads, dropout, temperature 0.07, margin 0.2, weights 0.1, 1 and 0.8, for
 pooled vectors of classifiers; CRD and KL for the student; views alone for the first eighth of the run
-(``angular_warmup``, in steps). LEFT OUT: the terms on logits and the views' own classifiers, which a map has not; in place
+(``angular_warmup``, in steps; 0 for a short trial, in which the student would follow nothing yet). LEFT OUT: the terms on logits and the views' own classifiers, which a map has not; in place
 of CRD stands PKD. Dense use was never shown by the authors. The weight is ours. The logged share of the pair holds the
 views' own terms (0.1 to 1), which pull at nothing of the student.
 """
