@@ -1,7 +1,7 @@
 """Localization distillation (LD, Zheng et al., CVPR 2022) where this student has distributions: its depth bins.
 
-Needs a rig and a ``student`` (``../models``). The teacher is a detector that lifts cameras by the same depth bins at the
-same stride; its checkpoint is given on the command line::
+Needs a rig and a ``student`` (``../models``). The teacher is a detector that lifts cameras by the same ``depth_bound`` (the
+number of bins is checked, not their borders) at the same stride; its checkpoint is given on the command line::
 
   --cfg-options model.teachers.camera.checkpoint=STUDENT.pth
 

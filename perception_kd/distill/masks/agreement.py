@@ -10,7 +10,7 @@ from torch import Tensor
 
 from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.checks import head_tasks
-from perception_kd.distill.masks.base import Mask, tap_logits
+from perception_kd.distill.masks.base import Mask, check_classes, tap_logits
 from perception_kd.registry import MASKS
 
 _LARGEST_LOG = 5.0  # of a side in metres: 148 m; an untrained head must not overflow
@@ -71,6 +71,7 @@ class AgreementGate(Mask):
         batch.require_grid('AgreementGate')
         ours = tap_logits('AgreementGate', batch.student_taps, self.student, batch).sigmoid()
         theirs = tap_logits('AgreementGate', batch.teacher_taps, self.teacher, batch).sigmoid()
+        check_classes('AgreementGate', ours, theirs)
         highest, proposal = ours.max(dim=1, keepdim=True)
         accepted = self._class_verified(highest, theirs, proposal) & self._boxes_agree(batch, proposal)
         confidence = theirs.amax(dim=1, keepdim=True)

@@ -57,3 +57,14 @@ def tap_logits(who: str, taps: Mapping[str, Any], name: str, batch: DistillBatch
             'of that grid'
         )
     return logits
+
+
+def check_classes(who: str, *logits: Tensor) -> None:
+    """See that the taps that a mask compares have the same classes.
+
+    Raises:
+        ValueError: their numbers differ.
+    """
+    counts = [value.shape[1] for value in logits]
+    if len(set(counts)) > 1:
+        raise ValueError(f'{who}: the taps have {", ".join(map(str, counts))} classes; it compares class by class')

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.class_maps import Activation, check_activation, class_divergence
-from perception_kd.distill.masks.base import Mask, build_mask, tap_logits
+from perception_kd.distill.masks.base import Mask, build_mask, check_classes, tap_logits
 from perception_kd.registry import MASKS
 
 
@@ -57,6 +57,7 @@ class LearnableFirst(Mask):
         ours = tap_logits('LearnableFirst', batch.student_taps, self.student, batch)
         target, ahead = (tap_logits('LearnableFirst', batch.teacher_taps, name, batch)
                          for name in (self.teacher, self.reference))
+        check_classes('LearnableFirst', ours, target, ahead)
         gain = class_divergence(ours, target, self.activation, self.temperature)
         gain = gain - class_divergence(ahead, target, self.activation, self.temperature)
         allowed = gain.isfinite() if self.candidates is None else self.candidates(batch) > 0

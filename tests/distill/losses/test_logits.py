@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.structures import InstanceData
-from scipy.special import log_softmax, rel_entr, softmax
+from scipy.special import expit, log_softmax, rel_entr, softmax
 
 from perception_kd.distill import DistillBatch
 from perception_kd.distill.losses import DKD, HintonKD, decoupled_divergences
@@ -68,17 +68,26 @@ def test_hinton_of_heads_equals_a_loop_over_cells_with_all_tasks_side_by_side(ac
         else:
             size = sum(scipy_kl(np.array([b, 0.0]), np.array([a, 0.0]), t) for a, b in zip(one, other))
         total += float(weight[sample, 0, y, x]) * t**2 * size
+    maps = [task['heatmap'].requires_grad_() for (task,) in student]
     found = value(HintonKD(temperature=t, activation=activation), student, teacher, weight)
-    assert float(found) == pytest.approx(total / float(weight.sum()), rel=1e-5)
+    assert float(found.detach()) == pytest.approx(total / float(weight.sum()), rel=1e-5)
+    found.backward()
+    p, q = (softmax(z / t, axis=1) if activation == 'softmax' else expit(z / t) for z in (theirs, ours))
+    np.testing.assert_allclose(torch.cat([one.grad for one in maps], dim=1),
+                               t * (q - p) * weight.numpy() / float(weight.sum()), rtol=1e-4, atol=1e-8)
 
 
 def test_the_two_parts_make_up_the_whole():
-    student, teacher, target = logits(20, 6), logits(20, 6), torch.randint(6, (20,), generator=DRAW)
+    student, teacher, target = logits(20, 6, grad=True), logits(20, 6), torch.randint(6, (20,), generator=DRAW)
     for t in (1.0, 3.0):
         target_part, rest = decoupled_divergences(student, teacher, target, t)
         own = softmax(teacher.numpy() / t, axis=1)[np.arange(20), target]
-        whole = [scipy_kl(other, one, t) for one, other in zip(student.numpy(), teacher.numpy())]
-        np.testing.assert_allclose(target_part + (1 - own) * rest.numpy(), whole, rtol=1e-9)
+        whole = [scipy_kl(other, one, t) for one, other in zip(student.detach().numpy(), teacher.numpy())]
+        found = target_part + (1 - torch.from_numpy(own)) * rest
+        np.testing.assert_allclose(found.detach(), whole, rtol=1e-9)
+        gradient, = torch.autograd.grad(found.sum(), student)
+        gap = softmax(student.detach().numpy() / t, axis=1) - softmax(teacher.numpy() / t, axis=1)
+        np.testing.assert_allclose(gradient, gap / t, rtol=1e-7, atol=1e-12)
 
 
 def test_the_parts_are_what_they_are_called():

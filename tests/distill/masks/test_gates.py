@@ -197,6 +197,10 @@ def test_gates_of_one_class_work():
         assert gate(batch).shape == (3, 1, *GRID.shape)
 
 
+def other_classes(batch):
+    return replace(batch, student_taps=dict(head=batch.student_taps['head'][:1]))
+
+
 def small(batch):
     head = [[{name: part[..., :4] for name, part in task.items()}] for (task,) in batch.teacher_taps['lidar.head']]
     return replace(batch, teacher_taps={'lidar.head': head})
@@ -211,6 +215,8 @@ def small(batch):
     (lambda: LearnableFirst(fraction=0.0), 'fraction lies in'), (lambda: AnyOf(masks=[]), 'AnyOf needs at least one'),
     (lambda: LearnableFirst(activation='softmax')(seen(classes=(1,))), 'softmax over one class'),
     (lambda: ConfidenceGate(tap='lidar.head')(small(seen())), "tap 'lidar.head' has shape"),
+    (lambda: AgreementGate()(other_classes(seen())), 'the taps have 2, 3 classes'),
+    (lambda: LearnableFirst()(other_classes(seen())), 'the taps have 2, 3, 3 classes'),
     (lambda: AgreementGate()(replace(seen(), grid=None)), 'AgreementGate needs a BEV grid'),
     (lambda: rectangles(dict(reg=torch.zeros(1, 2, 1, 1)), 1.0), 'a head has no dim, rot')])
 def test_bad_input_is_one_line(make, message):
