@@ -84,5 +84,12 @@ def named_files(words: Sequence[str], option: str) -> dict[str, str]:
     Raises:
         ValueError: Two have one name.
     """
-    named = (word if '=' in word.split('/')[0] else f'{Path(word).stem}={word}' for word in words)
-    return named_values(list(named), option)
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, path = word.partition('=')
+        if not equals or '/' in name:
+            name, path = Path(word).stem, word
+        if name in found:
+            raise ValueError(f"{option}: '{name}' comes twice; write NAME={path}")
+        found[name] = path
+    return found

@@ -91,6 +91,10 @@ class MergeJob:
         check_file_target(self.out)
         if self.out.suffix == '.json':
             raise ValueError(f'{self.out}: name a checkpoint (.pth); the record takes the name ending in .json')
+        if 'base' in self.experts:
+            raise ValueError("an expert cannot be called 'base'; write NAME=CHECKPOINT with another name")
+        if any(Path(path).resolve() == self.out.resolve() for path in (self.base, *self.experts.values())):
+            raise ValueError(f'{self.out} is one of the checkpoints to merge; name another file')
         unknown = [name for name in self.data if name not in self.experts]
         if unknown:
             raise ValueError(f"data for '{unknown[0]}', but the experts are {', '.join(self.experts)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from perception_kd.distill.distiller import Distiller
 from perception_kd.distill.schedules import Constant, full_weight
 from perception_kd.engine.build import load_config, naming_config, require
 from perception_kd.export.student import student_config
-from perception_kd.registry import MODELS
+from perception_kd.registry import DISTILL_LOSSES, MASKS, MODELS
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def _combine(
         for name, pair in cfg.model.pairs.items():
             if pair is not None and str(pair.get('teacher')).startswith(f'{place}.'):
                 names[one.name][name] = f'{one.name}_{name}'
-                pairs[f'{one.name}_{name}'] = _renamed(pair, place, one.name)
+                pairs[f'{one.name}_{name}'] = _renamed(_explicit(pair, place), place, one.name)
                 teachers.update({other: others[other] for other in others if _reads(pair, other)})
     model = dict(type='Distiller', student=combined.model.student, teachers=teachers, pairs=pairs)
     return Config(dict(model=model), filename=config), names
@@ -152,6 +153,19 @@ def _strings(value: Any) -> Iterable[str]:
 
 def _reads(pair: Mapping[str, Any], teacher: str) -> bool:
     return any(word.startswith(f'{teacher}.') for word in _strings(pair))
+
+
+def _explicit(value: Any, teacher: str) -> Any:
+    """A config whose masks and losses say the taps of ``teacher`` that they read by default (``lidar.head``)."""
+    if isinstance(value, list | tuple):
+        return [_explicit(item, teacher) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    kinds = [registry.get(str(value.get('type'))) for registry in (MASKS, DISTILL_LOSSES) if 'type' in value]
+    defaults = {name: parameter.default for kind in kinds if kind is not None
+                for name, parameter in signature(kind).parameters.items()}
+    taps = {name: word for name, word in defaults.items() if isinstance(word, str) and word.startswith(f'{teacher}.')}
+    return {**taps, **{key: _explicit(item, teacher) for key, item in value.items()}}
 
 
 def _renamed(value: Any, old: str, new: str) -> Any:

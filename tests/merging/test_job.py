@@ -114,6 +114,10 @@ def test_bad_requests(job, tmp_path):
     with pytest.raises(ValueError, match=r'checkpoint .*wide\.pth: the checkpoint does not fit'):
         torch.save(ToyStudent(channels=5).state_dict(), tmp_path / 'wide.pth')
         job(experts=dict(wide=tmp_path / 'wide.pth'), data={}).run()
+    with pytest.raises(ValueError, match=r'day\.pth is one of the checkpoints to merge'):
+        job(out=tmp_path / 'day.pth').run()
+    with pytest.raises(ValueError, match="an expert cannot be called 'base'"):
+        job(experts=dict(base=tmp_path / 'day.pth'), data={}).run()
     with pytest.raises(ValueError, match='the record takes the name'):
         job(out=tmp_path / 'out.json').run()
     for wrong, said in ((dict(steps=-1), 'steps must be at least 0'), (dict(start='some'), "a number or 'mean'")):

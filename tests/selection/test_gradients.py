@@ -3,6 +3,7 @@
 import copy
 import json
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -102,6 +103,13 @@ def test_pairs_with_untrained_weights_take_part_only_by_name(files):
     assert named.pairs == dict(one=['one_feature'], two=['two_feature'])
     one, two = (named.model.pairs[f'{name}_feature'].state_dict() for name in ('one', 'two'))
     assert all(torch.equal(one[key], two[key]) for key in one), 'the same random connector for all'
+
+
+def test_what_masks_read_by_default_belongs_to_the_candidate_too(files):
+    text = CONFIG.replace("response = dict(", "response = dict(mask=dict(type='AgreementGate'), ")
+    Path(files['config']).write_text(text)
+    field = build_field(files['config'], candidates(files))
+    assert field.model.pairs['two_response'].teacher_taps == {'two.head'}
 
 
 def test_a_ranking_with_settings_of_a_candidate(files, tmp_path):
