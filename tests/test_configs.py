@@ -1,24 +1,69 @@
-"""Every config that a user may name reads and builds: model, transforms and hooks."""
+"""Every config that a user may name reads and builds: model, transforms and hooks; methods differ in nothing else."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import perception_kd.compat  # noqa: F401
+from perception_kd.distill import TeacherGroup
+from perception_kd.distill.pair_builder import build_pairs
 from perception_kd.engine.build import load_config
 from perception_kd.engine.recipe_config import read_runs
 from perception_kd.registry import HOOKS, MODELS, TRANSFORMS
+from perception_kd.structures import TapSpec
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted(path for path in (ROOT / 'configs').glob('*/*.py') if path.parent.name != '_base_')
-CONFIGS = [path for path in FILES if not path.stem.startswith('recipe_')]
-RECIPES = [path for path in FILES if path not in CONFIGS]
+RECIPES = [path for path in FILES if path.stem.startswith('recipe_')]
+METHODS = [path for path in FILES if path.parent.name in ('competitors', 'methods') and path.stem[3] == '_']
+WHOLE = [path for path in FILES if path not in (*RECIPES, *METHODS)]
+STUDENTS = dict(sim=ROOT / 'configs/demo/sim_student.py', r50=ROOT / 'configs/imkd/student_r50_256x704.py')
+BUDGET = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'test_evaluator', 'train_cfg', 'param_scheduler',
+          'optim_wrapper', 'learning_rate', 'max_epochs', 'randomness')
+OTHER_OPTIMISER = ('sam',)
+_teachers: dict[str, dict[str, TapSpec]] = {}
 
 
-@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: f'{path.parent.name}/{path.stem}')
+def name_of(path: Path) -> str:
+    return f'{path.parent.name}/{path.stem}'
+
+
+@cache
+def student_of(size: str) -> tuple[Config, dict[str, TapSpec]]:
+    """The config that all methods of a size share, and its student's taps; built once."""
+    cfg = load_config(STUDENTS[size])
+    return cfg, MODELS.build(cfg.model).tap_specs()
+
+
+def teacher_specs(teachers: dict[str, Config]) -> dict[str, TapSpec]:
+    """Taps of teachers, each built once however many methods share it."""
+    found = {}
+    for name, teacher in teachers.items():
+        if teacher.type == 'FrozenTeacher':
+            teacher.allow_random = True
+        if (key := f'{name} {teacher}') not in _teachers:
+            _teachers[key] = TeacherGroup.build({name: teacher}).tap_specs()
+        found.update(_teachers[key])
+    return found
+
+
+def check_rest(cfg: Config) -> None:
+    """Transforms and hooks build, and there is one moving average."""
+    for loader in (cfg.train_dataloader, cfg.test_dataloader):
+        for transform in loader.dataset.pipeline:
+            TRANSFORMS.build(transform)
+    for hook in cfg.get('custom_hooks', []):
+        HOOKS.build(hook)
+    hooks = [*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])]
+    assert sum('EMA' in hook.type for hook in hooks if hook) <= 1, 'one moving average'
+
+
+@pytest.mark.parametrize('path', WHOLE, ids=name_of)
 def test_builds(path: Path) -> None:
     cfg = load_config(path)
     init_default_scope(cfg.default_scope)
@@ -29,16 +74,26 @@ def test_builds(path: Path) -> None:
     for name, pair in getattr(model, 'pairs', {}).items():
         reached = pair.connector.result(pair.student).grid
         assert reached is None or pair.teacher.grid.same_as(reached), name
-    for loader in (cfg.train_dataloader, cfg.test_dataloader):
-        for transform in loader.dataset.pipeline:
-            TRANSFORMS.build(transform)
+    check_rest(cfg)
+
+
+@pytest.mark.parametrize('path', METHODS, ids=name_of)
+def test_a_method_is_the_same_student_budget_and_data_with_pairs(path: Path) -> None:
+    """Student and teachers are built once for all methods: a method's own are its pairs, losses and hooks."""
+    size, _, method = path.stem.partition('_')
+    cfg = load_config(path)
+    init_default_scope(cfg.default_scope)
+    base, specs = student_of(size)
+    assert cfg.model.type == 'Distiller' and cfg.model.student == base.model
+    for key in BUDGET:
+        assert cfg.get(key) == base.get(key) or (key == 'optim_wrapper' and method in OTHER_OPTIMISER), key
+    pairs = build_pairs(cfg.model.pairs, specs, teacher_specs(cfg.model.teachers))
+    assert pairs and all(pair.schedule for pair in pairs.values())
     for hook in cfg.get('custom_hooks', []):
         HOOKS.build(hook)
-    hooks = [*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])]
-    assert sum('EMA' in hook.type for hook in hooks if hook) <= 1, 'one moving average'
 
 
-@pytest.mark.parametrize('path', RECIPES, ids=lambda path: f'{path.parent.name}/{path.stem}')
+@pytest.mark.parametrize('path', RECIPES, ids=name_of)
 def test_recipe_names_stages_that_fit(path: Path) -> None:
     """Every stage's config has the teachers that the recipe gives it weights for."""
     runs, compared = read_runs(load_config(path))
@@ -50,4 +105,8 @@ def test_recipe_names_stages_that_fit(path: Path) -> None:
 
 
 def test_there_are_configs() -> None:
-    assert {path.parent.name for path in CONFIGS} == {'demo', 'imkd'}
+    assert {path.parent.name for path in FILES} == {'competitors', 'demo', 'imkd', 'methods'}
+    names = {path.stem for path in METHODS}
+    competitors = ('bevdistill', 'crkd', 'feature_mse', 'imkd', 'labeldistill', 'unidistill', 'x3kd')
+    assert names >= {f'sim_{method}' for method in competitors}
+    assert {name.replace('sim_', 'r50_') for name in names} - names <= {'r50_imkd'}  # imkd/imkd_r50_256x704
