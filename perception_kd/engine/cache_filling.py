@@ -47,14 +47,23 @@ def fill_caches(cfg: Config, *, out: str | Path | None = None, batch: int | None
         one.cache = dict(one.get('cache') or {}, folder=str(out))
     with naming_config(cfg):
         model = MODELS.build(cfg.model).to('cuda' if torch.cuda.is_available() else 'cpu')
-        dataset = Runner.build_dataloader(_in_order(cfg, batch)).dataset
+        dataset = Runner.build_dataloader(_in_order(cfg, batch, workers=0)).dataset
     teachers = {name: one for name, one in cached_teachers(model).items() if one.needs}
-    _plan(model, teachers, dataset, cfg, batch)
+    states = {repr(state): state for teacher in teachers.values() for state in teacher.rule.states}
+
+    def loader_of(state: Mapping[str, Any] | None, workers: int | None = None) -> Any:
+        for transform in _augmentations(dataset) if state is not None else ():
+            transform.states = [state]
+        return Runner.build_dataloader({**_in_order(cfg, batch, workers), 'dataset': dataset})
+
+    one = next(iter(states.values()))
+    first = [next(_batches(model, loader_of(state, workers=0))) for state in (None, one, one)]
+    for teacher in teachers.values():
+        _plan(teacher, len(dataset), *first)
     if plan:
         return
-    states = {repr(state): state for teacher in teachers.values() for state in teacher.rule.states}
     for number, state in enumerate(states.values(), 1):
-        loader = _loader(cfg, dataset, batch, state if len(states) > 1 else None)
+        loader = loader_of(state)
         title = f'state {number} of {len(states)}' if len(states) > 1 else 'samples'
         for data in track(_batches(model, loader), title, len(loader), console=Console(stderr=True)):
             for teacher in teachers.values():
@@ -64,24 +73,28 @@ def fill_caches(cfg: Config, *, out: str | Path | None = None, batch: int | None
         print(teacher)
 
 
-def _plan(model: nn.Module, teachers: Mapping[str, CachedTeacher], dataset: Any, cfg: Config,
-          batch: int | None) -> None:
-    """Print and check the plan of each teacher, by the first batch, which is loaded twice."""
-    first, again = (next(_batches(model, _loader(cfg, dataset, batch, None, workers=0))) for _ in range(2))
-    for name, teacher in teachers.items():
-        teacher.keeps_going = False
-        one, other = (DistillBatch(data['inputs'], data['data_samples'], device=teacher.device).keep([0], ())
-                      for data in (first, again))
-        teacher.rule.serves(one, name)
-        if SampleKey.of(one, teacher.reads) != SampleKey.of(other, teacher.reads):
-            raise ValueError(f"teacher '{name}': a sample that is loaded twice gives other {', '.join(teacher.reads)} "
-                             'or another state of augmentation: turn off what draws them at random')
-        sizes = teacher.measure(first['inputs'], first['data_samples'], list(teacher.needs))
-        plan = teacher.plan(len(dataset), sizes)
-        print(plan)
-        for tap, need in teacher.needs.items():
-            print(f'  {tap:16s} {"whole: " + need.reason if need.reason else "cells that count in its pairs"}')
-        plan.check()
+def _plan(teacher: CachedTeacher, samples: int, drawn: Mapping[str, Any], first: Mapping[str, Any],
+          again: Mapping[str, Any]) -> None:
+    """Print and check what a teacher's cache is going to hold.
+
+    Args:
+        teacher: With the needs of its pairs.
+        samples: Of the data set.
+        drawn: Its first batch as training draws it.
+        first, again: The same in one state of augmentation, loaded twice.
+    """
+    teacher.keeps_going = False
+    drawn, one, other = (DistillBatch(data['inputs'], data['data_samples'], device=teacher.device).keep([0], ())
+                         for data in (drawn, first, again))
+    teacher.rule.serves(drawn, teacher.name)
+    if SampleKey.of(one, teacher.reads) != SampleKey.of(other, teacher.reads):
+        raise ValueError(f"teacher '{teacher.name}': a sample that is loaded twice gives other "
+                         f'{", ".join(teacher.reads)}: turn off what draws them at random')
+    plan = teacher.plan(samples, teacher.measure(first['inputs'], first['data_samples'], list(teacher.needs)))
+    print(plan)
+    for tap, need in teacher.needs.items():
+        print(f'  {tap:16s} {"whole: " + need.reason if need.reason else "cells that count in its pairs"}')
+    plan.check()
 
 
 def _batches(model: nn.Module, loader: Any) -> Iterator[dict[str, Any]]:
@@ -89,20 +102,12 @@ def _batches(model: nn.Module, loader: Any) -> Iterator[dict[str, Any]]:
         yield model.data_preprocessor(data, False)
 
 
-def _in_order(cfg: Config, batch: int | None, workers: int | None = None) -> dict[str, Any]:
+def _in_order(cfg: Config, batch: int | None, workers: int | None) -> dict[str, Any]:
     """The training loader's config, without shuffling; each sample comes once."""
     settings = {key: value for key, value in cfg.train_dataloader.items() if key not in ('batch_sampler', 'sampler')}
     workers = settings.get('num_workers', 0) if workers is None else workers
     return {**settings, 'sampler': dict(type='DefaultSampler', shuffle=False), 'drop_last': False,
             'batch_size': batch or settings['batch_size'], 'num_workers': workers, 'persistent_workers': False}
-
-
-def _loader(cfg: Config, dataset: Any, batch: int | None, state: Mapping[str, Any] | None,
-            workers: int | None = None) -> Any:
-    if state is not None:
-        for transform in _augmentations(dataset):
-            transform.states = [state]
-    return Runner.build_dataloader({**_in_order(cfg, batch, workers), 'dataset': dataset})
 
 
 def _augmentations(dataset: Any) -> list[BEVAug]:

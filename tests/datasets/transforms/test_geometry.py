@@ -1,5 +1,7 @@
 """After all augmentation, every sensor still sees every box where it is."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -196,3 +198,23 @@ def test_unknown_velocities_stay_unknown_to_the_end_of_the_pipeline(raw):
     boxes, unknown = truth.bboxes_3d.tensor, truth.labels_3d == 1
     assert unknown.sum() == 1 and boxes[unknown, 7:].isnan().all()
     assert boxes[~unknown].isfinite().all() and boxes[:, :7].isfinite().all()
+
+
+def test_augmentation_from_a_list_of_states(loaded):
+    """Each state is drawn, and is what the same numbers drawn from ranges give."""
+    states = [dict(), dict(flip_x=True), dict(rot_deg=30.0, scale=1.1)]
+    ranges = [dict(rot_deg=(0, 0), scale_lim=(1, 1), flip_x_prob=0, flip_y_prob=0),
+              dict(rot_deg=(0, 0), scale_lim=(1, 1), flip_x_prob=1, flip_y_prob=0),
+              dict(rot_deg=(30, 30), scale_lim=(1.1, 1.1), flip_x_prob=0, flip_y_prob=0)]
+    wanted = [BEVAug(**one)(copy.deepcopy(loaded)) for one in ranges]
+    drawn = [BEVAug(states=states)(copy.deepcopy(loaded)) for _ in range(30)]
+    matrices = [one['lidar_aug_matrix'] for one in wanted]
+    seen = [next(index for index, matrix in enumerate(matrices) if np.allclose(matrix, sample['lidar_aug_matrix']))
+            for sample in drawn]
+    assert set(seen) == {0, 1, 2}
+    for index, sample in zip(seen, drawn):
+        np.testing.assert_allclose(sample['points'], wanted[index]['points'], atol=1e-5)
+        torch.testing.assert_close(sample['gt_bboxes_3d'].tensor, wanted[index]['gt_bboxes_3d'].tensor, equal_nan=True)
+    for wrong, message in (([], 'one state or more'), ([dict(turn=3)], 'cannot have turn')):
+        with pytest.raises(ValueError, match=message):
+            BEVAug(states=wrong)
