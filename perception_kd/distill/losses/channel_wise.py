@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from perception_kd.distill.batch import DistillBatch
-from perception_kd.distill.checks import head_tasks
-from perception_kd.distill.losses.base import DistillLoss, normaliser, ones_like_places
+from perception_kd.distill.class_maps import class_logits
+from perception_kd.distill.losses.base import DistillLoss, no_scale, normaliser, ones_like_places
 from perception_kd.distill.losses.numerics import scaled
 from perception_kd.registry import DISTILL_LOSSES
 
@@ -32,7 +32,7 @@ class CWD(DistillLoss):
         tau: Temperature.
     """
 
-    kinds = ('bev', 'image', 'volume', 'head')
+    kinds = ('bev', 'image', 'head')
 
     def __init__(self, *, tau: float = 1.0) -> None:
         super().__init__()
@@ -44,7 +44,9 @@ class CWD(DistillLoss):
         self, student: Any, teacher: Any, *, weight: Tensor | None, scale: Tensor | None, batch: DistillBatch
     ) -> Tensor:
         """Scalar; see :class:`DistillLoss`."""
-        student, teacher = dense(student), scaled(dense(teacher), scale)
+        if not isinstance(teacher, Tensor):
+            no_scale(self, scale)
+        student, teacher = class_logits(student), scaled(class_logits(teacher), scale)
         weight = (ones_like_places(student) if weight is None else weight).flatten(2)
         measure = torch.where(weight > 0, weight.clamp(min=1e-30).log(), _NOWHERE)
         ours, theirs = (
@@ -56,8 +58,3 @@ class CWD(DistillLoss):
 
     def __str__(self) -> str:
         return f'CWD(tau {self.tau:g})'
-
-
-def dense(value: Any) -> Tensor:
-    """A map as it is; of a head the logits of all heat maps ``(B, classes, ny, nx)``."""
-    return value if isinstance(value, Tensor) else torch.cat([task['heatmap'] for task in head_tasks(value)], dim=1)

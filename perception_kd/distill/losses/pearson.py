@@ -7,11 +7,12 @@ from typing import Any
 from torch import Tensor
 
 from perception_kd.distill.batch import DistillBatch
-from perception_kd.distill.losses.base import DistillLoss, ones_like_places
-from perception_kd.distill.losses.channel_wise import dense
+from perception_kd.distill.class_maps import Activation, check_activation, class_logits, probabilities
+from perception_kd.distill.losses.base import DistillLoss, no_scale, ones_like_places
 from perception_kd.distill.losses.numerics import scaled, standardised
 from perception_kd.registry import DISTILL_LOSSES
 
+_LEAST = 1e-8  # variance; probabilities of a cell differ by little
 
 @DISTILL_LOSSES.register_module()
 class PKD(DistillLoss):
@@ -51,47 +52,46 @@ class DIST(DistillLoss):
     heat maps of a head. Published on ``tau^2`` times the softmax of logits divided by tau, with both weights 1 (2 on
     ImageNet); of a head probabilities are sigmoids, for its classes do not exclude each other.
 
-    A mask weights rows. The correlations across rows are of the process's own batch: two processes differ from one.
-    Known minimum: 0 at student = teacher. Invariant under one positive factor and one offset for all of either side,
-    before ``probabilities`` (None keeps it so); inter alone under one per row.
+    A mask weights rows; without one every empty cell of a head counts as much as an object. The correlations across
+    rows are of the process's own batch: two processes differ from one. Known minimum: 0 at student = teacher. Invariant
+    under one positive factor and one offset for all of either side, without an activation; inter alone under one per
+    row.
 
     Args:
         inter, intra: Weights.
-        tau: Temperature of the probabilities.
-        probabilities: ``softmax`` over channels, ``sigmoid``, or None: values as they are.
+        tau: Temperature of the activation.
+        activation: ``softmax`` over channels, ``sigmoid``, or None: values as they are.
     """
 
     kinds = ('vector', 'bev', 'image', 'head')
 
     def __init__(
-        self, *, inter: float = 1.0, intra: float = 1.0, tau: float = 1.0, probabilities: str | None = None
+        self, *, inter: float = 1.0, intra: float = 1.0, tau: float = 1.0, activation: Activation | None = None
     ) -> None:
         super().__init__()
-        if probabilities not in (None, 'softmax', 'sigmoid') or tau <= 0:
-            raise ValueError(
-                f"DIST: probabilities is 'softmax', 'sigmoid' or None and tau positive, got {probabilities!r} and {tau}"
-            )
-        self.inter, self.intra, self.tau, self.probabilities = inter, intra, tau, probabilities
+        if activation is not None:
+            check_activation('DIST', activation)
+        if tau <= 0:
+            raise ValueError(f'DIST: tau is positive, got {tau}')
+        self.inter, self.intra, self.tau, self.activation = inter, intra, tau, activation
 
     def forward(
         self, student: Any, teacher: Any, *, weight: Tensor | None, scale: Tensor | None, batch: DistillBatch
     ) -> Tensor:
         """Scalar; see :class:`DistillLoss`."""
-        student, teacher = dense(student), scaled(dense(teacher), scale)
+        if not isinstance(teacher, Tensor):
+            no_scale(self, scale)
+        student, teacher = class_logits(student), scaled(class_logits(teacher), scale)
         weight = self._rows(ones_like_places(student) if weight is None else weight)
-        ours, theirs = (self._rows(self._probable(value)) for value in (student, teacher))
+        if self.activation is not None:
+            student, teacher = (probabilities(value, self.activation, self.tau) for value in (student, teacher))
+        ours, theirs = self._rows(student), self._rows(teacher)
         share = weight / weight.sum().clamp(min=1e-12)
         even = ours.new_ones(1, 1)
-        inter = (standardised(ours, even, 1) - standardised(theirs, even, 1)).square()
-        intra = (standardised(ours, weight, 0) - standardised(theirs, weight, 0)).square()
+        inter = (standardised(ours, even, 1, _LEAST) - standardised(theirs, even, 1, _LEAST)).square()
+        intra = (standardised(ours, weight, 0, _LEAST) - standardised(theirs, weight, 0, _LEAST)).square()
         rows = 0.5 * (self.inter * inter + self.intra * intra).mean(dim=1, keepdim=True)
         return self.tau**2 * (rows * share).sum()
-
-    def _probable(self, value: Tensor) -> Tensor:
-        if self.probabilities is None:
-            return value
-        value = value / self.tau
-        return value.softmax(dim=1) if self.probabilities == 'softmax' else value.sigmoid()
 
     @staticmethod
     def _rows(value: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ CASES = [
              keeps=dict(affine=lambda student, teacher: (3 * student + 1, 2 * teacher - 1))),
     LossCase('dist_rows', lambda: DIST(intra=0.0), two_maps(), rtol=1e-4, kind='bev',
              keeps=dict(affine_rows=lambda student, teacher: (student * (1 + WEIGHT) + WEIGHT, teacher))),
-    LossCase('dist_head', lambda: DIST(probabilities='sigmoid', tau=2.0), two_heads((2, 1), maps={}), rtol=1e-4,
+    LossCase('dist_head', lambda: DIST(activation='sigmoid', tau=2.0), two_heads((2, 1), maps={}), rtol=1e-4,
              kind='head', weight=WEIGHT,
              changes=dict(apart=lambda student, teacher: (map_tensors(lambda part: part.square(), student), teacher))),
     LossCase('sp', SP, two_maps(), rtol=3e-5, changes=dict(one_place=one_place),
