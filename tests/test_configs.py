@@ -64,12 +64,14 @@ def check_rest(cfg: Config) -> None:
 
 
 @pytest.mark.parametrize('path', WHOLE, ids=name_of)
-def test_builds(path: Path) -> None:
+def test_builds(path: Path, tmp_path: Path) -> None:
     cfg = load_config(path)
     init_default_scope(cfg.default_scope)
     for teacher in cfg.model.get('teachers', {}).values():
-        if teacher.type == 'FrozenTeacher':
+        if teacher.type in ('FrozenTeacher', 'CachedTeacher'):
             teacher.allow_random = True
+        if 'cache' in teacher:
+            teacher.cache.folder = str(tmp_path)
     model = MODELS.build(cfg.model)
     for name, pair in getattr(model, 'pairs', {}).items():
         reached = pair.connector.result(pair.student).grid
