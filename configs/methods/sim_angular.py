@@ -5,5 +5,5 @@
 
 _base_ = ['../demo/sim_student.py', '../_base_/models/centerpoint_pillar_tiny.py', '../_base_/methods/angular.py']
 
-angular_warmup = 40  # an eighth of the run
+angular_warmup = 40  # about a ninth of the run
 model = '${distiller}'

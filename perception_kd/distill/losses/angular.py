@@ -58,8 +58,8 @@ class AngularViews(DistillLoss):
     value and one backward pass: the student gets no gradient from the views' terms, the views none from the student's.
 
     Published, for pooled vectors and logits of classifiers: the heads, their number, dropout rates, temperature,
-    margin, the two weights, 0.8 for a view and 1 for the teacher, and CRD beside logit KL for the student; heads are
-    trained alone for the first eighth of the run. Our reading (never shown by the authors): maps, by 1x1 convolutions
+    margin, the two weights, 0.8 for a view and 1 for the teacher, and CRD beside logit KL for the student; 30
+    epochs of heads alone before 240 of both. Our reading (never shown by the authors): maps, by 1x1 convolutions
     and channel dropout; PKD in place of CRD; contrast between ``places`` drawn in each step, in proportion to the
     mask where there is one; each part of the ensemble normalised first. Left out: the terms on logits, and
     cross-entropy of the views' own classifiers. Views and student share the pair's weight.
