@@ -12,8 +12,9 @@ examples:
       --cfg-options data_root=work_dirs/demo/data
   python tools/compare.py none=configs/demo/sim_student.py longer=configs/demo/sim_student.py@max_epochs=12 \\
       configs/methods/sim_cwd.py --out work_dirs/compare_cwd --allow-differences --teacher lidar=teacher.pth
-  python tools/compare.py configs/imkd/student_r50_256x704.py configs/imkd/imkd_r50_256x704.py \\
-      configs/competitors/r50_*.py --out work_dirs/compare_r50 --teacher lidar=L.pth label=E.pth lidar_camera=F.pth
+  torchrun --nproc_per_node 8 tools/compare.py configs/imkd/student_r50_256x704.py configs/imkd/imkd_r50_256x704.py \\
+      configs/competitors/r50_*.py --out work_dirs/compare_r50 --teacher lidar=L.pth label=E.pth lidar_camera=F.pth \\
+      --launcher pytorch --amp bf16
 """
 
 import argparse
@@ -42,6 +43,9 @@ def parse_args() -> argparse.Namespace:
                         help='score these teachers too, by the configs that trained them; shows their margin')
     parser.add_argument('--metrics', nargs='+', default=METRICS, help='columns; differences are of the first')
     parser.add_argument('--jobs', type=int, default=1, help='processes; each takes its part of the cores')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
+                        help='train every run with all processes of a job, as tools/train.py does')
+    parser.add_argument('--amp', nargs='?', const='auto', choices=['auto', 'bf16', 'fp16'], help='mixed precision')
     parser.add_argument('--plan', action='store_true', help='say what is finished and what is not, and stop')
     parser.add_argument('--allow-differences', action='store_true',
                         help='accept configs that differ in more than their distillation; the table marks them')
@@ -55,23 +59,27 @@ def main() -> int:
     """Exit status; raises what ``run_tool`` says in one line."""
     args = parse_args()
     import torch
+    from mmengine.dist import is_main_process
 
     from perception_kd.comparison.entry import parse_entries, parse_teachers
     from perception_kd.comparison.queue import Queue, plan_runs
     from perception_kd.comparison.summary import conclude, describe_plan
     from perception_kd.comparison.teachers import parse_teacher_configs, score_teachers
+    from perception_kd.engine.launch import start_processes
 
-    if args.jobs < 1:
-        raise ValueError(f'--jobs must be at least 1, got {args.jobs}')
+    if args.jobs < 1 or (args.jobs > 1 and args.launcher != 'none'):
+        raise ValueError(f'--jobs must be at least 1, and 1 with --launcher, got {args.jobs}')
     entries, teachers = parse_entries(args.entries), parse_teachers(args.teacher)
     teacher_configs = parse_teacher_configs(args.score_teacher, teachers)
-    runs = plan_runs(entries, sorted(set(args.seeds)), args.cfg_options, teachers, args.allow_differences)
+    start_processes(args.launcher)
+    runs = plan_runs(entries, sorted(set(args.seeds)), args.cfg_options, teachers, args.allow_differences,
+                     launcher=args.launcher, amp=args.amp)
     queue = Queue(runs, args.out, args.work_dir or args.out / 'work')
     if args.plan:
         print(describe_plan(queue))
         return 0
     queue.unfinished()  # refuses files of other settings before anything long begins
-    if not args.helper:
+    if not args.helper and is_main_process():
         queue.forget_failures()
     helpers = [start_helper(args.jobs) for _ in range(args.jobs - 1)]
     if helpers:
@@ -81,8 +89,10 @@ def main() -> int:
     finally:
         for helper in helpers:
             helper.wait()
-    if not args.helper:
-        scores = score_teachers(teacher_configs, teachers, args.cfg_options, queue.out, queue.work)
+    if args.helper:
+        return 0
+    scores = score_teachers(teacher_configs, teachers, args.cfg_options, queue.out, queue.work, args.launcher)
+    if is_main_process():
         print(f'\n{conclude(queue, [entry.name for entry in entries], args.metrics, scores)}')
     return 0
 

@@ -10,17 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mmengine.dist import is_main_process
+
 from perception_kd.cli import USER_ERRORS, one_line
 from perception_kd.comparison.entry import Entry
 from perception_kd.comparison.fairness import differences
 from perception_kd.comparison.runs import Run, execute
+from perception_kd.engine.recipe import from_first
 from perception_kd.files import naming_full_disk, write_bytes
 
 Echo = Callable[[str], None]
 
 
 def plan_runs(entries: Sequence[Entry], seeds: Sequence[int], shared: Mapping[str, Any],
-              teachers: Mapping[str, Path], allow_differences: bool = False) -> list[Run]:
+              teachers: Mapping[str, Path], allow_differences: bool = False, **switches: Any) -> list[Run]:
     """All runs, seed by seed, so that what is finished early can already be compared.
 
     Args:
@@ -29,6 +32,7 @@ def plan_runs(entries: Sequence[Entry], seeds: Sequence[int], shared: Mapping[st
         shared: Overrides of all runs.
         teachers: Checkpoints by name.
         allow_differences: Accept runs that differ in more than their distillation; the table marks them.
+        switches: Of :func:`~perception_kd.engine.build.build_runner`, for every training.
 
     Raises:
         ValueError: Runs that differ in more than their distillation; a teacher's name that no config has.
@@ -44,7 +48,7 @@ def plan_runs(entries: Sequence[Entry], seeds: Sequence[int], shared: Mapping[st
                 named = ', '.join(differs[:6]) + (', ...' if len(differs) > 6 else '')
                 raise ValueError(f'{entry.name} differs from {entries[0].name} in more than its distillation: {named}. '
                                  'Make them the same, or pass --allow-differences, which marks it in the table')
-            runs.append(Run(entry, seed, cfg, options, tuple(differs)))
+            runs.append(Run(entry, seed, cfg, options, tuple(differs), switches))
     used = {name for run in runs for name in run.cfg.model.get('teachers') or {}}
     strangers = sorted(set(teachers) - used)
     if strangers:
@@ -67,7 +71,8 @@ class Queue:
     """
 
     def __init__(self, runs: Sequence[Run], out: Path, work: Path, echo: Echo = print) -> None:
-        self.runs, self.out, self.work, self.echo = list(runs), out, work, echo
+        self.runs, self.out, self.work = list(runs), out, work
+        self.echo = echo if is_main_process() else lambda line: None
 
     def unfinished(self) -> list[Run]:
         """Runs without a file.
@@ -88,11 +93,15 @@ class Queue:
         return {name: mark.read_text() for name, mark in marks.items() if mark.is_file()}
 
     def work_off(self) -> None:
-        """Do every run that is neither finished, nor failed, nor claimed by another process."""
+        """Do every run that is neither finished, nor failed, nor claimed by another process.
+
+        In a job of several processes all of them call this; the first one decides.
+        """
         taken: list[float] = []
         for number, run in enumerate(self.runs, start=1):
             with self._claim(run) as mine:
-                if not mine or run.result(self.out) is not None or self._failure(run).is_file():
+                due = mine and run.result(self.out) is None and not self._failure(run).is_file()
+                if not from_first(due):
                     continue
                 self.echo(f'[{number}/{len(self.runs)}] {run.name} ...{self._left(taken)}')
                 begin = time.perf_counter()
@@ -104,7 +113,8 @@ class Queue:
             with naming_full_disk(self.out):
                 result = execute(run, self.out, self.work)
         except USER_ERRORS as error:
-            write_bytes(self._failure(run), one_line(error).encode())
+            if is_main_process():
+                write_bytes(self._failure(run), one_line(error).encode())
             self.echo(f'{run.name} failed: {one_line(error)}')
             return
         seconds = result['seconds']
@@ -122,6 +132,9 @@ class Queue:
 
     @contextmanager
     def _claim(self, run: Run) -> Iterator[bool]:
+        if not is_main_process():
+            yield False
+            return
         self.work.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.work / f'{run.name}.lock', os.O_CREAT | os.O_RDWR)
         try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dist import barrier, get_world_size, is_main_process, master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -39,6 +40,7 @@ class Run:
         cfg: Its config, with every override.
         options: These overrides.
         differs: Settings other than distillation in which it differs from the reference.
+        switches: Of :func:`~perception_kd.engine.build.build_runner`, for training.
     """
 
     entry: Entry
@@ -46,10 +48,13 @@ class Run:
     cfg: Config
     options: Mapping[str, Any]
     differs: tuple[str, ...] = ()
+    switches: Mapping[str, Any] = field(default_factory=dict)
     key: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, 'key', section_hashes(self.cfg))
+        deciding = {name: value for name, value in self.switches.items() if value and name != 'launcher'}
+        processes = f'{json.dumps(deciding, sort_keys=True)}, {get_world_size()} processes'
+        object.__setattr__(self, 'key', {**section_hashes(self.cfg), 'switches': processes})
 
     @property
     def name(self) -> str:
@@ -93,7 +98,7 @@ def read_result(path: Path) -> dict[str, Any]:
 
 
 def execute(run: Run, out: Path, work: Path) -> dict[str, Any]:
-    """Train (going on where it was), score, and write the run's file.
+    """Train (going on where it was), score, and write the run's file. Every process of a job calls this.
 
     Args:
         run: What to do.
@@ -101,14 +106,16 @@ def execute(run: Run, out: Path, work: Path) -> dict[str, Any]:
         work: Folder of checkpoints and logs; the run gets one of its own in it.
     """
     folder = work / run.name
-    _prepare(folder, json.dumps(run.key))
+    if is_main_process():
+        _prepare(folder, json.dumps(run.key))
+    barrier()
     begin = time.perf_counter()
     try:
-        train(run.entry.config, folder, dict(run.options), hooks=(StudentInitHook(),))
+        train(run.entry.config, folder, dict(run.options), hooks=(StudentInitHook(),), **run.switches)
     finally:
         train_seconds = _add_seconds(folder, time.perf_counter() - begin)
     begin = time.perf_counter()
-    metrics = score(run.entry.config, folder / LAST, folder, dict(run.options))
+    metrics = score(run.entry.config, folder / LAST, folder, dict(run.options), run.switches.get('launcher', 'none'))
     result = dict(
         format=FORMAT, name=run.entry.name, config=_relative(run.entry.config), options=dict(run.entry.options),
         seed=run.seed, key=dict(run.key), differs=list(run.differs), metrics=metrics,
@@ -117,7 +124,9 @@ def execute(run: Run, out: Path, work: Path) -> dict[str, Any]:
         teachers={name: dict(checkpoint=Path(path).name, fingerprint=fingerprint(path))
                   for name, _, path in checkpoints(run.cfg)},
         world=_world(run.cfg), commit=_commit(), machine=machine(), versions=versions())
-    write_json(run.file(out), result)
+    if is_main_process():
+        write_json(run.file(out), result)
+    barrier()
     return result
 
 
@@ -126,6 +135,7 @@ class StudentInitHook(Hook):
 
     priority = 'VERY_LOW'
 
+    @master_only
     def before_train(self, runner: Runner) -> None:
         """Write the hash, unless training goes on from a checkpoint."""
         path = Path(runner.work_dir) / INIT_FILE
@@ -150,7 +160,8 @@ def _add_seconds(folder: Path, seconds: float) -> float:
     """Time of training over all attempts that were not killed."""
     path = folder / TIME_FILE
     total = seconds + (json.loads(path.read_bytes()) if path.is_file() else 0.0)
-    write_json(path, total)
+    if is_main_process():
+        write_json(path, total)
     return total
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmengine.dist import is_main_process
+
 from perception_kd.comparison.fairness import section_hashes
 from perception_kd.engine.build import load_config, require
+from perception_kd.engine.recipe import from_first
 from perception_kd.engine.stages import score
 from perception_kd.files import require_file, write_json
 
@@ -37,32 +40,46 @@ def parse_teacher_configs(texts: Sequence[str], teachers: Mapping[str, Path]) ->
 
 
 def score_teachers(configs: Mapping[str, Path], checkpoints: Mapping[str, Path], shared: Mapping[str, Any],
-                   out: Path, work: Path, echo: Callable[[str], None] = print) -> dict[str, dict[str, Any]]:
+                   out: Path, work: Path, launcher: str = 'none') -> dict[str, dict[str, Any]]:
     """Metrics by teacher's name, each scored once and kept in ``OUT/teacher-NAME.json``.
+
+    Every process of a job calls this.
 
     Args:
         configs: That train the teachers, by name.
         checkpoints: Their weights.
         shared: Overrides that the runs have too; those that a teacher's config does not have are left out.
         out, work: As for the queue.
-        echo: Where progress lines go.
+        launcher: As in :func:`~perception_kd.engine.build.build_runner`.
     """
-    return {name: _score(name, config, checkpoints[name], shared, out, work, echo) for name, config in configs.items()}
+    return {name: _score(name, config, checkpoints[name], shared, out, work, launcher)
+            for name, config in configs.items()}
 
 
 def _score(name: str, config: Path, checkpoint: Path, shared: Mapping[str, Any], out: Path, work: Path,
-           echo: Callable[[str], None]) -> dict[str, Any]:
+           launcher: str) -> dict[str, Any]:
     known = load_config(config)
     options = {key: value for key, value in shared.items() if key.partition('.')[0] in known}
     cfg = load_config(config, {**options, 'load_from': str(checkpoint)})
     require(cfg, 'model', 'test_dataloader')
     key, path = section_hashes(cfg, 'load_from'), out / f'teacher-{name}.json'
-    if path.is_file():
-        found = json.loads(path.read_bytes())
-        if found.get('format') == FORMAT and found['key'] == key:
-            return found['metrics']
-    echo(f'score teacher {name} ...')
-    metrics = score(config, checkpoint, work / f'teacher-{name}', options)
-    write_json(path, dict(format=FORMAT, name=name, config=config.name, checkpoint=checkpoint.name, key=key,
-                          metrics=metrics))
+    found = from_first(_finished(path, key))
+    if found is not None:
+        return found
+    if is_main_process():
+        print(f'score teacher {name} ...')
+    metrics = score(config, checkpoint, work / f'teacher-{name}', options, launcher)
+    if is_main_process():
+        write_json(path, dict(format=FORMAT, name=name, config=config.name, checkpoint=checkpoint.name, key=key,
+                              metrics=metrics))
     return metrics
+
+
+def _finished(path: Path, key: Mapping[str, str]) -> dict[str, Any] | None:
+    """Metrics of an earlier scoring with the same settings; what cannot be read is done again."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    same = isinstance(found, dict) and found.get('format') == FORMAT and found.get('key') == key
+    return found['metrics'] if same else None

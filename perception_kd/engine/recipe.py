@@ -70,7 +70,7 @@ class Recipe:
         """
         for number, stage in enumerate(self.stages, start=1):
             head = f'[{number}/{len(self.stages)}] {stage.title}'
-            entry = _from_first(self.state[stage.name] if self.is_done(stage) else None)
+            entry = from_first(self.state[stage.name] if self.is_done(stage) else None)
             if entry is not None:
                 self.state[stage.name] = entry
                 self._say(f'{head}: done before, in {entry["seconds"]:.0f} s')
@@ -80,7 +80,7 @@ class Recipe:
                 self._prepare(stage)
             barrier()
             begin = time.perf_counter()
-            result = _from_first(stage.run())
+            result = from_first(stage.run())
             seconds = time.perf_counter() - begin
             self.state[stage.name] = dict(key=self.key(stage), seconds=round(seconds, 1), result=result)
             if is_main_process():
@@ -131,7 +131,7 @@ class Recipe:
         return state if isinstance(state, dict) else {}
 
 
-def _from_first(value: Any) -> Any:
+def from_first(value: Any) -> Any:
     """What the first process of a job has here."""
     box = [value]
     broadcast_object_list(box)
