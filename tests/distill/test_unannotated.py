@@ -19,6 +19,8 @@ from perception_kd.distill.pair import Pair
 from perception_kd.distill.pair_builder import build_pairs
 from perception_kd.distill.schedules import Progress
 from perception_kd.structures import TapSpec, is_annotated
+from tests.distill.contract import LossCase
+from tests.distill.test_loss_contract import CASES
 from tests.distill.toys import GRID, ToyStudent, feature_pair, response_pair, toy_batch, toy_teacher
 
 PAIRS = dict(
@@ -97,6 +99,20 @@ def test_every_sum_over_processes_is_made_also_without_an_annotated_sample():
         pairs(**hide(toy_batch(1, 2), 0, 1), mode='loss')
     assert len(calls) == len(with_boxes) > 1
     assert not any(calls) and all(with_boxes)
+
+
+@pytest.mark.parametrize('case', [one for one in CASES.values() if one.loss().needs_boxes and one.kind != 'vector'],
+                         ids=lambda one: one.name)
+def test_a_loss_makes_as_many_sums_over_processes_without_boxes(case: LossCase):
+    calls, sums = [], []
+    with mock.patch.object(dist, 'get_world_size', return_value=2), \
+            mock.patch.object(dist, 'all_reduce', lambda value, *args, **kwargs: calls.append(value)):
+        student, teacher = case.values(torch.Generator().manual_seed(0))
+        for batch in (case.batch, case.batch.emptied()):
+            value = case.loss()(student, teacher, weight=case.weight, scale=case.scale, batch=batch)
+            assert torch.isfinite(value)
+            sums.append(len(calls))
+    assert sums[1] == 2 * sums[0]
 
 
 def test_a_process_may_count_nothing():
