@@ -32,6 +32,7 @@ def parse_args() -> argparse.Namespace:
     pair = trials.add_parser('pair', help="train by one pair's loss alone, with the student learning and frozen")
     pair.add_argument('--pair', default='all', help='name of a pair; default: every one in turn')
     pair.add_argument('--steps', type=int, default=50)
+    pair.add_argument('--batches', type=int, default=20, help='kept in memory and used in turn')
     for trial in (overfit, pair):
         trial.add_argument('config', help='config file')
     sensors = trials.add_parser('sensors', help='radar, camera, camera-radar, LiDAR: which sees how much')
@@ -62,9 +63,9 @@ def main() -> int:
         print(f'car AP on the {args.frames} frames it was trained on: {result["mean_dist_aps"]["car"]:.3f}, '
               f'mean over the classes present {result["mean_ap_present"]:.3f}')
     else:
-        result = pair_trial.try_pairs(args.config, args.pair, args.steps, options=args.cfg_options)
-        print(f'{pair_trial.table(result)}\n\n{args.steps} steps of each pair alone; gain: how much lower than with a '
-              "frozen student the loss ends; gradient: at the weight, over the task's")
+        result = pair_trial.try_pairs(args.config, args.pair, args.steps, args.batches, options=args.cfg_options)
+        print(f'{pair_trial.table(result)}\n\n{args.steps} steps of each pair alone; gain: how much lower it ends '
+              "than with a frozen student, over the first; gradient: at the weight, over the task's")
     if args.json:
         asked = {key: value for key, value in vars(args).items() if isinstance(value, str | int | float | list)}
         write_json(args.json, {**asked, 'result': result})

@@ -26,7 +26,8 @@ from perception_kd.engine.build import load_config, naming_config, require
 from perception_kd.engine.dry_run import LATE
 from perception_kd.registry import MODELS
 
-BATCHES = 5  # held in memory and used in turn, so that first and last steps see the same ones
+ENDS = 5  # steps whose losses are averaged
+TINY = 1e-12
 COLUMNS = ('fall', 'frozen_fall', 'gain', 'gradient', 'weights_moved', 'tap_moved')
 
 
@@ -34,31 +35,34 @@ def try_pairs(
     config: str | Path,
     pair: str = 'all',
     steps: int = 50,
+    batches: int = 20,
     learning_rate: float = 2e-3,
     options: dict[str, Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Train the student by one pair's loss alone, at weight 1, on five batches; then the same with a frozen student.
+    """Train the student by one pair's loss alone, at weight 1, on a few batches; then the same with a frozen student.
 
     Args:
         config: A config whose model is a ``Distiller``.
         pair: Name of a pair, or ``all``.
         steps: Optimiser steps of either run.
+        batches: Number of batches that are held in memory and used in turn; of a few, adaptors know every sample.
         learning_rate: Of Adam, without weight decay: nothing moves that has no gradient.
         options: As ``--cfg-options``.
 
     Returns:
-        By pair: ``losses`` and ``frozen_losses`` of every step; ``first`` and ``last`` (means over the batches);
+        By pair: ``losses`` and ``frozen_losses`` of every step; ``first`` and ``last`` (means of five);
         ``fall`` = (first - last) / abs(first), ``frozen_fall`` the same while only connector and loss learn,
-        ``gain``: how much lower than with the frozen student the loss ends (of a game's, it says nothing);
+        ``gain``: how much lower than with the frozen student the loss ends, over abs(first) (of a game it says little);
         ``gradient``: norm of the pair's gradient at the student's parameters before training, at the ``weight`` of
         late training, over that of the task's; ``weights_moved`` and ``tap_moved``: change of the student's
         parameters and of the pair's student tap over their norm.
 
     Raises:
-        ValueError: fewer than one step, or no such pair.
+        ValueError: fewer than one step or batch, or no such pair.
     """
-    if steps < 1:
-        raise ValueError(f'steps must be at least 1, got {steps}')
+    for what, number in dict(steps=steps, batches=batches).items():
+        if number < 1:
+            raise ValueError(f'{what} must be at least 1, got {number}')
     cfg = load_config(config, options)
     require(cfg, 'model', 'train_dataloader')
     pairs = expand_matchers(cfg.model.get('pairs') or {}, {}, {})
@@ -67,8 +71,8 @@ def try_pairs(
         raise ValueError(f'{config} has no pair {pair!r}; it has {", ".join(names) or "none"}')
     init_default_scope(cfg.default_scope)
     with naming_config(cfg):
-        batches = _first_batches(cfg, min(steps, BATCHES))
-        return {name: _try(cfg, name, batches, steps, learning_rate) for name in (names if pair == 'all' else [pair])}
+        held = _first_batches(cfg, min(steps, batches))
+        return {name: _try(cfg, name, held, steps, learning_rate) for name in (names if pair == 'all' else [pair])}
 
 
 def _first_batches(cfg: Config, count: int) -> list[dict]:
@@ -98,12 +102,12 @@ def _try(cfg: Config, name: str, batches: Sequence[dict], steps: int, learning_r
     learning = [part for part in model.parameters() if part.requires_grad]
     losses = _train(model, name, batches, steps, learning, learning_rate)
     after = _parameters(model.student), _tap(model, name, batches[0])
-    cycle = len(batches)
-    first, last = mean(losses[:cycle]), mean(losses[-cycle:])
-    frozen_first, frozen_last = mean(frozen[:cycle]), mean(frozen[-cycle:])
+    first, last = mean(losses[:ENDS]), mean(losses[-ENDS:])
+    frozen_first, frozen_last = mean(frozen[:ENDS]), mean(frozen[-ENDS:])
     weights_moved, tap_moved = (_moved(old, new) for old, new in zip(before, after))
     return dict(weight=weight, losses=losses, frozen_losses=frozen, first=first, last=last, frozen_last=frozen_last,
-                fall=_fall(first, last), frozen_fall=_fall(frozen_first, frozen_last), gain=_fall(frozen_last, last),
+                fall=(first - last) / max(abs(first), TINY), gain=(frozen_last - last) / max(abs(first), TINY),
+                frozen_fall=(frozen_first - frozen_last) / max(abs(frozen_first), TINY),
                 gradient=gradient, weights_moved=weights_moved, tap_moved=tap_moved)
 
 
@@ -148,11 +152,7 @@ def _parameters(student: nn.Module) -> list[Tensor]:
 
 def _moved(before: Sequence[Tensor], after: Sequence[Tensor]) -> float:
     gap = sum(float((new - old).double().square().sum()) for old, new in zip(before, after))
-    return (gap / max(sum(float(old.double().square().sum()) for old in before), 1e-12)) ** 0.5
-
-
-def _fall(first: float, last: float) -> float:
-    return (first - last) / max(abs(first), 1e-12)
+    return (gap / max(sum(float(old.double().square().sum()) for old in before), TINY)) ** 0.5
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:
