@@ -92,8 +92,12 @@ def _plan(teacher: CachedTeacher, samples: int, drawn: Mapping[str, Any], first:
                          f'{", ".join(teacher.reads)}: turn off what draws them at random')
     plan = teacher.plan(samples, teacher.measure(first['inputs'], first['data_samples'], list(teacher.needs)))
     print(plan)
+    cells, others = (teacher.cells(batch, teacher.needs) for batch in (one, other))
     for tap, need in teacher.needs.items():
         print(f'  {tap:16s} {"whole: " + need.reason if need.reason else "cells that count in its pairs"}')
+        if cells[tap] is not None and not torch.equal(cells[tap], others[tap]):
+            print(f"  {'':16s} which differ from one loading to the next: entries will be made again for more cells; "
+                  "cache.store='whole' avoids that")
     plan.check()
 
 

@@ -50,7 +50,9 @@ def entries(folder: Path) -> list[Path]:
 def test_plan_fill_and_go_on(fill, tmp_path):
     status, said, _ = fill('--plan', '--out', tmp_path)
     assert status == 0 and f'{SAMPLES} samples x 1 states' in said and 'free' in said and not entries(tmp_path)
-    assert 'whole: a tap of kind head' in said and 'cells that count' in said
+    assert 'whole: a tap of kind head' in said and 'cells that count' in said and 'which differ' not in said
+    said = fill('--plan', '--out', tmp_path, options=('radar_draw.drop=0.7',))[1]
+    assert 'which differ from one loading to the next' in said, 'a mask reads the radar, which is drawn'
     status, said, _ = fill('--out', tmp_path)
     assert status == 0 and f'0 samples from the cache, {SAMPLES} computed' in said
     done = entries(tmp_path)

@@ -47,9 +47,10 @@ class Need:
             return None
         one = one.on(self.grid)
         seen = torch.zeros(self.grid.ny * self.grid.nx, dtype=torch.bool, device=one.device)
-        for mask in self.masks:
-            if is_annotated(one.data_samples[0]) or not mask.needs_boxes:
-                seen |= mask(one).flatten() > 0
+        with torch.no_grad(), torch.autocast(one.device.type, enabled=False):  # as pairs compute them
+            for mask in self.masks:
+                if is_annotated(one.data_samples[0]) or not mask.needs_boxes:
+                    seen |= mask(one).flatten() > 0
         return seen.cpu()
 
 

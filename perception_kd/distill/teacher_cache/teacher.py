@@ -91,6 +91,7 @@ class CachedTeacher:
         self.keeps_going = True
         self.samples: int | None = None
         self._writes, self._used = True, None
+        self._specs = self.entries.specs()
 
     @classmethod
     def of_config(cls, name: str, cfg: Mapping[str, Any]) -> CachedTeacher:
@@ -125,6 +126,11 @@ class CachedTeacher:
         """Whether the network is in memory."""
         return self._live is not None
 
+    def release(self) -> None:
+        """Drop the network where a checkpoint can bring it back."""
+        if self._settings.get('checkpoint'):
+            self._live = None
+
     def serve(self, pairs: Mapping[str, Pair]) -> None:
         """Learn from the pairs of a distiller which cells of which taps count; before this: all of all taps."""
         self.needs = needs_of(self.name, pairs, self.store)
@@ -135,7 +141,9 @@ class CachedTeacher:
 
     def tap_specs(self) -> Mapping[str, TapSpec]:
         """The teacher's declarations."""
-        return (None if self.is_loaded else self.entries.specs()) or self.live.tap_specs()
+        if self._specs is None:
+            self._specs = dict(self.live.tap_specs())
+        return self._specs
 
     def functions(self) -> dict[str, Callable]:
         """The teacher's; they need its network."""
@@ -177,21 +185,22 @@ class CachedTeacher:
         fresh = self._ask(batch, taps)
         return _mean_sizes([
             {tap: self._packed(take_rows(fresh[tap], [row], batch.size), cells) for tap, cells in wanted.items()}
-            for row, wanted in enumerate(self._cells(batch.keep([row], ()), taps) for row in range(batch.size))])
+            for row, wanted in enumerate(self.cells(batch.keep([row], ()), taps) for row in range(batch.size))])
 
     def plan(self, samples: int, taps: Mapping[str, int]) -> SizePlan:
         """What ``samples`` take, by the sizes of :meth:`measure`."""
         return SizePlan(self.name, self.entries.folder, samples, len(self.rule.states), taps, self.entries.size()[1],
                         self.max_bytes)
 
-    def _cells(self, one: DistillBatch, taps: Sequence[str]) -> dict[str, Tensor | None]:
+    def cells(self, one: DistillBatch, taps: Iterable[str]) -> dict[str, Tensor | None]:
+        """By tap, the cells that the pairs look at in the sample of a batch of one, None: all of them."""
         return {tap: self.needs[tap].cells(one) if tap in self.needs else None for tap in taps}
 
     def _find(self, one: DistillBatch, taps: Sequence[str]) -> _Sample:
         if not self.rule.serves(one, self.name):
             self.counts['live'] += 1
             return _Sample()
-        key, cells = SampleKey.of(one, self.reads), self._cells(one, taps)
+        key, cells = SampleKey.of(one, self.reads), self.cells(one, taps)
         stored = self.entries.read(key) or {}
         complete = all(tap in stored and suffices(stored[tap], cells[tap]) for tap in taps)
         if not complete:

@@ -16,12 +16,13 @@ from perception_kd.registry import HOOKS
 class TeacherCacheHook(Hook):
     """Gives cached teachers what their size plan needs, and logs hits and misses of this process."""
 
-    priority = 'NORMAL'
+    priority = 'LOWEST'  # after TeacherCheckHook, which runs the networks
 
     def before_train(self, runner: Runner) -> None:
         """The number of samples: the first entry is preceded by a size plan, which can stop the run."""
         for teacher in cached_teachers(unwrapped(runner)).values():
             teacher.expect(len(runner.train_dataloader.dataset))
+            teacher.release()
 
     def after_train_epoch(self, runner: Runner) -> None:
         """One line a teacher."""

@@ -134,7 +134,7 @@ def predictor(teachers: TeacherGroup, name: str, through: str | None) -> Callabl
     Raises:
         ValueError: it neither predicts itself nor has maps that ``through`` decodes.
     """
-    teacher = teachers[name]
+    teacher = getattr(teachers[name], 'live', teachers[name])  # a cache has nothing to say of the validation split
     if through is None:
         declared = teacher.functions() if hasattr(teacher, 'functions') else {}
         if 'predict' not in declared:

@@ -70,6 +70,8 @@ def test_with_a_checkpoint_the_network_is_not_even_built(tmp_path):
     first = distiller(fresh[0])
     live = step(first, batch(0, 1))
     assert first.teachers['lidar'].is_loaded
+    first.teachers['lidar'].release()
+    assert not first.teachers['lidar'].is_loaded
     model = distiller(fresh[1])
     assert step(model, batch(0, 1))[0] == pytest.approx(live[0], rel=1e-5)
     assert not model.teachers['lidar'].is_loaded and 'not loaded' in model.describe()
