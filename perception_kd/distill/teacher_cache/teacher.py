@@ -80,6 +80,7 @@ class CachedTeacher:
         self.rule = AugmentationRule(mode=augmentation, states=states)
         self.device = torch.device('cpu')
         self._settings = dict(teacher) if isinstance(teacher, Mapping) else {}
+        self.source: str | None = self._settings.get('checkpoint')
         self._live: Teacher | None = None if isinstance(teacher, Mapping) else teacher
         if self._live is None and not self._settings.get('checkpoint'):
             self._live = self._build()  # its random weights are a part of the key
