@@ -75,18 +75,10 @@ class Entry:
 
 
 def checkpoints(cfg: Config) -> list[tuple[str, str, str | None]]:
-    """Name, dotted place of the checkpoint, and checkpoint of every teacher that has weights.
-
-    A teacher that wraps another (a cache) has its checkpoint inside; one that may teach with random weights needs none.
-    """
-    found = []
-    for name, teacher in (cfg.model.get('teachers') or {}).items():
-        place = f'model.teachers.{name}'
-        while isinstance(teacher.get('teacher'), dict):
-            teacher, place = teacher['teacher'], f'{place}.teacher'
-        if 'checkpoint' in teacher and not teacher.get('allow_random'):
-            found.append((name, f'{place}.checkpoint', teacher['checkpoint']))
-    return found
+    """Name, dotted place of the checkpoint, and checkpoint of every teacher whose weights come from a file."""
+    return [(name, f'model.teachers.{name}.checkpoint', teacher['checkpoint'])
+            for name, teacher in (cfg.model.get('teachers') or {}).items()
+            if 'checkpoint' in teacher and not teacher.get('allow_random')]
 
 
 def parse_entries(texts: Sequence[str]) -> list[Entry]:
