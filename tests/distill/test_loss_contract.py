@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from torch import Tensor
 
 import perception_kd.compat  # noqa: F401
 from perception_kd.distill import Pair
-from perception_kd.distill.losses import DistillLoss
+from perception_kd.distill.losses import DistillLoss, base
 from perception_kd.distill.masks import Mask
 from perception_kd.distill.nested import tensors_of
 from perception_kd.distill.schedules import Progress
@@ -129,3 +131,30 @@ def test_all_zero_values_give_finite_losses_and_gradients(case, zero):
     value.backward()
     grads = [part.grad for part in [*tensors_of(student), *loss.parameters()] if part.grad is not None]
     assert grads and all(grad.isfinite().all() for grad in grads)
+
+
+@every_case
+@pytest.mark.parametrize('lacks', ['places', 'boxes'])
+def test_a_process_with_nothing_to_compare_takes_part_in_every_sum(case, lacks, monkeypatch):
+    """A sum over processes that one of them leaves out is one that the others wait for without end."""
+    made: list[tuple[int, ...]] = []
+    meeting = SimpleNamespace(get_world_size=lambda: 2, all_reduce=lambda total: made.append(tuple(total.shape)))
+    monkeypatch.setattr(base, 'dist', meeting)
+    student, teacher = draw(case)
+    shape = tensors_of(student)[0].shape
+    some = torch.ones(shape[0], 1, *(shape[-2:] if len(shape) > 2 else ())) if case.weight is None else case.weight
+    weights, batches, sums = (some, some), (case.batch, case.batch), []
+    if lacks == 'places':
+        weights = some, some * 0
+    elif build(case).needs_boxes:
+        batches = case.batch, case.batch.emptied()
+    for weight, batch in zip(weights, batches):
+        made.clear()
+        with nullcontext() if batch is case.batch else base.counting_nothing():
+            try:
+                loss_of(replace(case, weight=weight, batch=batch), build(case), student, teacher)
+            except ValueError as refused:
+                assert 'takes no mask' in str(refused)
+                loss_of(replace(case, batch=batch), build(case), student, teacher)
+        sums.append(list(made))
+    assert sums[0] == sums[1]

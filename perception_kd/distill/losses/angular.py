@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.losses.base import DistillLoss, build_loss, normaliser
-from perception_kd.distill.losses.numerics import scaled, unit
+from perception_kd.distill.losses.numerics import nothing, scaled, unit
 from perception_kd.registry import DISTILL_LOSSES
 from perception_kd.structures import TapSpec
 
@@ -149,17 +149,18 @@ class AngularViews(DistillLoss):
             weight: ``(B, 1, ...)``: how likely a place is drawn; None: all alike.
         """
         drawn = self._draw(teacher, weight)
-        if not len(drawn):
-            return (views * 0).sum()
         mine = teacher.movedim(1, -1).flatten(0, 2)[drawn]
         seen = views.movedim(2, -1).flatten(1, 3)[:, drawn]
         directions, here = unit(seen, 2), unit(mine, 1)
         cosines = directions @ here.T  # (N, M, M): view at a place, teacher at a place
+        agreed = (cosines.diagonal(dim1=1, dim2=2) >= 1 - self.margin).all(dim=0).float()
+        total = normaliser(agreed.sum())  # other processes wait for this sum, also where this one draws no place
+        if not len(drawn):
+            return nothing(views)
         near = torch.where(cosines >= 1 - self.margin, torch.ones_like(cosines), cosines)
         same = torch.arange(len(drawn), device=drawn.device).repeat(len(views))
         constraint = functional.cross_entropy(near.flatten(0, 1) / self.temperature, same)
-        agreed = (cosines.diagonal(dim1=1, dim2=2) >= 1 - self.margin).all(dim=0).float()
-        diversity = (_alike(directions) * agreed).sum() / normaliser(agreed.sum())
+        diversity = (_alike(directions) * agreed).sum() / total
         residual = _alike(unit(mine - seen, 2)).mean()
         return self.inter * (constraint + diversity) + self.intra * residual
 

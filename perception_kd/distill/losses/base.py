@@ -85,13 +85,18 @@ def counting_nothing() -> Iterator[None]:
     """A block in which this process adds nothing to any :func:`normaliser`.
 
     A process without a sample to compare computes the loss in such a block and drops it: the others wait for every
-    sum over processes that the loss makes.
+    sum over processes that the loss makes. Its samples have no boxes and no labels (:func:`counts_nothing`).
     """
     token = _counts.set(False)
     try:
         yield
     finally:
         _counts.reset(token)
+
+
+def counts_nothing() -> bool:
+    """Whether this runs in a block of :func:`counting_nothing`."""
+    return not _counts.get()
 
 
 def build_loss(cfg: dict | str | DistillLoss, source: TapSpec, target: TapSpec) -> DistillLoss:

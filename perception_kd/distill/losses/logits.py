@@ -16,7 +16,7 @@ from perception_kd.distill.class_maps import (
     class_divergence,
     class_logits,
 )
-from perception_kd.distill.losses.base import DistillLoss, no_scale, normaliser, ones_like_places
+from perception_kd.distill.losses.base import DistillLoss, counts_nothing, no_scale, normaliser, ones_like_places
 from perception_kd.distill.losses.response import check_tasks, true_centres
 from perception_kd.registry import DISTILL_LOSSES
 
@@ -147,6 +147,8 @@ def check_same_classes(loss: DistillLoss, student: Any, teacher: Any) -> None:
 
 
 def _true_labels(batch: DistillBatch) -> Tensor:
+    if counts_nothing():
+        return torch.zeros(batch.size, dtype=torch.long)
     if not all(hasattr(sample, 'gt_label') for sample in batch.data_samples):
         raise ValueError("DKD of a vector needs 'gt_label' in every data sample; or set target='teacher'")
     return torch.tensor([int(sample.gt_label) for sample in batch.data_samples], dtype=torch.long)
