@@ -106,8 +106,10 @@ class Pair(nn.Module):
             problem = "their grids differ; add dict(type='BEVResample') to the connector"
         elif ours.stride != theirs.stride:
             problem = 'their strides differ'
-        elif self.loss.same_channels and None not in (ours.channels, theirs.channels) and (
-            ours.channels != theirs.channels
+        elif (
+            (self.loss.same_channels or self.through is not None)
+            and None not in (ours.channels, theirs.channels)
+            and ours.channels != theirs.channels
         ):
             problem = (
                 "their channels differ; add dict(type='Conv1x1') or dict(type='DistillAdaptor') as connector"
@@ -185,7 +187,7 @@ class Pair(nn.Module):
     ) -> Tensor:
         ours, theirs = self.connector(as_float(ours)), detached(as_float(theirs))
         if self.through is not None:
-            ours = batch.functions(self.through.function)(ours)
+            ours = as_float(batch.functions(self.through.function)(ours))
         if self.loss.same_channels and shape_text(ours) != shape_text(theirs):
             raise ValueError(
                 f"pair '{self.name}': student tap '{self.student.name}' after the connector is "

@@ -54,7 +54,17 @@ class TeacherGroup:
         return self._teachers[name]
 
     def serve(self, pairs: Mapping[str, Pair]) -> None:
-        """Tell the teachers that want to know which pairs read them."""
+        """Tell the teachers that want to know which pairs read them.
+
+        Raises:
+            ValueError: A pair's ``through`` is no declared function.
+        """
+        for name, pair in pairs.items():
+            if pair.through is not None:
+                try:
+                    self.function(pair.through.function)
+                except ValueError as error:
+                    raise ValueError(f"pair '{name}': through: {error}") from error
         for teacher in self._teachers.values():
             if hasattr(teacher, 'serve'):
                 teacher.serve(pairs)

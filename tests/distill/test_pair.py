@@ -7,11 +7,13 @@ import torch
 
 from perception_kd.distill import DistillBatch, Distiller
 from perception_kd.distill.accounting import PREFIX, NonFiniteLoss, loss_shares
-from perception_kd.distill.losses import MSE
+from perception_kd.distill.losses import MSE, SP, CenterHeadResponse
 from perception_kd.distill.masks import build_mask
+from perception_kd.distill.nested import tensors_of
 from perception_kd.distill.pair import Pair
 from perception_kd.distill.pair_builder import build_pairs
 from perception_kd.distill.schedules import Progress
+from perception_kd.distill.through import Through
 from perception_kd.structures import TapSpec
 from tests.distill.toys import GRID, ToyStudent, feature_pair, toy_batch, toy_teacher
 
@@ -164,9 +166,31 @@ def test_a_value_passes_the_rest_of_the_teacher_before_it_is_compared():
     assert 'lidar.bev_s8 -> lidar.head' in model.describe()
 
 
+def test_a_function_reads_the_channels_of_its_tap_whatever_the_loss_compares():
+    wide = Through(tap=replace(TEACHER, channels=6), function='lidar.neck')
+    with pytest.raises(ValueError, match='their channels differ'):
+        Pair(name='one', student=BEV, teacher=TEACHER, loss=SP(), through=wide)
+
+
+def test_what_a_teacher_of_half_precision_makes_of_a_value_is_compared_in_float32():
+    seen = []
+
+    class Noting(CenterHeadResponse):
+        def forward(self, student, teacher, **kwargs):
+            seen.extend(part.dtype for part in tensors_of([student, teacher]))
+            return super().forward(student, teacher, **kwargs)
+
+    pair = {**CROSS, 'loss': Noting(branches=dict(reg=1.0))}
+    model = Distiller(student=ToyStudent(), teachers=dict(lidar=toy_teacher(dtype='bfloat16')), pairs=dict(one=pair))
+    model(**toy_batch(0, 1), mode='loss')[f'{PREFIX}one'].backward()
+    assert set(seen) == {torch.float32} and model.student.stem.conv.weight.grad.any()
+
+
 @pytest.mark.parametrize(('change', 'message'), [
     (dict(through=dict(tap='lidar.nose', function='lidar.head')), "through: there is no teacher tap 'lidar.nose'"),
     (dict(through='lidar.head'), 'through is dict'),
+    (dict(through=dict(tap='lidar.bev_s8', function='lidar.nose')),
+     r"pair 'one': through: no teacher declares a function 'lidar\.nose'; declared: lidar\.head"),
     (dict(connector=None), 'their channels differ'),
     (dict(loss=dict(type='MSE')), 'MSE compares taps of kind'),
 ])
