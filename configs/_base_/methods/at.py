@@ -6,9 +6,9 @@ divided by its length over the cells of a sample::
   merged   beta/2 mean_x (q(M) - q(F_L))^2
   trunk    beta/2 mean_x (q(trunk) - q(neck))^2
 
-Published beta: 1e3 (ImageNet). In the mean over cells, which the authors' code takes, the term falls as their number
-grows (the sum of the squares is at most 2 a sample): on larger maps beta has to grow with it. Channels need not match,
-there are no connectors. LEFT OUT: attention by gradients.
+Published beta: 1e3 (CIFAR), over the number of cells and samples, which is this mean; the authors' code leaves out the
+half. The term falls as the number of cells grows (the sum of the squares is at most 2 a sample): on larger maps beta
+has to grow with it. Channels need not match, there are no connectors. LEFT OUT: attention by gradients.
 """
 
 _base_ = ['../distill/distiller.py']

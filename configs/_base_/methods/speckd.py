@@ -12,11 +12,11 @@ What the gate accepts is one switch, which is also the ablation of confidence ag
   speckd_gate='${speckd_gates.confidence}'   # the teacher is confident, whatever the student says
   speckd_gate=None                           # everywhere: IMKD's response term
 
-Where neither sees anything they agree on that. ``cover.response`` is the logged rate of acceptance. Published, for tokens
-of language models: top-k or probabilistic acceptance, a small weight beta on rejected tokens (its size was not available
-to us: 0 here). Thresholds are ours. On the tiny student of the simulated world the term is 0.43 of the detection loss before
-training and 0.33 for a trained one, and 2.1 and 3.7 % of the cells are rejected (``agreement``: 4.4 and 5.3 %); the teacher
-is confident in 2.1 % of them. LEFT OUT: nothing that a detector could have.
+Where neither sees anything they agree on that. ``cover.response`` is the logged rate of acceptance. Published, for
+tokens of language models: top-k or probabilistic acceptance, a small weight beta on rejected tokens (its size was not
+available to us: 0 here). Thresholds are ours. On the tiny student of the simulated world the term is 0.43 of the
+detection loss before training and 0.33 for a trained one, and 2.1 and 3.7 % of the cells are rejected (``agreement``:
+4.4 and 5.3 %); the teacher is confident in 2.1 % of them. LEFT OUT: nothing that a detector could have.
 """
 
 _base_ = ['../distill/distiller.py']
