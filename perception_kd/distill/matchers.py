@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -59,7 +60,7 @@ class LayerMatch:
         strategy: See :func:`assign_layers`.
         seed, to: See there.
         connector: Of each pair; the published linear map has no bias and stands where widths differ only.
-        loss, mask: Of each pair.
+        loss, mask: Of each pair; of what is built already each pair gets a copy.
         weight: Of **each** pair, as published (1): their sum grows with the student's layers, and is the same for all
             strategies.
 
@@ -100,7 +101,7 @@ class LayerMatch:
         """
         return {
             f'{name}_{place}': dict(
-                student=mine, teacher=other, **self.parts,
+                student=mine, teacher=other, **copy.deepcopy(self.parts),
                 connector=self._connector(student_specs.get(mine), teacher_specs.get(other)))
             for place, (mine, other) in enumerate(self.matches)
         }
@@ -108,8 +109,8 @@ class LayerMatch:
     def _connector(self, source: TapSpec | None, target: TapSpec | None) -> Any:
         grids = [spec.grid for spec in (source, target) if spec is not None and spec.grid is not None]
         if len(grids) < 2 or grids[0].same_as(grids[1]):
-            return self.connector
-        return [dict(type='BEVResample'), *([] if self.connector is None else [self.connector])]
+            return copy.deepcopy(self.connector)
+        return [dict(type='BEVResample'), *([] if self.connector is None else [copy.deepcopy(self.connector)])]
 
 
 def expand_matchers(pairs: Mapping[str, Any], student_specs: Specs, teacher_specs: Specs) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from mmengine.config import ConfigDict
 
 from perception_kd.distill import Distiller
 from perception_kd.distill.connectors import BEVResample, Chain, Conv1x1
+from perception_kd.distill.losses import MGD
 from perception_kd.distill.matchers import LayerMatch, assign_layers, entry_of, expand_matchers, pair_alone
 from perception_kd.engine.pair_trial import _try
 from perception_kd.structures import TapSpec
@@ -74,6 +75,11 @@ def test_grids_that_differ_are_resampled_and_equal_ones_are_not():
     others = {'lidar.bev_s8': specs['bev'], 'lidar.bev_s16': TapSpec('b', 'bev', 6, '', grid=GRID.coarser(2))}
     found = LayerMatch(student=['bev', 'bev'], teacher=list(others), connector=None).expand('x', specs, others)
     assert found['x_0']['connector'] is None and found['x_1']['connector'] == [dict(type='BEVResample')]
+
+
+def test_pairs_share_no_parts_that_learn():
+    pairs = distiller(layers=match(loss=MGD(channels=6), connector=Conv1x1(in_channels=4, out_channels=6))).pairs
+    assert len(pairs) == 2 and len({id(weight) for weight in pairs.parameters()}) == 2 * (4 + 2)
 
 
 def test_one_of_its_pairs_can_be_left_out_and_balanced():
