@@ -63,7 +63,7 @@ def main() -> int:
 
     from perception_kd.comparison.entry import parse_entries, parse_teachers
     from perception_kd.comparison.queue import Queue, plan_runs
-    from perception_kd.comparison.summary import conclude, describe_plan
+    from perception_kd.comparison.summary import check_metrics, conclude, describe_plan
     from perception_kd.comparison.teachers import parse_teacher_configs, score_teachers
     from perception_kd.engine.launch import start_processes
 
@@ -74,6 +74,7 @@ def main() -> int:
     start_processes(args.launcher)
     runs = plan_runs(entries, sorted(set(args.seeds)), args.cfg_options, teachers, args.allow_differences,
                      launcher=args.launcher, amp=args.amp)
+    check_metrics(args.metrics, runs)
     queue = Queue(runs, args.out, args.work_dir or args.out / 'work')
     if args.plan:
         print(describe_plan(queue))
@@ -86,9 +87,15 @@ def main() -> int:
         torch.set_num_threads(threads_of_one(args.jobs))
     try:
         queue.work_off()
+    except KeyboardInterrupt:
+        for helper in helpers:
+            helper.terminate()
+        raise
     finally:
         for helper in helpers:
             helper.wait()
+    if helpers:
+        queue.work_off()  # what a helper has begun that was killed
     if args.helper:
         return 0
     scores = score_teachers(teacher_configs, teachers, args.cfg_options, queue.out, queue.work, args.launcher)

@@ -29,15 +29,17 @@ class Entry:
 
     @classmethod
     def parse(cls, text: str) -> Entry:
-        """From ``[NAME=]CONFIG[@KEY=VALUE]...``; the name is the config's by default.
+        """From ``[NAME=]CONFIG[@KEY=VALUE]...``; the name is the config's by default. Paths may hold ``=`` and ``@``.
 
         Raises:
             ValueError: Not of this form.
             FileNotFoundError: No such config.
         """
-        head, *overrides = text.split('@')
-        name, equals, config = head.rpartition('=')
-        if not config or bool(equals) != bool(name):
+        head, *overrides = [text] if Path(text).is_file() else text.split('@')
+        name, equals, config = head.partition('=')
+        if not equals or Path(head).is_file():
+            name, equals, config = '', '', head
+        if not config or (equals and not name):
             raise ValueError(f'{text!r} is not of the form [NAME=]CONFIG[@KEY=VALUE]...')
         options = {}
         for override in overrides:
@@ -67,7 +69,8 @@ class Entry:
         places = {name: place for name, place, _ in checkpoints(cfg)}
         options.update({places[name]: str(path) for name, path in teachers.items() if name in places})
         cfg = load_config(self.config, options)
-        missing = [name for name, _, path in checkpoints(cfg) if not path]
+        missing = [name for name, _, path in checkpoints(cfg)
+                   if not path and not cfg.model.teachers[name].get('allow_random')]
         if missing:
             wanted = ' '.join(f'--teacher {name}=CHECKPOINT' for name in missing)
             raise ValueError(f'{self.config}: no checkpoint for teacher {", ".join(missing)}; give {wanted}')
@@ -75,10 +78,10 @@ class Entry:
 
 
 def checkpoints(cfg: Config) -> list[tuple[str, str, str | None]]:
-    """Name, dotted place of the checkpoint, and checkpoint of every teacher whose weights come from a file."""
-    return [(name, f'model.teachers.{name}.checkpoint', teacher['checkpoint'])
+    """Name, dotted place of the checkpoint, and checkpoint (None yet) of every teacher that has weights."""
+    return [(name, f'model.teachers.{name}.checkpoint', teacher.get('checkpoint'))
             for name, teacher in (cfg.model.get('teachers') or {}).items()
-            if 'checkpoint' in teacher and not teacher.get('allow_random')]
+            if 'model' in teacher or 'checkpoint' in teacher]
 
 
 def parse_entries(texts: Sequence[str]) -> list[Entry]:

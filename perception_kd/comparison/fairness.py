@@ -14,8 +14,9 @@ from mmengine.config import Config
 from perception_kd.files import fingerprint
 
 DECIDING = ('model', 'train_dataloader', 'test_dataloader', 'test_evaluator', 'train_cfg', 'optim_wrapper',
-            'param_scheduler', 'randomness', 'max_quarantined')
-HARMLESS = ('num_workers', 'persistent_workers', 'prefetch_factor', 'pin_memory')
+            'param_scheduler', 'randomness', 'max_quarantined', 'load_from', 'sync_bn')
+HARMLESS = ('num_workers', 'persistent_workers', 'prefetch_factor', 'pin_memory',
+            'folder', 'max_bytes')  # the last two: where a teacher's cache lies
 KD_PARTS = 'pairs.'  # parameters of connectors and losses may have a learning rate of their own
 
 
@@ -37,7 +38,7 @@ def _portable(value: Any, known: dict[str, str]) -> Any:
         return {key: _portable(item, known) for key, item in value.items()}
     if isinstance(value, list):
         return [_portable(item, known) for item in value]
-    if isinstance(value, str) and '/' in value:
+    if isinstance(value, str) and ('/' in value or Path(value).suffix):
         if value not in known:
             path = Path(value)
             known[value] = f'file {fingerprint(path)}' if path.is_file() else 'folder' if path.is_dir() else value
@@ -45,14 +46,13 @@ def _portable(value: Any, known: dict[str, str]) -> Any:
     return value
 
 
-def section_hashes(cfg: Config, *more: str) -> dict[str, str]:
-    """A hash of each part of a config that decides a run, and of the settings ``more``.
+def section_hashes(cfg: Config) -> dict[str, str]:
+    """A hash of each part of a config that decides a run.
 
     Together they are what makes a run another run; they are the same on every machine that has the same files.
     """
-    parts = {**deciding_parts(cfg), **{name: _portable(cfg.get(name), {}) for name in more}}
     return {name: hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()[:16]
-            for name, part in parts.items()}
+            for name, part in deciding_parts(cfg).items()}
 
 
 def student_side(cfg: Config) -> dict[str, Any]:

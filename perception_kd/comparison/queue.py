@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import is_main_process
+from mmengine.dist import get_world_size, is_main_process
 
 from perception_kd.cli import USER_ERRORS, one_line
-from perception_kd.comparison.entry import Entry
+from perception_kd.comparison.entry import Entry, checkpoints
 from perception_kd.comparison.fairness import differences
 from perception_kd.comparison.runs import Run, execute
 from perception_kd.engine.recipe import from_first
@@ -49,7 +51,7 @@ def plan_runs(entries: Sequence[Entry], seeds: Sequence[int], shared: Mapping[st
                 raise ValueError(f'{entry.name} differs from {entries[0].name} in more than its distillation: {named}. '
                                  'Make them the same, or pass --allow-differences, which marks it in the table')
             runs.append(Run(entry, seed, cfg, options, tuple(differs), switches))
-    used = {name for run in runs for name in run.cfg.model.get('teachers') or {}}
+    used = {name for run in runs for name, _, _ in checkpoints(run.cfg)}
     strangers = sorted(set(teachers) - used)
     if strangers:
         raise ValueError(f'no config has a teacher {", ".join(strangers)}; there are: '
@@ -112,14 +114,25 @@ class Queue:
         try:
             with naming_full_disk(self.out):
                 result = execute(run, self.out, self.work)
-        except USER_ERRORS as error:
-            if is_main_process():
-                write_bytes(self._failure(run), one_line(error).encode())
-            self.echo(f'{run.name} failed: {one_line(error)}')
+        except Exception as error:  # such as a GPU's memory that one method exceeds: the others can still be done
+            self._failed(run, error)
             return
-        seconds = result['seconds']
+        seconds, score = result['seconds'], result['metrics'].get('mAP')
         self.echo(f'{run.name}: trained in {seconds["train"]:.0f} s, scored in {seconds["score"]:.0f} s, '
-                  f'mAP {result["metrics"].get("mAP", float("nan")):.3f}')
+                  f'mAP {"-" if score is None else format(score, ".3f")}')
+
+    def _failed(self, run: Run, error: Exception) -> None:
+        """Mark a run. An error that is nobody's input shows where it comes from, and ends a job of several processes,
+        which it may have met alone."""
+        if not isinstance(error, USER_ERRORS):
+            if get_world_size() > 1:
+                raise error
+            traceback.print_exception(error)
+        if is_main_process():
+            write_bytes(self._failure(run), one_line(error).encode())
+        self.echo(f'{run.name} failed: {one_line(error)}')
+        error.__traceback__ = None  # it holds the runner's memory
+        gc.collect()
 
     def _left(self, taken: Sequence[float]) -> str:
         if not taken:

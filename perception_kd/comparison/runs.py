@@ -122,7 +122,7 @@ def execute(run: Run, out: Path, work: Path) -> dict[str, Any]:
         seconds=dict(train=round(train_seconds, 1), score=round(time.perf_counter() - begin, 1)),
         student_init=(folder / INIT_FILE).read_text(), epochs=run.cfg.train_cfg.get('max_epochs'),
         teachers={name: dict(checkpoint=Path(path).name, fingerprint=fingerprint(path))
-                  for name, _, path in checkpoints(run.cfg)},
+                  for name, _, path in checkpoints(run.cfg) if path},
         world=_world(run.cfg), commit=_commit(), machine=machine(), versions=versions())
     if is_main_process():
         write_json(run.file(out), result)

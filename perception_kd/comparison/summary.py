@@ -5,10 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from perception_kd.comparison.queue import Queue
+from perception_kd.comparison.runs import Run
 from perception_kd.comparison.table import check_paired, report
+from perception_kd.evaluation.report import METRICS
 from perception_kd.files import write_bytes
 
 TABLE = 'comparison.md'
+
+
+def check_metrics(metrics: Sequence[str], runs: Sequence[Run]) -> None:
+    """See that the runs will have these metrics, before they take hours.
+
+    Args:
+        metrics: Columns of the table.
+        runs: What is compared. The names of evaluators that are not this project's are only known in the end.
+
+    Raises:
+        ValueError: Names the unknown ones.
+    """
+    unknown = sorted(set(metrics) - set(METRICS))
+    if unknown and all((run.cfg.get('test_evaluator') or {}).get('type') == 'NuScenesDetMetric' for run in runs):
+        raise ValueError(f'--metrics: no run will have {", ".join(unknown)}; there are: {", ".join(METRICS)}')
 
 
 def describe_plan(queue: Queue) -> str:

@@ -62,7 +62,7 @@ def _score(name: str, config: Path, checkpoint: Path, shared: Mapping[str, Any],
     options = {key: value for key, value in shared.items() if key.partition('.')[0] in known}
     cfg = load_config(config, {**options, 'load_from': str(checkpoint)})
     require(cfg, 'model', 'test_dataloader')
-    key, path = section_hashes(cfg, 'load_from'), out / f'teacher-{name}.json'
+    key, path = section_hashes(cfg), out / f'teacher-{name}.json'
     found = from_first(_finished(path, key))
     if found is not None:
         return found

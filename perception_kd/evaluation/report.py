@@ -6,10 +6,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from perception_kd.structures.classes import NUSCENES_CLASSES
+
 # The devkit's names and the ones that papers print.
 MEAN_ERRORS = {'trans_err': 'mATE', 'scale_err': 'mASE', 'orient_err': 'mAOE', 'vel_err': 'mAVE',
                'attr_err': 'mAAE'}  # fmt: skip
 ERRORS = {key: name[1:] for key, name in MEAN_ERRORS.items()}
+METRICS = ('mAP', 'NDS', 'mAP_present', *MEAN_ERRORS.values(),
+           *(f'{name}_{short}' for name in NUSCENES_CLASSES for short in ('AP', *ERRORS.values())))
+"""Keys of :func:`flatten_summary`."""
 
 
 def flatten_summary(summary: Mapping[str, Any]) -> dict[str, float]:

@@ -29,6 +29,17 @@ def test_what_is_no_entry_is_one_line(text: str, error: type, message: str) -> N
         Entry.parse(text)
 
 
+def test_paths_may_hold_the_signs_of_the_form(tmp_path: Path) -> None:
+    path = tmp_path / 'lr=3@day' / 'one.py'
+    path.parent.mkdir()
+    path.touch()
+    assert Entry.parse(str(path)) == Entry('one', path)
+    plain = path.rename(tmp_path / 'lr=3.py')
+    assert Entry.parse(f'two={plain}@max_epochs=2') == Entry('two', plain, {'max_epochs': 2})
+    with pytest.raises(ValueError, match=r"'lr=3' is no name for a file"):
+        Entry.parse(str(plain))
+
+
 def test_names_are_used_once() -> None:
     with pytest.raises(ValueError, match='two entries are called sim_student; name them'):
         parse_entries([STUDENT, STUDENT])
@@ -57,5 +68,16 @@ def test_a_config_gets_the_teachers_that_it_has(tmp_path: Path) -> None:
 def test_teachers_without_a_file_need_no_checkpoint() -> None:
     cfg = load_config(IMKD)
     cfg.model.teachers = dict(
-        free=dict(type='FrozenTeacher', checkpoint=None, allow_random=True), maps=dict(type='MapTeacher'))
-    assert checkpoints(cfg) == []
+        free=dict(type='FrozenTeacher', model={}, allow_random=True), maps=dict(type='MapTeacher'))
+    assert checkpoints(cfg) == [('free', 'model.teachers.free.checkpoint', None)]
+
+
+@pytest.mark.parametrize('allow_random', [False, True])
+def test_a_checkpoint_that_is_given_is_used_even_where_none_is_needed(tmp_path: Path, allow_random: bool) -> None:
+    path = tmp_path / 'a.pth'
+    path.touch()
+    options = {'model.teachers.lidar.allow_random': allow_random}
+    cfg, _ = Entry.parse(IMKD).load(options, {'lidar': path}, seed=0)
+    assert cfg.model.teachers.lidar.checkpoint == str(path)
+    if allow_random:
+        assert Entry.parse(IMKD).load(options, {}, seed=0)[0].model.teachers.lidar.checkpoint is None

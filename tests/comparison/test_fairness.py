@@ -27,6 +27,7 @@ def test_teachers_and_pairs_are_no_difference() -> None:
     ({'student.trunk.up_channels': 16}, ['model.trunk.up_channels']),
     ({'default_hooks.ema': None}, ['ema']),
     (dict(num_workers=7), []),
+    (dict(load_from='student.pth'), ['load_from']),
 ])
 def test_every_other_setting_is(options: dict, expected: list[str]) -> None:
     found = differences(student(), load_config(DEMO / 'sim_imkd.py', options))
@@ -43,3 +44,22 @@ def test_a_key_follows_the_content_of_files(tmp_path: Path) -> None:
         keys.append(section_hashes(load_config(DEMO / 'sim_imkd.py', options)))
     assert keys[0] == keys[1]
     assert {part for part in keys[0] if keys[0][part] != keys[2][part]} == {'model'}
+
+
+def test_a_file_without_a_folder_counts_by_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    keys = []
+    for content in (b'1', b'2'):
+        (tmp_path / 'teacher.pth').write_bytes(content)
+        options = {'model.teachers.lidar.checkpoint': 'teacher.pth'}
+        keys.append(section_hashes(load_config(DEMO / 'sim_imkd.py', options)))
+    assert {part for part in keys[0] if keys[0][part] != keys[1][part]} == {'model'}
+
+
+def test_where_a_teacher_keeps_its_answers_makes_no_other_run(tmp_path: Path) -> None:
+    """The folder is not there when the first run begins, and is when the comparison goes on."""
+    options = {'kd_cache.folder': str(tmp_path / 'cache')}
+    before = section_hashes(load_config(DEMO / 'sim_imkd_cached.py', options))
+    (tmp_path / 'cache').mkdir()
+    assert section_hashes(load_config(DEMO / 'sim_imkd_cached.py', options)) == before
+    assert section_hashes(load_config(DEMO / 'sim_imkd_cached.py', {'kd_cache.dtype': 'float16'})) != before

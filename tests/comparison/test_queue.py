@@ -1,7 +1,9 @@
 """The queue: what is finished stays, what failed is tried again, what another process does is left to it."""
 
 import fcntl
+import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from perception_kd.comparison import queue as queue_module
 from perception_kd.comparison.entry import Entry
 from perception_kd.comparison.queue import Queue, plan_runs
 from perception_kd.comparison.runs import FORMAT
-from perception_kd.comparison.summary import conclude, describe_plan
+from perception_kd.comparison.summary import check_metrics, conclude, describe_plan
 from perception_kd.files import write_json
 
 DEMO = Path(__file__).parents[2] / 'configs' / 'demo'
@@ -24,13 +26,14 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     class Done(list):
         broken: set[str] = set()
+        error: type[Exception] = ValueError
 
     names = Done()
 
     def execute(run, out, work):
         names.append(run.name)
         if run.name in names.broken:
-            raise ValueError('it\nbroke')
+            raise names.error('it\nbroke')
         found = dict(format=FORMAT, name=run.entry.name, seed=run.seed, key=dict(run.key), metrics=dict(mAP=0.1),
                      seconds=dict(train=60.0, score=0.0), student_init='a', world='', differs=[])
         write_json(run.file(out), found)
@@ -57,8 +60,9 @@ def test_seeds_go_first_and_what_is_finished_is_not_done_again(done, tmp_path: P
         conclude(queue, ['none', 'kd'], ['gold'], {})
 
 
-def test_a_failure_stops_nothing_is_told_and_tried_again(done, tmp_path: Path) -> None:
-    done.broken = {'kd-seed0'}
+@pytest.mark.parametrize('error', [ValueError, RuntimeError])
+def test_a_failure_stops_nothing_is_told_and_tried_again(done, tmp_path: Path, error: type[Exception]) -> None:
+    done.broken, done.error = {'kd-seed0'}, error
     queue = make(tmp_path, NONE, KD)
     queue.work_off()
     queue.work_off()
@@ -99,3 +103,34 @@ def test_unfair_comparisons_are_refused_or_marked() -> None:
     assert 'train_cfg.max_epochs' in runs[1].differs and not runs[0].differs
     with pytest.raises(ValueError, match='no config has a teacher label; there are: lidar'):
         plan_runs([NONE, KD], [0], {}, {'label': Path('x')})
+
+
+def test_metrics_that_no_run_will_have_are_refused_first() -> None:
+    runs = plan_runs([NONE], [0], {}, {})
+    check_metrics(['mAP', 'car_AP', 'mAVE'], runs)
+    with pytest.raises(ValueError, match='no run will have gold; there are: mAP, NDS'):
+        check_metrics(['mAP', 'gold'], runs)
+    runs[0].cfg.test_evaluator.type = 'SomeonesMetric'
+    check_metrics(['gold'], runs)
+
+
+def test_what_a_killed_helper_leaves_is_done(done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = importlib.util.spec_from_file_location('compare', DEMO.parents[1] / 'tools' / 'compare.py')
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    (tmp_path / 'work').mkdir()
+    claim = (tmp_path / 'work' / 'sim_student-seed0.lock').open('w')
+
+    class Helper:
+        def __init__(self, jobs: int) -> None:
+            fcntl.flock(claim, fcntl.LOCK_EX)
+
+        def wait(self) -> None:
+            claim.close()
+
+    monkeypatch.setattr(tool, 'start_helper', Helper)
+    monkeypatch.setattr('torch.set_num_threads', lambda count: None)
+    command = f'compare {NONE.config} --out {tmp_path} --seeds 0 1 --jobs 2 --metrics mAP'
+    monkeypatch.setattr(sys, 'argv', command.split())
+    assert tool.main() == 0
+    assert done == ['sim_student-seed1', 'sim_student-seed0']

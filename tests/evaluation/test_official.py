@@ -15,7 +15,7 @@ from perception_kd.datasets.nuscenes.rows import SceneRows
 from perception_kd.datasets.nuscenes.writer import NuScenesWriter
 from perception_kd.evaluation.devkit_tables import load_devkit, split_tokens
 from perception_kd.evaluation.nuscenes_official import evaluate_devkit
-from perception_kd.evaluation.report import flatten_summary, format_summary
+from perception_kd.evaluation.report import METRICS, flatten_summary, format_summary
 from perception_kd.evaluation.subsets import BoxSubset
 from tests.evaluation.helpers import disturb, perfect_results, save
 from tests.tiny_world import VERSION
@@ -48,6 +48,7 @@ def test_perfect_predictions_and_classes_present(tiny_root, perfect, tmp_path):
     assert summary['mean_ap_present'] > 0.99
     assert summary['mean_ap'] == pytest.approx(0.4 * summary['mean_ap_present'])
     flat = flatten_summary(summary)
+    assert set(flat) == set(METRICS)
     assert flat['car_AP'] > 0.99 and flat['car_ATE'] < 1e-6 and flat['truck_AVE'] < 1e-6
     assert math.isnan(flat['bus_AP']) and math.isnan(flat['bus_AOE'])
     text = format_summary(summary)
