@@ -109,6 +109,10 @@ class AngularViews(DistillLoss):
         self.view_weight, self.warmup, self.places = view_weight, warmup, places
         spec = TapSpec('views', 'bev', channels, 'ensemble of views')
         self.imitate = build_loss(imitate, spec, spec)
+        self.needs_boxes = self.imitate.needs_boxes
+        if spec.kind not in self.imitate.kinds:
+            raise ValueError(f'AngularViews: imitate compares maps, and {type(self.imitate).__name__} compares '
+                             f'{", ".join(self.imitate.kinds)}')
         self.register_buffer('steps', torch.zeros((), dtype=torch.long))
 
     @classmethod

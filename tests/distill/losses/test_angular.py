@@ -141,6 +141,10 @@ def test_the_student_follows_after_the_warm_up_and_views_learn_in_it():
     assert int(loss.steps) == 2 and 'pairs.one.loss.steps' in model.state_dict()
 
 
+def test_boxes_are_needed_where_the_students_loss_reads_them():
+    assert make(imitate='FGD').needs_boxes and not make().needs_boxes
+
+
 @pytest.mark.parametrize('rows', [1, 3])
 def test_vectors_train_too_and_one_alone_stays_finite(rows):
     loss, student = make(imitate='MSE'), torch.randn(rows, 4, requires_grad=True)
@@ -152,6 +156,7 @@ def test_vectors_train_too_and_one_alone_stays_finite(rows):
     (dict(views=1), 'views >= 2'), (dict(places=0), 'places >= 1'), (dict(warmup=-1), 'warmup >= 0'),
     (dict(rates=(0.1, 1.0)), r'rates in \[0, 1\)'), (dict(temperature=0.0), 'temperature > 0'),
     (dict(margin=2.0), r'margin in \[0, 2\)'), (dict(imitate='Nonsense'), "unknown loss 'Nonsense'"),
+    (dict(imitate='CenterHeadResponse'), 'imitate compares maps, and CenterHeadResponse compares head'),
 ])
 def test_bad_settings(settings, message):
     with pytest.raises(ValueError, match=message):
