@@ -35,6 +35,7 @@ class SliceResult:
     Args:
         family, name: Of the slice.
         boxes: True boxes in it.
+        scenes: Scenes that these are in.
         classes: Those with enough true boxes, over which AP is a mean.
         ap: By model, mean over ``classes``; None: no class has enough.
         gap, gain: Teacher minus student and distilled minus student.
@@ -47,6 +48,7 @@ class SliceResult:
     family: str
     name: str
     boxes: int
+    scenes: int = 0
     classes: tuple[str, ...] = ()
     ap: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(MODELS))
     gap: float | None = None
@@ -148,13 +150,14 @@ def _slice(chosen: Slice, evaluations: Mapping[str, SlicedEvaluation], min_boxes
     """A slice's result, and its AP by model in every resample ``(R,)``."""
     boxes = {name: evaluation.boxes(chosen) for name, evaluation in evaluations.items()}
     first = evaluations[MODELS[0]]
-    cfg, truth = first.evaluation.cfg, [box.detection_name for box in boxes[MODELS[0]][0].all]
+    cfg, scene_of = first.evaluation.cfg, _scene_numbers(first)[0]
+    there = boxes[MODELS[0]][0].all
+    truth, scenes = [box.detection_name for box in there], {scene_of[box.sample_token] for box in there}
     classes = tuple(name for name in cfg.class_names if truth.count(name) >= min_boxes)
-    result = SliceResult(chosen.family, chosen.name, len(truth), classes)
+    result = SliceResult(chosen.family, chosen.name, len(truth), len(scenes), classes)
     if not classes:
         return result, {}
     ap = {name: float(np.mean([class_ap(*pair, one, cfg) for one in classes])) for name, pair in boxes.items()}
-    scene_of = _scene_numbers(first)[0]
     drawn = {name: _resampled(pair, classes, weights, cfg, scene_of) for name, pair in boxes.items()}
     gap, gain = ap['teacher'] - ap['student'], ap['distilled'] - ap['student']
     gaps, gains = drawn['teacher'] - drawn['student'], drawn['distilled'] - drawn['student']

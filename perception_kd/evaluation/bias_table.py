@@ -5,20 +5,25 @@ from __future__ import annotations
 from perception_kd.evaluation.bias import INHERITED, MODELS, BiasReport, Interval, SliceResult
 
 FEW_SCENES = 10
+SURE = 0.95  # share of the resamples from which on a weakness is called more than noise
 
 
 def format_bias(report: BiasReport) -> str:
     """One line a slice, and what follows from them."""
     meta = report.meta
-    lines = [f'{"slice":<28}{"boxes":>7}' + ''.join(f'{name:>11}' for name in MODELS)
+    lines = [f'{"slice":<28}{"boxes":>7}{"scenes":>7}' + ''.join(f'{name:>11}' for name in MODELS)
              + f'{"gap":>9}{"gain":>9}  {"95 % of gain":<19}']
     lines += [_line(result) for result in report.slices]
     lines += ['', 'gap: teacher - student; gain: distilled - student; AP of the devkit, mean over the classes with at '
                   f'least {meta["min_boxes"]} true boxes in the slice, blank where none has']
     lines.append(_correlation(report))
     lines.append('gap and gain share the student: its own luck moves the correlation up, so compare several seeds')
-    inherited = [f'{one.family} {one.name}' for one in report.slices if one.finding == INHERITED]
-    lines.append(f'inherited weaknesses (teacher and distilled below the student): {", ".join(inherited) or "none"}')
+    inherited = [one for one in report.slices if one.finding == INHERITED]
+    sure = [_title(one) for one in inherited if (one.share_inherited or 0) >= SURE and one.scenes >= FEW_SCENES]
+    unsure = [name for name in map(_title, inherited) if name not in sure]
+    lines.append('inherited weaknesses (teacher and distilled below the student):')
+    lines.append(f'  in {FEW_SCENES} scenes or more and {SURE:.0%} of their resamples: {", ".join(sure) or "none"}')
+    lines.append(f'  in fewer, or not resampled, so perhaps noise: {", ".join(unsure) or "none"}')
     if meta['scenes'] < FEW_SCENES:
         lines.append(f'only {meta["scenes"]} scenes: intervals are rough, or blank, and say little')
     lines.append(f'{meta["key_frames"]} key frames of {meta["scenes"]} scenes, {meta["version"]} {meta["split"]}, '
@@ -29,11 +34,15 @@ def format_bias(report: BiasReport) -> str:
 
 
 def _line(result: SliceResult) -> str:
-    name = result.name if result.family in ('all', 'class') else f'{result.family}: {result.name}'
     values = ''.join(_number(result.ap[model], 11) for model in MODELS)
     changes = _number(result.gap, 9, '+') + _number(result.gain, 9, '+')
     within = f'{_range(result.gain_interval):<19}'
-    return f'{name:<28}{result.boxes:>7}{values}{changes}  {within}  {result.finding}'.rstrip()
+    share = '' if result.finding != INHERITED or result.share_inherited is None else f' ({result.share_inherited:.0%})'
+    return f'{_title(result):<28}{result.boxes:>7}{result.scenes:>7}{values}{changes}  {within}  {result.finding}{share}'.rstrip()
+
+
+def _title(result: SliceResult) -> str:
+    return result.name if result.family in ('all', 'class') else f'{result.family}: {result.name}'
 
 
 def _correlation(report: BiasReport) -> str:

@@ -10,7 +10,15 @@ import pytest
 from scipy.stats import rankdata
 
 from perception_kd.datasets.nuscenes.writer import NuScenesWriter
-from perception_kd.evaluation.bias import INHERITED, NOT_INHERITED, SliceResult, compare_bias, rank_correlation
+from perception_kd.evaluation.bias import (
+    INHERITED,
+    MODELS,
+    NOT_INHERITED,
+    BiasReport,
+    SliceResult,
+    compare_bias,
+    rank_correlation,
+)
 from perception_kd.evaluation.bias_table import format_bias
 from perception_kd.evaluation.devkit_tables import load_devkit, split_tokens
 from perception_kd.evaluation.matches import Matches, class_ap
@@ -164,9 +172,24 @@ def test_inherited_weaknesses_are_found(root: Path, perfect: dict, tmp_path: Pat
     assert report.correlation == pytest.approx(np.corrcoef(*ranks)[0, 1]) and report.compared == len(rated)
     assert report.interval[0] <= report.interval[1] and report.meta['scenes'] == 4
     text = format_bias(report)
-    assert 'light: night' in text and 'only 4 scenes' in text and 'inherited weaknesses' in text
+    assert 'light: night' in text and 'only 4 scenes' in text and 'inherited weakness (100%)' in text
     assert next(line for line in text.splitlines() if '100+ points' in line).split()[-1] == '0'
     json.dumps(report.as_dict(), allow_nan=False)
+
+
+def test_a_weakness_that_the_scenes_do_not_agree_on_is_told_apart() -> None:
+    def line(text: str, start: str) -> str:
+        return next(line for line in text.splitlines() if line.strip().startswith(start))
+
+    ap, meta = dict.fromkeys(MODELS, 0.5), dict(min_boxes=1, scenes=20, key_frames=40, version='v', split='s',
+                                                resamples=100, world='')
+    slices = [SliceResult(family, name, 30, scenes, (name,), ap, -0.2, -0.1, finding=INHERITED, share_inherited=share)
+              for family, name, scenes, share in (('light', 'night', 10, 0.97), ('weather', 'rain', 1, 1.0),
+                                                  ('class', 'car', 20, 0.6), ('class', 'bus', 20, None))]
+    text = format_bias(BiasReport(meta, slices, None, None, 3))
+    assert line(text, 'in 10 scenes or more and 95%').endswith(': light: night')
+    assert line(text, 'in fewer, or not resampled').endswith(': weather: rain, car, bus')
+    assert line(text, 'car').endswith('inherited weakness (60%)') and line(text, 'bus').endswith('inherited weakness')
 
 
 def test_the_same_file_three_times_differs_nowhere(root: Path, perfect: dict, tmp_path: Path) -> None:
