@@ -38,7 +38,8 @@ def _line(result: SliceResult) -> str:
     changes = _number(result.gap, 9, '+') + _number(result.gain, 9, '+')
     within = f'{_range(result.gain_interval):<19}'
     share = '' if result.finding != INHERITED or result.share_inherited is None else f' ({result.share_inherited:.0%})'
-    return f'{_title(result):<28}{result.boxes:>7}{result.scenes:>7}{values}{changes}  {within}  {result.finding}{share}'.rstrip()
+    place = f'{_title(result):<28}{result.boxes:>7}{result.scenes:>7}'
+    return f'{place}{values}{changes}  {within}  {result.finding}{share}'.rstrip()
 
 
 def _title(result: SliceResult) -> str:
