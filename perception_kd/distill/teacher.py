@@ -200,4 +200,5 @@ class FrozenTeacher:
     def __str__(self) -> str:
         weights = sum(weight.numel() for weight in self._model.parameters())
         source = 'random weights' if self.report is None else str(self.report)
-        return f'{type(self._model).__name__}, {weights / 1e6:.2f} M parameters, {source}'
+        precision = '' if self._autocast is None else f', {self._autocast}'
+        return f'{type(self._model).__name__}, {weights / 1e6:.2f} M parameters, {source}{precision}'

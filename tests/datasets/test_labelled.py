@@ -66,6 +66,11 @@ def test_wrong_settings_are_one_clear_line(settings: dict, message: str, tiny_ro
     assert '\n' not in str(caught.value)
 
 
+def test_the_truth_of_validation_is_not_hidden(tiny_root: Path) -> None:
+    with pytest.raises(ValueError, match='test_mode=True takes none'):
+        dataset(tiny_root, VAL, labelled=dict(fraction=0.5), test_mode=True)
+
+
 def test_hidden_annotations_are_nowhere_in_the_data_set(tiny_root: Path) -> None:
     part = dataset(tiny_root, labelled=dict(fraction=0.5), past_frames=(1,))
     infos = load_infos(tiny_root / TRAIN)[1]

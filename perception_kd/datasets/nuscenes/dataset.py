@@ -71,6 +71,8 @@ class NuScenesRadarDataset(BaseDataset):
                  radars: Sequence[str] | None = None, past_frames: Sequence[int] = (),
                  labelled: dict[str, Any] | Labelled | None = None, max_corrupt: int = 0, **kwargs: Any) -> None:
         self.labelled = Labelled.build(labelled)
+        if self.labelled is not None and kwargs.get('test_mode'):
+            raise ValueError('labelled hides annotations from training; a data set with test_mode=True takes none')
         self.cameras, self.radars, self.past_frames = cameras, radars, check_frames_back(past_frames)
         self._corrupt = FaultLog(what='corrupt samples', most=max_corrupt)
         self._replaced: list[str] = []  # which corrupt ones the next good sample stands for

@@ -12,7 +12,7 @@ import torch
 from mmengine.logging import print_log
 
 from perception_kd.distill.nested import tensors_of
-from perception_kd.distill.teacher_cache.key import SampleKey
+from perception_kd.distill.teacher_cache.key import SampleKey, digest_of
 from perception_kd.files import atomic_path, write_json
 from perception_kd.structures import BEVGrid, TapSpec
 
@@ -79,7 +79,7 @@ class Entries:
         path = self.folder / key.name
         try:
             content = torch.load(path, map_location='cpu', weights_only=True)
-            head, taps = content['head'], content['taps']
+            head, taps = dict(content['head']), dict(content['taps'])
         except FileNotFoundError:
             return None
         except OSError:
@@ -88,6 +88,8 @@ class Entries:
             return self._damaged(path, f'{type(error).__name__}')
         if (head.get('token'), head.get('matrix')) != (key.token, list(key.matrix)):
             return self._damaged(path, f'it is of sample {head.get("token")}')
+        if head.get('content') != digest_of(taps):  # torch does not look at the check sums of its files
+            return self._damaged(path, 'its content has changed')
         for what, found, wanted in (('teacher', head.get('teacher'), self.teacher),
                                     ('data stamp', head.get('stamp'), list(key.stamp)),
                                     ('input', head.get('digest'), key.digest)):
@@ -110,7 +112,7 @@ class Entries:
             DiskFullError: no space left.
         """
         head = dict(teacher=self.teacher, stamp=list(key.stamp), token=key.token, matrix=list(key.matrix),
-                    digest=key.digest)
+                    digest=key.digest, content=digest_of(taps))
         with atomic_path(self.folder / key.name) as temporary, temporary.open('wb') as file:
             torch.save(dict(head=head, taps=dict(taps)), file)
         return entry_bytes(taps)

@@ -16,40 +16,46 @@ from perception_kd.files import fingerprint
 from perception_kd.structures import is_annotated
 from perception_kd.version import __version__
 
-FORMAT = 'perception_kd teacher cache 1'
+FORMAT = 'perception_kd teacher cache 2'
 BOXES = 'boxes'
 """Stands among the inputs that a teacher reads for the true boxes and labels of the data samples."""
 
 _NOT_DECIDING = ('checkpoint', 'allow_random', 'trust', 'name')
 _STAMP = ('version', 'split', 'schema', 'box_convention')
+_PLAIN = (str, int, float, bool, type(None))
 
 
 def teacher_identity(settings: Mapping[str, Any], model: nn.Module | None) -> dict[str, str]:
     """What decides a teacher's answers besides its inputs.
 
     Args:
-        settings: Its config. The place of its checkpoint does not count, the content does.
+        settings: Its config. The place of its checkpoint does not count, the content does. Of parts that are built
+            already, the class, the printed form of a network, and plain attributes of others count.
         model: Its built network where there is no checkpoint: its weights count.
     """
     kept = {key: value for key, value in settings.items() if key not in _NOT_DECIDING}
     checkpoint = settings.get('checkpoint')
-    weights = fingerprint(checkpoint) if checkpoint else 'none' if model is None else weights_digest(model)
+    weights = fingerprint(checkpoint) if checkpoint else 'none' if model is None else digest_of(model.state_dict())
     config = json.dumps(kept, sort_keys=True, default=_text)
     return dict(format=FORMAT, version=__version__, checkpoint=weights,
                 config=hashlib.sha256(config.encode()).hexdigest()[:16])
 
 
-def _text(part: Any) -> str:
-    """Of a ready part of a config: the architecture of a network, else the class."""
-    return repr(part) if isinstance(part, nn.Module) else type(part).__qualname__
+def _text(part: Any) -> Any:
+    """Of a ready part of a config: the architecture of a network, the numbers of an array, else class and settings."""
+    if isinstance(part, nn.Module):
+        return repr(part)
+    if hasattr(part, 'tolist'):
+        return part.tolist()
+    own = {key: value for key, value in getattr(part, '__dict__', {}).items()
+           if all(isinstance(item, _PLAIN) for item in (value if isinstance(value, tuple) else (value,)))}
+    return [type(part).__qualname__, repr(own)]
 
 
-def weights_digest(model: nn.Module) -> str:
-    """Hash of all weights and buffers."""
+def digest_of(value: Any) -> str:
+    """Hash of a nested value: of all weights and buffers, of what an entry holds."""
     digest = hashlib.sha256()
-    for name, value in model.state_dict().items():
-        digest.update(name.encode())
-        _feed(digest, value)
+    _feed(digest, value)
     return digest.hexdigest()[:16]
 
 

@@ -24,7 +24,7 @@ from perception_kd.distill.teacher_cache.entries import Entries, entry_bytes
 from perception_kd.distill.teacher_cache.key import BOXES, SampleKey, teacher_identity
 from perception_kd.distill.teacher_cache.plan import SizePlan, size_text
 from perception_kd.distill.teacher_cache.values import joined, packed
-from perception_kd.files import DiskFullError
+from perception_kd.files import DiskFullError, fingerprint
 from perception_kd.structures import TapSpec
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ class CachedTeacher:
         self._live: Teacher | None = None if isinstance(teacher, Mapping) else teacher
         if self._live is None and not self._settings.get('checkpoint'):
             self._live = self._build()  # its random weights are a part of the key
-        identity = dict(teacher_identity(self._settings, getattr(self._live, 'model', None)),
+        said = self._settings or dict(ready=[type(teacher).__qualname__, str(teacher), repr(teacher.tap_specs())])
+        identity = dict(teacher_identity(said, getattr(self._live, 'model', None)),
                         reads=' '.join(self.reads), dtype=str(dtype))
         self.entries = Entries(folder=Path(folder) / name, teacher=identity, name=name)
         self.needs: dict[str, Need] = {}
@@ -113,10 +114,18 @@ class CachedTeacher:
 
     @property
     def live(self) -> Teacher:
-        """The teacher inside, built when it is first asked for."""
+        """The teacher inside, built when it is first asked for.
+
+        Raises:
+            ValueError: its checkpoint is no longer the one whose answers the cache keeps.
+        """
         if self._live is None:
             with private_rng('teacher', self.name):
-                self._live = self._build().to(self.device)
+                built = self._build().to(self.device)
+            if fingerprint(self.source) != self.entries.teacher['checkpoint']:
+                raise ValueError(f"teacher '{self.name}': {self.source} was replaced after the cache was opened, which "
+                                 'keeps the answers of the old one; start again')
+            self._live = built
         return self._live
 
     def _build(self) -> FrozenTeacher:
@@ -217,7 +226,7 @@ class CachedTeacher:
         return self.live.run(inputs, samples, taps)
 
     def _packed(self, value: Any, cells: Tensor | None) -> Any:
-        return packed(cut(value, cells), self.dtype)
+        return cut(packed(value, self.dtype), cells)
 
     def _keep(self, samples: Mapping[int, _Sample], values: Mapping[int, Mapping[str, Any]]) -> None:
         """Write the values of some rows of a batch, after a size plan before the first ones."""

@@ -12,10 +12,18 @@ from perception_kd.distill.nested import as_float
 
 
 def packed(value: Any, dtype: torch.dtype | None) -> Any:
-    """On the CPU, floating tensors as ``dtype`` (None: as they are), each with memory of its own."""
+    """On the CPU, floating tensors as ``dtype`` (None: as they are), each with memory of its own.
+
+    Raises:
+        ValueError: a number is too large for ``dtype``.
+    """
     def pack(tensor: Tensor) -> Tensor:
         kind = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
-        return tensor.detach().to('cpu', kind, copy=True, memory_format=torch.contiguous_format)
+        short = tensor.detach().to('cpu', kind, copy=True, memory_format=torch.contiguous_format)
+        if kind != tensor.dtype and not torch.equal(short.isfinite(), tensor.isfinite().cpu()):
+            raise ValueError(f'a teacher says {float(tensor.abs().max()):.3g}, more than {kind} holds; set the dtype '
+                             "of its cache to 'bfloat16' or None")
+        return short
 
     return _mapped(value, pack)
 

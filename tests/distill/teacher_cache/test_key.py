@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -80,6 +82,8 @@ def test_a_teacher_is_its_weights_and_settings(tmp_path):
     assert own['checkpoint'] != teacher_identity({**settings, 'checkpoint': str(other)}, None)['checkpoint']
     for change in (dict(dtype='bfloat16'), dict(prefix='student.'), dict(model=dict(type='T', widths=(1, 3)))):
         assert own['config'] != teacher_identity({**settings, **change}, None)['config']
+    for one, two in ((torch.zeros(2), torch.ones(2)), (SimpleNamespace(a=1), SimpleNamespace(a=2))):
+        assert teacher_identity(dict(part=one), None) != teacher_identity(dict(part=two), None)
     random = teacher_identity({}, model)
     assert random == teacher_identity({}, model)
     with torch.no_grad():

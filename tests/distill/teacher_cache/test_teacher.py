@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from perception_kd.distill import TeacherGroup
+from perception_kd.distill import MapTeacher, TeacherGroup
+from perception_kd.distill.teacher_cache import CachedTeacher
+from perception_kd.distill.teacher_cache.entries import value_bytes
+from perception_kd.distill.teacher_cache.values import packed
 from perception_kd.files import DiskFullError
 from tests.distill.teacher_cache.worlds import MASK, batch, cached, distiller, mirror, step
 from tests.distill.toys import ToyTeacher, feature_pair, response_pair, toy_teacher
@@ -60,7 +63,8 @@ def test_a_hit_does_not_ask_the_network_and_masked_entries_are_smaller(tmp_path)
     assert [token for token, _ in seen] == ['token0', 'token1', 'token3'], 'in the second run only the new one'
     assert {inputs for _, names in seen for inputs in names} == {'img'}, 'it sees what is in the key and nothing else'
     assert '2 samples from the cache, 1 computed' in model.teachers['lidar'].summary()
-    assert sum(map(os.path.getsize, entries(tmp_path)[:2])) < sum(map(os.path.getsize, entries(tmp_path / 'whole')))
+    cut, uncut = (value_bytes(torch.load(entries(folder)[0])['taps']) for folder in (tmp_path, tmp_path / 'whole'))
+    assert cut < uncut
 
 
 def test_with_a_checkpoint_the_network_is_not_even_built(tmp_path):
@@ -81,6 +85,33 @@ def test_with_a_checkpoint_the_network_is_not_even_built(tmp_path):
     assert step(crossed, batch(0, 1))[0]['loss_distill.cross'] > 0 and crossed.teachers['lidar'].is_loaded
 
 
+def test_a_checkpoint_replaced_while_the_cache_is_open_is_noticed(tmp_path):
+    path = tmp_path / 'w.pth'
+    for again in (False, True):
+        torch.save(ToyTeacher().state_dict(), path)
+        if not again:
+            cfg = dict(cached(tmp_path), checkpoint=str(path), allow_random=False)
+            say(TeacherGroup.build(dict(lidar=cfg))['lidar'], 0)
+            open_one = TeacherGroup.build(dict(lidar=cfg))['lidar']
+    say(open_one, 0)
+    with pytest.raises(ValueError, match=r"teacher 'lidar': .*w\.pth was replaced after the cache was opened"):
+        say(open_one, 0, 1)
+    assert len(entries(tmp_path)) == 1
+
+
+def test_ready_teachers_of_other_settings_are_other_teachers(tmp_path):
+    def ready(norm: str) -> CachedTeacher:
+        maps = dict(intensity=dict(type='IntensityMap', norm=norm))
+        teacher = MapTeacher(maps=maps, point_cloud_range=[-3.2, -3.2, -5, 3.2, 3.2, 3], cell=0.8)
+        return CachedTeacher(teacher=teacher, folder=tmp_path, reads=['points'], name='map')
+
+    data = batch(0)
+    log = ready('log').run(**data, taps=['intensity'])['intensity']
+    assert torch.equal(ready('log').run(**data, taps=['intensity'])['intensity'], log)
+    with pytest.raises(ValueError, match='stale, its entries are of another teacher'):
+        ready('div255')
+
+
 def test_more_cells_or_taps_widen_an_entry(tmp_path):
     few = dict(one=feature_pair(mask=MASK))
     step(distiller(cached(tmp_path), few), batch(0, 1))
@@ -96,15 +127,20 @@ def test_more_cells_or_taps_widen_an_entry(tmp_path):
     assert not seen
 
 
-@pytest.mark.parametrize('damage', ['cut', 'empty', 'foreign', 'renamed'])
+@pytest.mark.parametrize('damage', ['cut', 'empty', 'foreign', 'headless', 'renamed', 'rotten'])
 def test_a_damaged_entry_is_named_once_and_made_again(tmp_path, damage, caplog):
     live = say(teacher_of(tmp_path), 0, 1, 2)['bev_s8']
     for file in entries(tmp_path)[:2]:
         content = file.read_bytes()
         if damage == 'foreign':
             torch.save(dict(something=1), file)
+        elif damage == 'headless':
+            torch.save(dict(head=1, taps=[]), file)
         elif damage == 'renamed':
             file.write_bytes(entries(tmp_path)[2].read_bytes())
+        elif damage == 'rotten':  # one bit of a number, which torch.load does not notice
+            place = content.index(torch.load(file)['taps']['bev_s8'].numpy().tobytes()[400:420])
+            file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1:])
         else:
             file.write_bytes(content[:len(content) // 2] if damage == 'cut' else b'')
     seen = []
@@ -179,6 +215,12 @@ def test_half_precision_halves_and_stays_near(tmp_path):
     half = say(teacher_of(tmp_path / 'b', dtype='float16'), 0, taps=('bev_s8', 'head'))
     assert half['bev_s8'].dtype == torch.float32 and not torch.equal(half['bev_s8'], live['bev_s8'])
     assert torch.allclose(half['bev_s8'], live['bev_s8'], rtol=1e-3, atol=1e-4)
+
+
+def test_what_half_precision_does_not_hold_is_refused(tmp_path):
+    assert packed(torch.tensor([6e4, float('inf')]), torch.float16).isinf().tolist() == [False, True]
+    with pytest.raises(ValueError, match=r"a teacher says 7e\+04, more than .*'bfloat16'"):
+        packed([dict(a=torch.tensor([7e4]))], torch.float16)
 
 
 def test_a_limit_stops_before_or_lets_training_go_on(tmp_path, caplog):
