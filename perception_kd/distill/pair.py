@@ -132,14 +132,17 @@ class Pair(nn.Module):
         weight, value = self.schedule(progress), batch.student_taps[self.student.name]
         seen = self._annotated(batch)
         skipped = batch.size - seen.size
+        empty = skipped == batch.size > 0
         if weight != 0:
             self._check_gradient(value)
-        if weight == 0 or skipped == batch.size > 0:
-            with torch.no_grad():
-                raw, coverage = self._take_part(batch) if skipped == batch.size > 0 else self._compare(seen)
-            return PairValue(self._zero(value), raw, weight, coverage, skipped)
-        raw, coverage = self._compare(seen)
-        return PairValue(weight * raw, raw.detach(), weight, coverage, skipped)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and weight != 0):
+            raw, coverage = self._take_part(batch) if empty else self._compare(seen)
+        loss = weight * raw
+        if weight == 0:
+            loss = self._zero(value)
+        elif empty:
+            loss = loss + self._zero(value)
+        return PairValue(loss, raw.detach(), weight, coverage, skipped)
 
     def _annotated(self, batch: DistillBatch) -> DistillBatch:
         """The samples that the pair can compare."""
@@ -147,11 +150,14 @@ class Pair(nn.Module):
         return batch if len(rows) == batch.size else batch.keep(rows, self.student_taps | self.teacher_taps)
 
     def _take_part(self, batch: DistillBatch) -> tuple[Tensor, None]:
-        """Nothing to compare: 0, after the sums over processes in which others, who have something, wait for us."""
-        if dist.get_world_size() > 1:
-            with counting_nothing():
-                self._compare(batch.emptied())
-        return torch.zeros((), device=batch.device), None
+        """Nothing to compare: 0, after the sums over processes in which others, who have something, wait for us.
+
+        It keeps its graph: synchronised batch norms make such sums in the backward pass, too.
+        """
+        if dist.get_world_size() == 1:
+            return torch.zeros((), device=batch.device), None
+        with counting_nothing():
+            return self._compare(batch.emptied())[0] * 0, None
 
     def weights(self, batch: DistillBatch) -> tuple[Tensor | None, Tensor | None]:
         """The mask, cut to what the connector covers, and the target scale: ``(B, 1, ny, nx)`` or None."""

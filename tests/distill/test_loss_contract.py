@@ -152,9 +152,10 @@ def test_a_process_with_nothing_to_compare_takes_part_in_every_sum(case, lacks, 
         made.clear()
         with nullcontext() if batch is case.batch else base.counting_nothing():
             try:
-                loss_of(replace(case, weight=weight, batch=batch), build(case), student, teacher)
+                value = loss_of(replace(case, weight=weight, batch=batch), build(case), student, teacher)
             except ValueError as refused:
                 assert 'takes no mask' in str(refused)
-                loss_of(replace(case, batch=batch), build(case), student, teacher)
+                value = loss_of(replace(case, batch=batch), build(case), student, teacher)
+        assert value.isfinite()
         sums.append(list(made))
     assert sums[0] == sums[1]

@@ -19,8 +19,6 @@ from perception_kd.distill.pair import Pair
 from perception_kd.distill.pair_builder import build_pairs
 from perception_kd.distill.schedules import Progress
 from perception_kd.structures import TapSpec, is_annotated
-from tests.distill.contract import LossCase
-from tests.distill.test_loss_contract import CASES
 from tests.distill.toys import GRID, ToyStudent, feature_pair, response_pair, toy_batch, toy_teacher
 
 PAIRS = dict(
@@ -101,18 +99,34 @@ def test_every_sum_over_processes_is_made_also_without_an_annotated_sample():
     assert not any(calls) and all(with_boxes)
 
 
-@pytest.mark.parametrize('case', [one for one in CASES.values() if one.loss().needs_boxes and one.kind != 'vector'],
-                         ids=lambda one: one.name)
-def test_a_loss_makes_as_many_sums_over_processes_without_boxes(case: LossCase):
-    calls, sums = [], []
-    with mock.patch.object(dist, 'get_world_size', return_value=2), \
-            mock.patch.object(dist, 'all_reduce', lambda value, *args, **kwargs: calls.append(value)):
-        student, teacher = case.values(torch.Generator().manual_seed(0))
-        for batch in (case.batch, case.batch.emptied()):
-            value = case.loss()(student, teacher, weight=case.weight, scale=case.scale, batch=batch)
-            assert torch.isfinite(value)
-            sums.append(len(calls))
-    assert sums[1] == 2 * sums[0]
+class Meeting(torch.autograd.Function):
+    """Sums over processes on the way back, as a synchronised batch norm does; notes the gradient."""
+
+    met: list[torch.Tensor] = []
+
+    @staticmethod
+    def forward(ctx, value):
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        Meeting.met.append(gradient)
+        return gradient
+
+
+@pytest.mark.parametrize(('hidden', 'weight'), [((), 1.0), ((0, 1), 1.0), ((), 0.0), ((0, 1), 0.0)])
+def test_the_way_back_meets_the_other_processes_too(hidden, weight):
+    """A pair in use goes back through its connector in every process, one out of use in none."""
+    model = distiller(gaussian={**PAIRS['gaussian'], 'weight': weight})
+    model.check_finite = False
+    model.pairs['gaussian'].connector.register_forward_hook(lambda part, args, value: Meeting.apply(value))
+    Meeting.met.clear()
+    with mock.patch.object(dist, 'get_world_size', return_value=2), mock.patch.object(dist, 'all_reduce'):
+        losses, gradients = step(model, hide(toy_batch(1, 2), *hidden), ('gaussian',))
+    assert len(Meeting.met) == int(weight > 0)
+    nothing = bool(hidden) or not weight
+    assert not nothing or (losses[PREFIX + 'gaussian'] == 0 and not gradients['student.stem.conv.weight'].any())
+    assert all(bool(gradient.any()) != nothing for gradient in Meeting.met)
 
 
 def test_a_process_may_count_nothing():
