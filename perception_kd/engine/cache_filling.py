@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import nn
 
+from perception_kd.datasets.nuscenes.labelled import count_distinct
 from perception_kd.datasets.transforms.bev_aug import BEVAug
 from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.teacher_cache import CachedTeacher
@@ -59,7 +60,7 @@ def fill_caches(cfg: Config, *, out: str | Path | None = None, batch: int | None
     one = next(iter(states.values()))
     first = [next(_batches(model, loader_of(state, workers=0))) for state in (None, one, one)]
     for teacher in teachers.values():
-        _plan(teacher, len(dataset), *first)
+        _plan(teacher, count_distinct(dataset), *first)
     if plan:
         return
     for number, state in enumerate(states.values(), 1):

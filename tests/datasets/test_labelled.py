@@ -9,7 +9,7 @@ import pytest
 from mmengine.dataset import ConcatDataset, RepeatDataset, pseudo_collate
 
 from perception_kd.datasets.nuscenes.dataset import NuScenesRadarDataset
-from perception_kd.datasets.nuscenes.labelled import Labelled, count_annotated
+from perception_kd.datasets.nuscenes.labelled import Labelled, count_annotated, count_distinct
 from perception_kd.datasets.nuscenes.stamp import load_infos, save_infos
 from perception_kd.datasets.transforms import FilterObjects, LoadBoxes3D, PackInputs
 from perception_kd.structures import annotated_rows
@@ -95,6 +95,9 @@ def test_the_control_has_as_many_samples_all_annotated(tiny_root: Path) -> None:
     tokens = [sample['data_samples'].token for sample in part]
     assert len(tokens) == len(kept) == part.annotated_samples == 6 and set(tokens) == known
     assert count_annotated(dataset(tiny_root, labelled=dict(fraction=0.5, others='drop'))) == (3, 3)
+    assert count_distinct(part) == count_distinct(RepeatDataset(part, times=2)) == 3 and count_distinct(kept) == 6
+    both = ConcatDataset([part, dataset(tiny_root, VAL)], ignore_keys=['version', 'split'])
+    assert count_distinct(both) == 6 and count_distinct(range(4)) == 4
 
 
 def test_infos_without_annotations_count_as_unannotated(tiny_root: Path, tmp_path: Path) -> None:

@@ -119,6 +119,12 @@ class NuScenesRadarDataset(BaseDataset):
         self.full_init()
         return sum(BaseDataset.get_data_info(self, place)['annotated'] for place in range(len(self)))
 
+    @property
+    def distinct_samples(self) -> int:
+        """How many samples there are without repetitions."""
+        self.full_init()
+        return len({BaseDataset.get_data_info(self, place)['row'] for place in range(len(self))})
+
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """One sample before the pipeline.
 

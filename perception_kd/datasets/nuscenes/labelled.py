@@ -84,6 +84,14 @@ class Labelled:
         return hashlib.sha256(f'{self.seed}/{name}'.encode()).hexdigest()
 
 
+def count_distinct(dataset: Any) -> int:
+    """How many samples of a data set differ, or of those inside a wrapper; all where it does not say."""
+    if hasattr(dataset, 'distinct_samples'):
+        return dataset.distinct_samples
+    inner = _inside(dataset)
+    return sum(map(count_distinct, inner)) if inner else len(dataset)
+
+
 def count_annotated(dataset: Any) -> tuple[int, int] | None:
     """How many samples of a data set are annotated, and how many it has; None where it does not say.
 
@@ -91,6 +99,10 @@ def count_annotated(dataset: Any) -> tuple[int, int] | None:
     """
     if hasattr(dataset, 'annotated_samples'):
         return dataset.annotated_samples, len(dataset)
-    inner = dataset.datasets if hasattr(dataset, 'datasets') else [getattr(dataset, 'dataset', None)]
-    counts = [None if one is None else count_annotated(one) for one in inner]
-    return None if None in counts else tuple(map(sum, zip(*counts)))
+    counts = [count_annotated(one) for one in _inside(dataset)]
+    return None if None in counts or not counts else tuple(map(sum, zip(*counts)))
+
+
+def _inside(dataset: Any) -> list[Any]:
+    """The data sets that a wrapper wraps."""
+    return list(getattr(dataset, 'datasets', None) or (one for one in [getattr(dataset, 'dataset', None)] if one is not None))

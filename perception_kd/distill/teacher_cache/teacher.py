@@ -181,7 +181,10 @@ class CachedTeacher:
             fresh = self._ask(batch.keep(missing, ()), taps)
             for place, row in enumerate(missing):
                 values[row] = {tap: take_rows(fresh[tap], [place], len(missing)) for tap in taps}
-            self._keep({row: found[row] for row in missing if found[row].key is not None}, values)
+            entries = {row: self._entry(found[row], values[row]) for row in missing if found[row].key is not None}
+            self._keep([(found[row].key, entry) for row, entry in entries.items()])
+            # Pairs see what they are going to see later, so that a run does not depend on what the cache held before.
+            values |= {row: {tap: restore(entry[tap]) for tap in taps} for row, entry in entries.items()}
         self.counts['hit'] += batch.size - len(missing)
         rows = {tap: joined([values[row][tap] for row in range(batch.size)], self.device) for tap in taps}
         for tap, spec in self.tap_specs().items():
@@ -228,21 +231,22 @@ class CachedTeacher:
     def _packed(self, value: Any, cells: Tensor | None) -> Any:
         return cut(packed(value, self.dtype), cells)
 
-    def _keep(self, samples: Mapping[int, _Sample], values: Mapping[int, Mapping[str, Any]]) -> None:
-        """Write the values of some rows of a batch, after a size plan before the first ones."""
-        if not samples or not self._writes:
+    def _entry(self, sample: _Sample, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What is stored of a sample, with new values."""
+        return {**sample.stored, **{tap: self._packed(value, sample.together(tap)) for tap, value in values.items()}}
+
+    def _keep(self, entries: Sequence[tuple[SampleKey, Mapping[str, Any]]]) -> None:
+        """Write entries, after a size plan before the first ones."""
+        if not entries or not self._writes:
             return
-        entries = {row: {**sample.stored, **{tap: self._packed(value, sample.together(tap))
-                                             for tap, value in values[row].items()}}
-                   for row, sample in samples.items()}
         if self._used is None:
             self._used = self.entries.size()[1]
             if self.samples is not None:
-                plan = self.plan(self.samples, _mean_sizes(list(entries.values())))
+                plan = self.plan(self.samples, _mean_sizes([entry for _, entry in entries]))
                 print_log(str(plan), logger='current')
                 plan.check()
-        for row, taps in entries.items():
-            self._write(samples[row].key, taps)
+        for key, entry in entries:
+            self._write(key, entry)
 
     def _write(self, key: SampleKey, taps: Mapping[str, Any]) -> None:
         if not self._writes:

@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from perception_kd.datasets.nuscenes.labelled import count_distinct
 from perception_kd.distill.teacher_cache import CachedTeacher
 from perception_kd.engine.hooks.progress import unwrapped
 from perception_kd.registry import HOOKS
@@ -21,7 +22,7 @@ class TeacherCacheHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """The number of samples: the first entry is preceded by a size plan, which can stop the run."""
         for teacher in cached_teachers(unwrapped(runner)).values():
-            teacher.expect(len(runner.train_dataloader.dataset))
+            teacher.expect(count_distinct(runner.train_dataloader.dataset))
             teacher.release()
 
     def after_train_epoch(self, runner: Runner) -> None:
