@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from mmengine import dist
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -71,13 +72,16 @@ class InfoNCE(DistillLoss):
                    for sample in batch.data_samples]
         ours, theirs = _at(student, centres, grid), _at(teacher, centres, grid)
         count = normaliser(ours.new_tensor(float(len(ours))))
-        if len(ours) < 2:  # nothing to contrast with, and batch norm needs two
+        if len(ours) < 2 and not self._others_wait():  # nothing to contrast with, and batch norm needs two
             return sum((part * 0).sum() for part in (student, *self.parameters()))
         ours = functional.normalize(self.student_view(ours), dim=1)
         theirs = functional.normalize(self.teacher_view(theirs), dim=1)
         logits = theirs @ ours.T / self.temperature
-        same = torch.arange(len(logits), device=logits.device)
-        return functional.cross_entropy(logits, same, reduction='sum') / count
+        return (logits.logsumexp(dim=1) - logits.diagonal()).sum() / count
+
+    def _others_wait(self) -> bool:
+        """Whether batch norms of other processes wait for what this one adds to their statistics."""
+        return dist.get_world_size() > 1 and any(isinstance(part, nn.SyncBatchNorm) for part in self.modules())
 
     def __str__(self) -> str:
         return f'InfoNCE(temperature {self.temperature:g})'

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.losses.base import DistillLoss, no_mask, normaliser
+from perception_kd.distill.losses.numerics import unit
 from perception_kd.registry import DISTILL_LOSSES
 
 
@@ -56,7 +57,7 @@ class GramRelation(DistillLoss):
         """``(B, C, ny, nx)`` -> ``(B, size^2, size^2)``."""
         places = functional.adaptive_avg_pool2d(value, size).flatten(2)
         if self.normalise == 'cosine':
-            places = functional.normalize(places, dim=1, eps=1e-6)
+            places = unit(places, dim=1, least=1e-6)
         affinity = torch.bmm(places.transpose(1, 2), places)
         return affinity / value.shape[1] if self.normalise == 'dim' else affinity
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.losses.base import DistillLoss, no_mask, no_scale, normaliser
+from perception_kd.distill.losses.numerics import unit
 from perception_kd.distill.losses.response import true_boxes
 from perception_kd.registry import DISTILL_LOSSES
 from perception_kd.structures.box_points import boxes_on, nine_points, sample_map
@@ -79,5 +79,5 @@ class NinePointRelation(_NinePoints):
 
 
 def _cosines(value: Tensor) -> Tensor:
-    unit = functional.normalize(value, dim=2, eps=1e-4)
-    return unit @ unit.transpose(1, 2)
+    units = unit(value, dim=2, least=1e-4)
+    return units @ units.transpose(1, 2)

@@ -20,8 +20,9 @@ class ScaledBoxes(Mask):
 
     A box becomes the axis-aligned rectangle around its turned footprint. Each side grows by the larger share of two
     steps, 25 % or 50 %: at 20 or 30 m from the sensor, and above 0.3 or 0.8 m/s. Where a side grows at all, the
-    increment is at least 0.5 m and at most 4 m, half of it at each end. A cell counts where its centre lies inside. A
-    velocity that is not known (NaN, or boxes of seven numbers) enlarges nothing.
+    increment is at least 0.5 m and at most 4 m, half of it at each end. A cell counts where its centre lies inside, and
+    where it holds the centre of a box: a pedestrian may lie between the centres of all cells. A velocity that is not
+    known (NaN, or boxes of seven numbers) enlarges nothing.
 
     Args:
         ranges: Metres from the grid's origin where the two steps begin.
@@ -55,7 +56,7 @@ class ScaledBoxes(Mask):
     def _one(self, data_sample: Any, grid: BEVGrid, device: torch.device) -> Tensor:
         boxes = data_sample.gt_instances_3d.bboxes_3d
         boxes = getattr(boxes, 'tensor', boxes).to(device).float()
-        half = self.sides(boxes) / 2
+        half = (self.sides(boxes) / 2).clamp(min=grid.cell / 2)
         centres = grid.centres(device)
         away = (centres[None] - boxes[:, None, None, :2]).abs()
         return (away <= half[:, None, None]).all(-1).any(0).float()

@@ -158,6 +158,35 @@ def test_info_nce_is_the_cross_entropy_of_the_diagonal():
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
 
 
+@pytest.mark.parametrize('rows', [[], [[0, 0, 0, 1, 1, 1, 0, 0, 0]]], ids=['none', 'one'])
+def test_info_nce_gives_its_part_to_statistics_that_processes_share(monkeypatch, rows):
+    """Another process, which has boxes, waits in forward and in backward for one without."""
+    seen = []
+
+    class Shared(torch.nn.SyncBatchNorm):
+        def forward(self, value):
+            seen.append(len(value))
+            value.register_hook(lambda gradient: seen.append(-1))
+            return value * 1
+
+    monkeypatch.setattr('mmengine.dist.get_world_size', lambda: 2)
+    loss = InfoNCE(student_channels=4, teacher_channels=4, width=8)
+    loss.student_view[2], loss.teacher_view[2] = Shared(8), Shared(8)
+    student, teacher = two_maps(1, 4, 8, 8)(torch.Generator().manual_seed(0))
+    value = loss(student.requires_grad_(), teacher, weight=None, scale=None, batch=with_boxes(rows))
+    value.backward()
+    assert value == 0 and seen == [len(rows), len(rows), -1, -1]
+
+
+def test_relations_of_empty_places_have_no_steep_gradient():
+    student, teacher = two_maps(1, 4, 8, 8)(torch.Generator().manual_seed(0))
+    student[:, :, ::2] = 0
+    student.requires_grad_()
+    batch = with_boxes([[0.4, 0.4, 0, 1.6, 1.6, 1, 0, 0, 0]])  # its middle lies on an empty row
+    NinePointRelation()(student, teacher, weight=None, scale=None, batch=batch).backward()
+    assert 0 < float(student.grad.abs().max()) < 10
+
+
 def test_info_nce_that_maps_everything_to_one_vector_is_at_chance():
     loss = InfoNCE(student_channels=4, teacher_channels=4)
     for view in (loss.student_view, loss.teacher_view):

@@ -190,7 +190,7 @@ def test_boxes_grow_as_the_loop_says():
         half = []
         for axis in (0, 1):
             side = 2 * max(corner[axis] for corner in corners)
-            half.append((side + (min(max(side * share, 0.5), 4.0) if share else 0.0)) / 2)
+            half.append(max(side + (min(max(side * share, 0.5), 4.0) if share else 0.0), 0.8) / 2)
         for row, column in np.ndindex(100, 100):
             if abs(-39.6 + 0.8 * column - x) <= half[0] and abs(-39.6 + 0.8 * row - y) <= half[1]:
                 wanted[0, row, column] = 1
@@ -199,6 +199,9 @@ def test_boxes_grow_as_the_loop_says():
     found = ScaledBoxes()(replace(batch, grid=grid))
     assert found.shape == (2, 1, 100, 100) and 0.05 < found[0].mean() < 0.8
     np.testing.assert_array_equal(found[:, 0], wanted)
+    batch.data_samples[1].gt_instances_3d = InstanceData(
+        bboxes_3d=torch.tensor([[4.05, 8.05, 0, 0.6, 0.6, 1.7, 0]]), labels_3d=torch.zeros(1))
+    assert ScaledBoxes()(replace(batch, grid=grid))[1, 0].nonzero().tolist() == [[60, 55]], 'too small for any centre'
     still = ScaledBoxes().sides(boxes[:, :7])
     torch.testing.assert_close(still[4], ScaledBoxes().sides(boxes)[4])  # no velocity and an unknown one
 
