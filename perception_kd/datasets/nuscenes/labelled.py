@@ -105,4 +105,5 @@ def count_annotated(dataset: Any) -> tuple[int, int] | None:
 
 def _inside(dataset: Any) -> list[Any]:
     """The data sets that a wrapper wraps."""
-    return list(getattr(dataset, 'datasets', None) or (one for one in [getattr(dataset, 'dataset', None)] if one is not None))
+    several, one = getattr(dataset, 'datasets', None), getattr(dataset, 'dataset', None)
+    return list(several or ([] if one is None else [one]))
