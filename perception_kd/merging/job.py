@@ -93,8 +93,10 @@ class MergeJob:
             raise ValueError(f'{self.out}: name a checkpoint (.pth); the record takes the name ending in .json')
         if 'base' in self.experts:
             raise ValueError("an expert cannot be called 'base'; write NAME=CHECKPOINT with another name")
-        if any(Path(path).resolve() == self.out.resolve() for path in (self.base, *self.experts.values())):
-            raise ValueError(f'{self.out} is one of the checkpoints to merge; name another file')
+        inputs = {Path(path).resolve() for path in (self.base, *self.experts.values())}
+        for path in (self.out, *(self._file_of(name) for name in self.experts)):
+            if path.resolve() in inputs:
+                raise ValueError(f'{path} is one of the checkpoints to merge; name another file')
         unknown = [name for name in self.data if name not in self.experts]
         if unknown:
             raise ValueError(f"data for '{unknown[0]}', but the experts are {', '.join(self.experts)}")
@@ -178,7 +180,7 @@ class MergeJob:
         each = self.settings.batch_norm == 'each'
         for group in [[name] for name in self.experts] if each else [list(self.experts)]:
             merging.model.load_state_dict(merged)
-            path = self.out.with_name(f'{self.out.stem}_{group[0]}{self.out.suffix}') if each else self.out
+            path = self._file_of(group[0])
             batches, norms = 0, merging.norms if self.settings.batch_norm != 'none' else {}
             if norms:
                 batches = reestimate(merging.model, norms, self._mixed(streams, group))
@@ -187,6 +189,11 @@ class MergeJob:
             self.echo(f'{path}: statistics of {len(norms)} batch norms ' + (
                 f'from {batches} batches of {", ".join(group)}' if norms else 'estimated anew, the others combined'))
         return files
+
+    def _file_of(self, expert: str) -> Path:
+        """The file that is written for an expert."""
+        each = self.settings.batch_norm == 'each'
+        return self.out.with_name(f'{self.out.stem}_{expert}{self.out.suffix}') if each else self.out
 
     def _mixed(self, streams: Mapping[str, SampleStream], group: list[str]) -> Iterator[dict[str, Any]]:
         for batches in zip(*(streams[name].once(self.settings.norm_batches) for name in group)):

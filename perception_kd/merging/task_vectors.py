@@ -56,7 +56,8 @@ class TaskVectors:
     def merge(self, coefficients: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The same as a whole state dict, in the base's order, dtypes and memory layout.
 
-        Computed in float64: with ``lambda`` = 1 for one expert and 0 for the others it is that expert bit for bit.
+        Computed in float64 as ``(1 - sum_t lambda_t) theta_0 + sum_t lambda_t theta_t``: with ``lambda`` = 1 for one
+        expert and 0 for the others it is that expert bit for bit, however small its weights are beside the base's.
         Variances that a sum with coefficients outside of [0, 1] made negative become 0.
         """
         weightiest = torch.stack([coefficients[name] for name in self.floating]).mean(dim=0).argmax()
@@ -69,10 +70,9 @@ class TaskVectors:
         return state
 
     def _exact(self, name: str, coefficients: Tensor) -> Tensor:
-        start = self._base[name].double()
-        changes = (value * (state[name].double() - start)
-                   for value, state in zip(coefficients.double(), self._experts.values()))
-        return start + sum(changes)
+        parts = coefficients.double()
+        return (1 - parts.sum()) * self._base[name].double() + sum(
+            part * state[name].double() for part, state in zip(parts, self._experts.values()))
 
     def sizes(self, names: Iterable[str]) -> dict[str, float]:
         """``|tau_t| / |theta_0|`` over the tensors ``names`` for every expert.

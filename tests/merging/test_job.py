@@ -116,6 +116,10 @@ def test_bad_requests(job, tmp_path):
         job(experts=dict(wide=tmp_path / 'wide.pth'), data={}).run()
     with pytest.raises(ValueError, match=r'day\.pth is one of the checkpoints to merge'):
         job(out=tmp_path / 'day.pth').run()
+    with pytest.raises(ValueError, match=r'late_day\.pth is one of the checkpoints to merge'):
+        (tmp_path / 'late_day.pth').write_bytes((tmp_path / 'day.pth').read_bytes())
+        job(experts=dict(day=tmp_path / 'late_day.pth'), data={}, out=tmp_path / 'late.pth',
+            settings=replace(SETTINGS, batch_norm='each')).run()
     with pytest.raises(ValueError, match="an expert cannot be called 'base'"):
         job(experts=dict(base=tmp_path / 'day.pth'), data={}).run()
     with pytest.raises(ValueError, match='the record takes the name'):

@@ -10,7 +10,8 @@ def state(seed: int, **changes) -> dict:
     draw = torch.Generator().manual_seed(seed)
     rand = lambda *shape: torch.randn(*shape, generator=draw)  # noqa: E731
     return {'a.weight': rand(3, 2) * 1e3, 'a.bias': rand(3) * 1e-4, 'n.running_var': rand(3).abs(),
-            'n.num_batches_tracked': torch.tensor(seed), 'half': rand(2).half(), 'alone': rand(()), **changes}
+            'n.num_batches_tracked': torch.tensor(seed), 'half': rand(2).half(), 'alone': rand(()),
+            'faded': rand(8) * (1e-25 if seed else 1), **changes}
 
 
 def vectors() -> TaskVectors:
