@@ -44,13 +44,16 @@ def large_boxes():
     batch = box_batch()
     for data in batch.data_samples:
         data.gt_instances_3d.bboxes_3d[:, 3:5] *= torch.tensor([1.5, 1.0])
+    boxes = batch.data_samples[2].gt_instances_3d.bboxes_3d
+    boxes[1, :2] = 0.9 * boxes[0, :2]
     return batch
 
 
 def test_focal_weights_equal_a_loop_over_boxes_and_cells():
     batch = large_boxes()
     torch.testing.assert_close(focal_weights(batch, 2.0, 0.5), loop_weights(batch, 2.0, 0.5))
-    assert (loop_weights(batch, 2.0, 0.0) > 0).sum() > 12
+    alone = loop_weights(batch, 2.0, 0.0)
+    assert (alone > 0).sum() > 12 and float(alone[2].sum()) < 2.0 * 3 - 0.5, 'two of the three boxes overlap'
 
 
 @pytest.mark.parametrize('masked', [False, True])
