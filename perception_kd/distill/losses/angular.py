@@ -15,6 +15,19 @@ from perception_kd.registry import DISTILL_LOSSES
 from perception_kd.structures import TapSpec
 
 
+class ViewNorm(nn.BatchNorm2d):
+    """Batch norm that takes its running statistics for a single vector, which has no variance.
+
+    ``SyncBatchNorm`` counts the vectors of all processes, and meets them at every step: a conversion to it drops this.
+    """
+
+    def forward(self, value: Tensor) -> Tensor:
+        """``(B, C, H, W)`` to the same."""
+        if value[:, 0].numel() > 1:
+            return super().forward(value)
+        return functional.batch_norm(value, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+
+
 class ViewHeads(nn.Module):
     """``v_i = BN(W_i (m_i * T))``: W_i orthogonal at first, m_i drops channels at a rate of its own.
 
@@ -28,19 +41,14 @@ class ViewHeads(nn.Module):
         super().__init__()
         self.rates = torch.linspace(*rates, count).tolist()
         self.turns = nn.ModuleList(nn.Conv2d(channels, channels, 1, bias=False) for _ in self.rates)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in self.rates)
+        self.norms = nn.ModuleList(ViewNorm(channels) for _ in self.rates)
         for turn in self.turns:
             nn.init.orthogonal_(turn.weight)
 
     def forward(self, teacher: Tensor) -> Tensor:
         """``(B, C, H, W)`` to ``(N, B, C, H, W)``."""
-        views = []
-        for rate, turn, norm in zip(self.rates, self.turns, self.norms):
-            value = turn(functional.dropout2d(teacher, rate, self.training))
-            alone = value.shape[0] * value[0, 0].numel() == 1  # one vector has no variance
-            views.append(functional.batch_norm(value, norm.running_mean, norm.running_var, norm.weight, norm.bias)
-                         if alone else norm(value))
-        return torch.stack(views)
+        return torch.stack([norm(turn(functional.dropout2d(teacher, rate, self.training)))
+                            for rate, turn, norm in zip(self.rates, self.turns, self.norms)])
 
 
 @DISTILL_LOSSES.register_module()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
+from unittest import mock
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from perception_kd.distill import Distiller
 from perception_kd.distill.losses import AngularViews
@@ -150,6 +151,14 @@ def test_vectors_train_too_and_one_alone_stays_finite(rows):
     loss, student = make(imitate='MSE'), torch.randn(rows, 4, requires_grad=True)
     call(loss, student, torch.randn(rows, 4)).backward()
     assert student.grad.any() and all(part.grad.isfinite().all() for part in loss.parameters())
+
+
+def test_norms_that_are_synchronised_meet_the_other_processes_whatever_they_hold():
+    heads = nn.SyncBatchNorm.convert_sync_batchnorm(make()).heads
+    assert {type(norm) for norm in heads.norms} == {nn.SyncBatchNorm}
+    with pytest.raises(ValueError, match='expected input tensor to be on'), mock.patch.multiple(
+            torch.distributed, is_initialized=lambda: True, get_world_size=lambda group: 2):
+        heads(torch.randn(1, 4, 1, 1))  # as far as a machine without a GPU goes
 
 
 @pytest.mark.parametrize(('settings', 'message'), [
