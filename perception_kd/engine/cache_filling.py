@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from rich.console import Console
@@ -21,7 +22,10 @@ from perception_kd.distill.teacher_cache import CachedTeacher
 from perception_kd.distill.teacher_cache.key import SampleKey
 from perception_kd.engine.build import naming_config
 from perception_kd.engine.hooks.teacher_cache import cached_teachers
+from perception_kd.engine.hooks.teacher_check import spread
 from perception_kd.registry import MODELS
+
+PLANNED = 8  # samples from which the size of all is foretold
 
 
 def fill_caches(cfg: Config, *, out: str | Path | None = None, batch: int | None = None, plan: bool = False) -> None:
@@ -48,25 +52,23 @@ def fill_caches(cfg: Config, *, out: str | Path | None = None, batch: int | None
         one.cache = dict(one.get('cache') or {}, folder=str(out))
     with naming_config(cfg):
         model = MODELS.build(cfg.model).to('cuda' if torch.cuda.is_available() else 'cpu')
-        dataset = Runner.build_dataloader(_in_order(cfg, batch, workers=0)).dataset
+        dataset = Runner.build_dataloader({**_in_order(cfg, batch), 'num_workers': 0}).dataset
     teachers = {name: one for name, one in cached_teachers(model).items() if one.needs}
     states = {repr(state): state for teacher in teachers.values() for state in teacher.rule.states}
 
-    def loader_of(state: Mapping[str, Any] | None, workers: int | None = None) -> Any:
-        for transform in _augmentations(dataset) if state is not None else ():
-            transform.states = [state]
-        return Runner.build_dataloader({**_in_order(cfg, batch, workers), 'dataset': dataset})
-
-    one = next(iter(states.values()))
-    first = [next(_batches(model, loader_of(state, workers=0))) for state in (None, one, one)]
+    drawn = _some(model, dataset, 1)
+    _augment(dataset, next(iter(states.values())))
+    seen, again = _some(model, dataset, PLANNED), _some(model, dataset, 1)
     for teacher in teachers.values():
-        _plan(teacher, count_distinct(dataset), *first)
+        _plan(teacher, count_distinct(dataset), drawn, seen, again)
     if plan:
         return
     for number, state in enumerate(states.values(), 1):
-        loader = loader_of(state)
+        _augment(dataset, state)
+        loader = Runner.build_dataloader({**_in_order(cfg, batch), 'dataset': dataset})
         title = f'state {number} of {len(states)}' if len(states) > 1 else 'samples'
-        for data in track(_batches(model, loader), title, len(loader), console=Console(stderr=True)):
+        for data in track(loader, title, len(loader), console=Console(stderr=True)):
+            data = model.data_preprocessor(data, False)
             for teacher in teachers.values():
                 teacher.run(data['inputs'], data['data_samples'], list(teacher.needs))
     for teacher in teachers.values():
@@ -81,8 +83,9 @@ def _plan(teacher: CachedTeacher, samples: int, drawn: Mapping[str, Any], first:
     Args:
         teacher: With the needs of its pairs.
         samples: Of the data set.
-        drawn: Its first batch as training draws it.
-        first, again: The same in one state of augmentation, loaded twice.
+        drawn: Its first sample as training draws it.
+        first: Samples from all over it in one state of augmentation, the first one in front.
+        again: The first one, loaded again.
     """
     teacher.keeps_going = False
     drawn, one, other = (DistillBatch(data['inputs'], data['data_samples'], device=teacher.device).keep([0], ())
@@ -102,17 +105,22 @@ def _plan(teacher: CachedTeacher, samples: int, drawn: Mapping[str, Any], first:
     plan.check()
 
 
-def _batches(model: nn.Module, loader: Any) -> Iterator[dict[str, Any]]:
-    for data in loader:
-        yield model.data_preprocessor(data, False)
+def _some(model: nn.Module, dataset: Any, most: int) -> dict[str, Any]:
+    """A batch of samples spread evenly over a data set: neighbours are alike in size, and in having annotations."""
+    return model.data_preprocessor(pseudo_collate([dataset[index] for index in spread(len(dataset), most)]), False)
 
 
-def _in_order(cfg: Config, batch: int | None, workers: int | None) -> dict[str, Any]:
+def _augment(dataset: Any, state: Mapping[str, Any]) -> None:
+    """Let a data set augment all samples alike."""
+    for transform in _augmentations(dataset):
+        transform.states = [state]
+
+
+def _in_order(cfg: Config, batch: int | None) -> dict[str, Any]:
     """The training loader's config, without shuffling; each sample comes once."""
     settings = {key: value for key, value in cfg.train_dataloader.items() if key not in ('batch_sampler', 'sampler')}
-    workers = settings.get('num_workers', 0) if workers is None else workers
     return {**settings, 'sampler': dict(type='DefaultSampler', shuffle=False), 'drop_last': False,
-            'batch_size': batch or settings['batch_size'], 'num_workers': workers, 'persistent_workers': False}
+            'batch_size': batch or settings['batch_size'], 'persistent_workers': False}
 
 
 def _augmentations(dataset: Any) -> list[BEVAug]:

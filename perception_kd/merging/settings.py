@@ -46,6 +46,7 @@ class MergeSettings:
             except ValueError:
                 raise ValueError(f"merging: the first coefficient is a number or 'mean', got '{self.start}'") from None
         least = dict(steps=0, rho=0, norm_batches=1, workers=0, seed=0, save_every=1)
+        least.update({} if self.batch_size is None else dict(batch_size=1))
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise ValueError(f'merging: {name} must be at least {value}, got {getattr(self, name)}')

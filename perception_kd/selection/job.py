@@ -45,7 +45,8 @@ class SelectionSettings:
     parameters: tuple[str, ...] = LAST_STAGES
 
     def __post_init__(self) -> None:
-        for name, least in dict(samples=2, views=1, splits=2, seed=0).items():
+        given = {} if self.dimension is None else dict(dimension=1)
+        for name, least in dict(samples=2, views=1, splits=2, seed=0, **given).items():
             if getattr(self, name) < least:
                 raise ValueError(f'selection: {name} must be at least {least}, got {getattr(self, name)}')
         if self.splits > self.samples:

@@ -6,11 +6,13 @@ import re
 import runpy
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from perception_kd.engine.build import load_config
+from perception_kd.engine.cache_filling import PLANNED, _some
 from perception_kd.engine.runner import DistillRunner
 from perception_kd.registry import MODELS
 from tests.smoke.conftest import OPTIONS, ROOT
@@ -61,6 +63,15 @@ def test_plan_fill_and_go_on(fill, tmp_path):
         file.unlink()
     status, said, _ = fill('--out', tmp_path)
     assert f'{SAMPLES - 2} samples from the cache, 2 computed' in said and entries(tmp_path) == done
+
+
+def test_the_plan_looks_at_the_whole_data_set():
+    """Its beginning may hold one quiet drive, or none that is annotated."""
+    model = SimpleNamespace(data_preprocessor=lambda data, training: data)
+    frames = [dict(place=torch.tensor(place)) for place in range(100)]
+    places = torch.stack(_some(model, frames, PLANNED)['place']).tolist()
+    assert len(places) == PLANNED and places[0] == 0 and places[-1] == 99 and places[4] > 40
+    assert torch.stack(_some(model, frames[:3], PLANNED)['place']).tolist() == [0, 1, 2]
 
 
 def test_training_reads_what_was_filled(fill, tiny_root, teacher, tmp_path):

@@ -124,7 +124,8 @@ def test_bad_requests(job, tmp_path):
         job(experts=dict(base=tmp_path / 'day.pth'), data={}).run()
     with pytest.raises(ValueError, match='the record takes the name'):
         job(out=tmp_path / 'out.json').run()
-    for wrong, said in ((dict(steps=-1), 'steps must be at least 0'), (dict(start='some'), "a number or 'mean'")):
+    for wrong, said in ((dict(steps=-1), 'steps must be at least 0'), (dict(start='some'), "a number or 'mean'"),
+                        (dict(batch_size=0), 'batch_size must be at least 1')):
         with pytest.raises(ValueError, match=said):
             MergeSettings(**wrong)
     assert not (tmp_path / 'out.pth').exists()

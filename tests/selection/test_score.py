@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from perception_kd.selection import grace
+from perception_kd.selection.job import SelectionSettings
 from perception_kd.selection.ranking import format_rows, rank
 from perception_kd.selection.score import bootstrap, consistency
 
@@ -96,3 +97,10 @@ def test_the_table_says_what_is_noise():
 def test_bad_input(values, splits, said):
     with pytest.raises(ValueError, match=said):
         grace(values, splits=splits)
+
+
+def test_settings_that_make_no_sense():
+    for wrong, said in ((dict(dimension=0), 'dimension must be at least 1'), (dict(views=0), 'views must be at least'),
+                        (dict(samples=5, splits=6), '6 splits need as many samples')):
+        with pytest.raises(ValueError, match=said):
+            SelectionSettings(**wrong)
