@@ -153,6 +153,20 @@ def test_a_distiller_counts_one_step_and_leaves_the_random_numbers_of_one() -> N
     assert not torch.equal(plain.student.stem.conv.weight, model.student.stem.conv.weight)
 
 
+def test_gradients_are_measured_in_the_first_pass_alone() -> None:
+    class Counting(GradientProbe):
+        calls = 0
+
+        def __call__(self, losses, places):
+            self.calls += 1
+            return super().__call__(losses, places)
+
+    model = distiller()
+    model.balance, model.probe = None, Counting('taps')
+    model.train_step(toy_batch(1, 2), sgd(model))
+    assert model.probe.calls == 1
+
+
 def test_only_the_students_weights_are_perturbed_and_frozen_ones_stay() -> None:
     model, seen = distiller(), []
     model.student.head.reg.requires_grad_(False)
