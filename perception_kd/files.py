@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 _SAMPLE = 2**20  # bytes of a fingerprint at either end of a file
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -111,14 +112,14 @@ def check_folder_target(path: str | Path) -> None:
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; move it to ``path`` on success, remove it on failure.
 
-    The temporary name keeps the suffix, since many writers choose their format by it. Errors of a full disk
-    come as :class:`DiskFullError`.
+    The temporary name keeps the suffix, since many writers choose their format by it, and is of one writer alone:
+    containers that share a folder may share process ids, too. Errors of a full disk come as :class:`DiskFullError`.
 
     Raises:
         IsADirectoryError, NotADirectoryError: as :func:`check_file_target`.
     """
     path = Path(path)
-    temporary = path.with_name(f'.{path.stem}.{os.getpid()}.partial{path.suffix}')
+    temporary = path.with_name(f'.{path.stem}.{os.getpid()}-{uuid4().hex[:8]}.partial{path.suffix}')
     try:
         check_folder_target(path.parent)
         with naming_full_disk(path, rename=True):

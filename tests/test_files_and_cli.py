@@ -25,6 +25,16 @@ def test_failure_keeps_the_old_file_and_leaves_nothing_behind(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['a.txt']
 
 
+def test_writers_with_the_same_process_id_do_not_meet(tmp_path):
+    """Two containers that share a folder."""
+    target = tmp_path / 'a.txt'
+    with atomic_path(target) as one, atomic_path(target) as other:
+        one.write_text('one')
+        other.write_text('other')
+        assert one.read_text() == 'one'
+    assert target.read_text() == 'one' and [path.name for path in tmp_path.iterdir()] == ['a.txt']
+
+
 @pytest.mark.parametrize(('given', 'error', 'message'), [
     ('here', IsADirectoryError, 'table .*here is a folder; give a file'),
     ('gone', FileNotFoundError, 'table .*gone does not exist'),
