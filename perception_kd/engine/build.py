@@ -9,12 +9,15 @@ from typing import Any
 
 from mmengine.config import Config
 
+from perception_kd.engine.config_text import install as install_config_text
 from perception_kd.engine.hooks.weight_check import WeightCheckHook
 from perception_kd.engine.references import refuse_unread, resolve_references
 from perception_kd.engine.runner import BriefRunner, DistillRunner
 from perception_kd.engine.schedulers import check_spans
 from perception_kd.engine.switches import apply_amp, apply_auto_scale_lr, apply_resume, apply_sync_bn
 from perception_kd.files import DiskFullError, naming_full_disk, require_file
+
+install_config_text()
 
 
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
