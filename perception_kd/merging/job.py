@@ -152,7 +152,8 @@ class MergeJob:
         inputs = self._inputs()
         files = [inputs['base'], *inputs['experts'].values()]
         kept = {key: value for key, value in inputs['settings'].items() if key not in _FREE}
-        parts = (inputs['config'], inputs['options'], kept, [{**one, 'file': ''} for one in files], list(self.experts))
+        content = load_config(self.config, dict(self.options)).to_dict()
+        parts = (inputs['config'], content, kept, [{**one, 'file': ''} for one in files], list(self.experts))
         return sha256(repr(parts).encode()).hexdigest()[:16]
 
     def _save(self, merging: SAMerging, losses: list[float]) -> None:

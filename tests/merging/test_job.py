@@ -72,6 +72,11 @@ def test_an_interrupted_merge_goes_on_as_if_nothing_had_happened(job, tmp_path):
     assert not (tmp_path / 'out.pth').exists()
     with pytest.raises(ValueError, match=r'out\.state\.pth belongs to a merge of other'):
         job(resume=True, settings=replace(SETTINGS, rho=0.07)).run()
+    text = (tmp_path / 'config.py').read_text()
+    (tmp_path / 'config.py').write_text(f'{text}\ntrain_dataloader.update(batch_size=3)\n')
+    with pytest.raises(ValueError, match=r'out\.state\.pth belongs to a merge of other'):
+        job(resume=True).run()
+    (tmp_path / 'config.py').write_text(text)
     with pytest.raises(ValueError, match='has 2 steps already'):
         job(resume=True, settings=replace(SETTINGS, steps=1)).run()
     resumed = job(resume=True).run()
