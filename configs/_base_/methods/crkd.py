@@ -23,8 +23,9 @@ What is open is a choice among named values::
   crkd_relation=cosine                             # affinities of places of length 1
 
 Differences from the publication: the teacher lies on the student's grid (0.8 m; CRKD's has 0.075 m voxels and 180 x 180
-cells) and reads pillars; the released code divides MSFD once more by the batch; there the student starts from weights
-trained without distillation (``load_from=STUDENT.pth``), here as all others do. LEFT OUT: nothing of the four terms.
+cells) and reads pillars; the released code divides MSFD once more by the batch; in MSFD the cell of a box's centre always
+counts, since a pedestrian can be smaller than a cell; there the student starts from weights trained without
+distillation (``load_from=STUDENT.pth``), here as all others do. LEFT OUT: nothing of the four terms.
 """
 
 _base_ = ['../distill/distiller.py']
