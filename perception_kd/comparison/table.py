@@ -118,9 +118,9 @@ def _margins(results: Sequence[Result], reference: str, metric: str,
              teachers: Mapping[str, Mapping[str, float | None]]) -> list[str]:
     values = [one['metrics'].get(metric) for one in _of(results, reference)]
     values = [value for value in values if value is not None]
-    return [f'Teacher {name} leads {reference} by {found[metric] - mean(values):+.3f} {metric}: no method can be '
-            'expected to gain much where this is small.'
-            for name, found in teachers.items() if values and found.get(metric) is not None]
+    lines = [f'Teacher {name} leads {reference} by {found[metric] - mean(values):+.3f} {metric}.'
+             for name, found in teachers.items() if values and found.get(metric) is not None]
+    return [*lines, 'Where a teacher leads by little, there is little to gain from it.'] if lines else []
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
