@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.checks import head_tasks
-from perception_kd.distill.losses.base import DistillLoss, no_scale, normaliser
+from perception_kd.distill.losses.base import DistillLoss, no_scale, normaliser, ones_like_places
 from perception_kd.distill.losses.response import BRANCHES, check_tasks, quality_focal
 from perception_kd.registry import DISTILL_LOSSES
 
@@ -85,7 +85,7 @@ class ConfidentResponse(DistillLoss):
         self, ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], weight: Tensor | None
     ) -> Tensor:
         probability = theirs['heatmap'].sigmoid()
-        weight = torch.ones_like(probability[:, :1]) if weight is None else weight
+        weight = ones_like_places(probability) if weight is None else weight
         target = probability
         if self.target_threshold is not None:
             target = torch.where(probability > self.target_threshold, probability, 0.0)

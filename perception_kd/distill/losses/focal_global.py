@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from perception_kd.distill.batch import DistillBatch
-from perception_kd.distill.losses.base import DistillLoss, normaliser
+from perception_kd.distill.losses.base import DistillLoss, normaliser, ones_like_places
 from perception_kd.distill.losses.numerics import scaled
 from perception_kd.distill.losses.response import true_boxes
 from perception_kd.registry import DISTILL_LOSSES
@@ -99,7 +99,7 @@ class FGD(DistillLoss):
     ) -> Tensor:
         """Scalar; ``batch`` holds the true boxes. See :class:`DistillLoss`."""
         teacher = scaled(teacher, scale)
-        weight = torch.ones_like(student[:, :1]) if weight is None else weight
+        weight = ones_like_places(student) if weight is None else weight
         places, channels = self._attention(teacher)
         our_places, our_channels = self._attention(student)
         counts = focal_weights(batch, self.alpha, self.beta).to(student) * weight * places
