@@ -49,7 +49,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['perception_kd', 'perception_kd.*']),
-    install_requires=['torch>=2.4', 'numpy>=1.24', 'mmengine>=0.10.5', 'rich>=13.0'],
+    install_requires=['torch>=2.4', 'numpy>=1.24', 'mmengine>=0.10.5', 'msgspec>=0.18', 'rich>=13.0'],
     extras_require=EXTRAS,
     classifiers=[
         'License :: OSI Approved :: Apache Software License',
