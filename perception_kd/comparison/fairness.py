@@ -24,7 +24,12 @@ def deciding_parts(cfg: Config) -> dict[str, Any]:
     """What decides the result of a run, without what depends on the machine: files are their fingerprints."""
     parts = {name: copy.deepcopy(cfg.get(name)) for name in DECIDING}
     parts['ema'] = (cfg.get('default_hooks') or {}).get('ema')
-    return _portable(json.loads(json.dumps(_plain(parts), default=str)), {})
+    return portable(parts)
+
+
+def portable(settings: Any) -> Any:
+    """Settings as plain data without what depends on the machine: files are their fingerprints."""
+    return _portable(json.loads(json.dumps(_plain(settings), default=str)), {})
 
 
 def _plain(value: Any) -> Any:

@@ -63,7 +63,8 @@ class Queue:
     """Runs what is not finished. Every finished run is one file; nothing else has to be kept.
 
     A run is claimed by a lock that ends with its process, so that the same command may be started several times, also
-    on machines that share the folder.
+    on machines that share the folder. Other kinds of runs are done by a class of their own with another
+    :meth:`carry_out`; they have a ``name`` and ``result(out)``, None where they are not finished.
 
     Args:
         runs: In the order to do them.
@@ -113,13 +114,22 @@ class Queue:
     def _do(self, run: Run) -> None:
         try:
             with naming_full_disk(self.out):
-                result = execute(run, self.out, self.work)
+                told = self.carry_out(run)
         except Exception as error:  # such as a GPU's memory that one method exceeds: the others can still be done
             self._failed(run, error)
             return
+        self.echo(f'{run.name}: {told}')
+
+    def carry_out(self, run: Run) -> str:
+        """Do one run and write its file.
+
+        Returns:
+            What came out, in a line.
+        """
+        result = execute(run, self.out, self.work)
         seconds, score = result['seconds'], result['metrics'].get('mAP')
-        self.echo(f'{run.name}: trained in {seconds["train"]:.0f} s, scored in {seconds["score"]:.0f} s, '
-                  f'mAP {"-" if score is None else format(score, ".3f")}')
+        return (f'trained in {seconds["train"]:.0f} s, scored in {seconds["score"]:.0f} s, '
+                f'mAP {"-" if score is None else format(score, ".3f")}')
 
     def _failed(self, run: Run, error: Exception) -> None:
         """Mark a run. An error that is nobody's input shows where it comes from, and ends a job of several processes,
@@ -137,8 +147,9 @@ class Queue:
     def _left(self, taken: Sequence[float]) -> str:
         if not taken:
             return ''
-        minutes = sum(taken) / len(taken) * len(self.unfinished()) / 60
-        return f' (about {minutes:.0f} min for this and what follows)'
+        seconds = sum(taken) / len(taken) * len(self.unfinished())
+        span = f'{seconds / 60:.0f} min' if seconds >= 90 else f'{seconds:.0f} s'
+        return f' (about {span} for this and what follows)'
 
     def _failure(self, run: Run) -> Path:
         return self.work / f'{run.name}.failed'

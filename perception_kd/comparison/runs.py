@@ -117,13 +117,13 @@ def execute(run: Run, out: Path, work: Path) -> dict[str, Any]:
     begin = time.perf_counter()
     metrics = score(run.entry.config, folder / LAST, folder, dict(run.options), run.switches.get('launcher', 'none'))
     result = dict(
-        format=FORMAT, name=run.entry.name, config=_relative(run.entry.config), options=dict(run.entry.options),
+        format=FORMAT, name=run.entry.name, config=project_path(run.entry.config), options=dict(run.entry.options),
         seed=run.seed, key=dict(run.key), differs=list(run.differs), metrics=metrics,
         seconds=dict(train=round(train_seconds, 1), score=round(time.perf_counter() - begin, 1)),
         student_init=(folder / INIT_FILE).read_text(), epochs=run.cfg.train_cfg.get('max_epochs'),
         teachers={name: dict(checkpoint=Path(path).name, fingerprint=fingerprint(path))
                   for name, _, path in checkpoints(run.cfg) if path},
-        world=_world(run.cfg), commit=_commit(), machine=machine(), versions=versions())
+        world=_world(run.cfg), commit=commit(), machine=machine(), versions=versions())
     if is_main_process():
         write_json(run.file(out), result)
     barrier()
@@ -165,7 +165,8 @@ def _add_seconds(folder: Path, seconds: float) -> float:
     return total
 
 
-def _relative(config: Path) -> str:
+def project_path(config: Path) -> str:
+    """Where a config lies in the project; its name where it lies elsewhere."""
     path = config.resolve()
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
 
@@ -177,7 +178,7 @@ def _world(cfg: Config) -> str:
     return next((found for folder in sorted(root.glob('v1.0*')) if (found := simulated_world(root, folder.name))), '')
 
 
-def _commit() -> str:
+def commit() -> str:
     """The project's commit, ``+`` behind it where files were changed; empty without git."""
     def git(*words: str) -> str:
         return subprocess.run(['git', *words], cwd=ROOT, capture_output=True, text=True, check=False,
