@@ -13,27 +13,28 @@ What the source lacks is not made up, except for what the format cannot do witho
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.progress import track
 from scipy.spatial.transform import Rotation
 
 from perception_kd.datasets.convert.astyx_source import AstyxFrame, read_frame, read_labels
-from perception_kd.datasets.nuscenes.formats import write_lidar_bin, write_radar_pcd
-from perception_kd.datasets.nuscenes.poses import inverse, move
+from perception_kd.datasets.convert.job import convert_frames
+from perception_kd.datasets.convert.rig_frame import (
+    BOX_MARGIN,
+    RigBox,
+    RigFrame,
+    along_sight,
+    motion_of,
+    write_frame,
+)
+from perception_kd.datasets.nuscenes.poses import inverse
 from perception_kd.datasets.nuscenes.rows import SceneRows
-from perception_kd.datasets.nuscenes.writer import NuScenesWriter
-from perception_kd.files import write_bytes, write_json
-from perception_kd.processes import run_unordered
 
 VERSION = 'v1.0-astyx'
-REPORT_FILE = 'conversion.json'
 GROUND_PLANE = (0.0140, -0.0112, -1.7091)
 """The road in the LiDAR frame, z = a x + b y + c: least squares over the bottom centres of all training
 boxes. Planes fitted to the LiDAR's ground returns of every sixth training frame have the median
@@ -44,9 +45,6 @@ CATEGORIES = {
     'Person': 'human.pedestrian.adult', 'Cyclist': 'vehicle.bicycle', 'Motorcyclist': 'vehicle.motorcycle',
 }  # fmt: skip
 """Labels without an entry ("Towed Object", "Other Vehicle": four boxes) fit no detection class; left out."""
-
-BOX_MARGIN = 0.1
-"""Points up to this far outside a box (m) count as inside: LiDAR is in whole centimetres, radar is coarse."""
 
 _LAST_TRAIN, _LAST_VAL = 345, 445
 # The first frames of the validation part follow the last of the training part on the same road.
@@ -82,31 +80,9 @@ def convert_astyx(root: str | Path, out: str | Path, *, force: bool = False,
         FileExistsError: a conversion is there and ``force`` is not given.
         FileNotFoundError, ValueError: something in ``root`` is missing or damaged.
     """
-    labels, out = read_labels(root), Path(out)
-    writer = NuScenesWriter(out, VERSION, force)
-    is_new = not out.exists() or not any(out.iterdir())
-    try:
-        return _convert(root, writer, labels, workers)
-    except BaseException:
-        if is_new:
-            shutil.rmtree(out, ignore_errors=True)
-        raise
-
-
-def _convert(root: str | Path, writer: NuScenesWriter, labels: dict[str, dict], workers: int) -> dict[str, Any]:
-    job = partial(_convert_frame, root, writer.root)
-    method = 'fork' if hasattr(os, 'fork') else 'spawn'
-    frames = run_unordered(job, labels.items(), workers=workers, method=method)
-    found = {name: frame for name, *frame in track(frames, 'frames', total=len(labels))}
-    counts: Counter[str] = Counter()
-    for name in labels:  # in this order, whatever the number of processes
-        rows, counted = found[name]
-        writer.add(rows)
-        counts.update(counted)
-    report = {'notes': _NOTES, 'splits': {name: len(scenes) for name, scenes in writer.splits.items()},
-              'counts': dict(sorted(counts.items()))}
-    write_json(writer.finish() / REPORT_FILE, report)
-    return report
+    work = partial(_convert_frame, root, Path(out))
+    return convert_frames(work, list(read_labels(root).items()), out=out, version=VERSION, notes=_NOTES, force=force,
+                          workers=workers)
 
 
 def splits_of(name: str) -> list[str]:
@@ -125,99 +101,48 @@ def lidar_to_ego() -> np.ndarray:
     normal = np.array([-a, -b, 1.0]) / np.sqrt(1 + a * a + b * b)
     axis = np.cross(normal, [0, 0, 1])
     turn = axis / np.linalg.norm(axis) * np.arccos(normal[2])
-    motion = np.eye(4)
-    motion[:3, :3] = Rotation.from_rotvec(turn).as_matrix()
-    motion[2, 3] = -c * normal[2]
-    return motion
+    return motion_of(Rotation.from_rotvec(turn), (0, 0, -c * normal[2]))
 
 
-def _convert_frame(root: str | Path, out: Path, named: tuple[str, dict]) -> tuple[str, SceneRows, Counter]:
-    """Write the files of a frame; returns its name, its rows and what was counted."""
+def _convert_frame(root: str | Path, out: Path, named: tuple[str, dict]) -> tuple[SceneRows, Counter[str]]:
+    """Write the files of a frame; returns its rows and what was counted."""
     name, labels = named
-    frame = read_frame(root, name, labels)
-    rows = SceneRows()
-    log = rows.add_log(logfile='astyx-hires2019', vehicle='astyx', location='astyx')
-    scene = rows.add_scene(name=f'astyx-{name}', split=splits_of(name), log=log, location='astyx',
-                           description='Single frame; compensated radar velocity is the raw one.')
-    timestamp = _FIRST_TIMESTAMP + int(name) * _FRAME_TIME
-    sample = rows.add_sample(scene=scene, timestamp_us=timestamp)
-    pose = rows.add_ego_pose(timestamp_us=timestamp, translation=(0, 0, 0), rotation=(1, 0, 0, 0))
-    ref2ego = lidar_to_ego() @ inverse(frame.lidar2ref)
-    for channel, modality, sensor2ego, intrinsic, suffix in (
-            ('CAM_FRONT', 'camera', ref2ego @ frame.camera2ref, frame.intrinsic, 'jpg'),
-            ('LIDAR_TOP', 'lidar', lidar_to_ego(), (), 'pcd.bin'),
-            ('RADAR_FRONT', 'radar', ref2ego, (), 'pcd')):
-        rows.add_sensor(channel=channel, modality=modality)
-        calibration = rows.add_calibrated_sensor(channel=channel, translation=sensor2ego[:3, 3],
-                                                 rotation=_wxyz(sensor2ego), camera_intrinsic=intrinsic)
-        file = f'samples/{channel}/{name}.{suffix}'
-        width, height = frame.image_size if modality == 'camera' else (0, 0)
-        rows.add_sample_data(sample=sample, channel=channel, calibrated_sensor=calibration, ego_pose=pose,
-                             timestamp_us=timestamp, filename=file, is_key_frame=True, width=width,
-                             height=height)
-        _write_measurement(out / file, modality, frame)
-    return name, rows, _add_objects(rows, frame, sample, ref2ego)
-
-
-def _write_measurement(path: Path, modality: str, frame: AstyxFrame) -> None:
-    if modality == 'camera':
-        write_bytes(path, frame.jpeg)
-    elif modality == 'lidar':
-        write_lidar_bin(path, frame.lidar)
-    else:
-        write_radar_pcd(path, radar_fields(frame.radar))
+    source = read_frame(root, name, labels)
+    ref2ego = lidar_to_ego() @ inverse(source.lidar2ref)
+    boxes, counted = _boxes(source, ref2ego)
+    return write_frame(out, RigFrame(
+        name=name, scene=f'astyx-{name}', splits=splits_of(name), counted=counted, boxes=boxes,
+        description='Single frame; compensated radar velocity is the raw one.',
+        log=dict(logfile='astyx-hires2019', vehicle='astyx', location='astyx'),
+        timestamp_us=_FIRST_TIMESTAMP + int(name) * _FRAME_TIME, ego2global=np.eye(4),
+        picture=source.jpeg, picture_suffix='jpg', picture_size=source.image_size, intrinsic=source.intrinsic,
+        lidar=source.lidar, radar=radar_fields(source.radar), camera2ego=ref2ego @ source.camera2ref,
+        lidar2ego=lidar_to_ego(), radar2ego=ref2ego))
 
 
 def radar_fields(radar: np.ndarray) -> dict[str, np.ndarray]:
     """(N, 5) of ``AstyxFrame.radar`` -> nuScenes radar fields.
 
     Astyx counts approaching as positive, nuScenes gives the velocity vector along the line of sight (away
-    from the sensor is positive). The vector is laid into the horizontal plane at full length.
+    from the sensor is positive).
     """
     x, y, z, approach, magnitude = radar.T.astype(np.float64)
-    distance = np.maximum(np.hypot(x, y), 1e-6)
-    vx, vy = -approach * x / distance, -approach * y / distance
+    vx, vy = along_sight(x, y, -approach)
     unknown = np.full(len(x), 4)
     return dict(x=x, y=y, z=z, rcs=magnitude, vx=vx, vy=vy, vx_comp=vx, vy_comp=vy, dyn_prop=unknown)
 
 
-def _add_objects(rows: SceneRows, frame: AstyxFrame, sample: str, ref2ego: np.ndarray) -> Counter:
-    """Annotations of a frame; returns what was counted."""
-    counts: Counter[str] = Counter()
-    lidar = move(frame.lidar2ref, frame.lidar[:, :3].astype(np.float64))
-    radar = frame.radar[:, :3].astype(np.float64)
-    for number, label in enumerate(frame.objects):
+def _boxes(source: AstyxFrame, ref2ego: np.ndarray) -> tuple[list[RigBox], Counter[str]]:
+    """Annotations that fit a category, and the counted others."""
+    boxes, left_out = [], Counter()
+    for number, label in enumerate(source.objects):
         category = CATEGORIES.get(label['classname'])
         if category is None:
-            counts[f'left out: {label["classname"]}'] += 1
+            left_out[f'left out: {label["classname"]}'] += 1
             continue
-        box2ref = _box_pose(label)
-        length, width, height = label['dimension3d']
-        held = [points_in_box(points, box2ref, label['dimension3d']) for points in (lidar, radar)]
-        box2ego = ref2ego @ box2ref
-        rows.add_annotation(
-            sample=sample, instance=rows.add_instance(category_name=category, key=f'{frame.name}/{number}'),
-            translation=box2ego[:3, 3], size=(width, length, height), rotation=_wxyz(box2ego),
-            visibility_level=_VISIBILITY.get(label['occlusion'], 1), num_lidar_pts=held[0],
-            num_radar_pts=held[1])
-        counts[f'boxes: {category}'] += 1
-        counts['boxes without LiDAR or radar points'] += not any(held)
-    return counts
-
-
-def points_in_box(points: np.ndarray, box2frame: np.ndarray, extent: tuple[float, float, float]) -> int:
-    """How many of (N, 3) points lie in a box of ``extent`` (l, w, h), ``BOX_MARGIN`` included."""
-    inside = np.abs(move(inverse(box2frame), points)) <= np.asarray(extent) / 2 + BOX_MARGIN
-    return int(inside.all(axis=1).sum())
-
-
-def _box_pose(label: dict[str, Any]) -> np.ndarray:
-    w, x, y, z = label['orientation_quat']
-    pose = np.eye(4)
-    pose[:3, :3] = Rotation.from_quat([x, y, z, w]).as_matrix()
-    pose[:3, 3] = label['center3d']
-    return pose
-
-
-def _wxyz(motion: np.ndarray) -> np.ndarray:
-    return Rotation.from_matrix(motion[:3, :3]).as_quat()[[3, 0, 1, 2]]
+        w, x, y, z = label['orientation_quat']
+        boxes.append(RigBox(
+            category=category, key=f'{source.name}/{number}', extent=tuple(label['dimension3d']),
+            box2ego=ref2ego @ motion_of(Rotation.from_quat([x, y, z, w]), label['center3d']),
+            visibility=_VISIBILITY.get(label['occlusion'], 1)))
+    return boxes, left_out
