@@ -87,6 +87,11 @@ def table(results: Sequence[Result], names: Sequence[str], metrics: Sequence[str
              _mean_and_spread([one['seconds']['train'] for one in _of(results, name)], digits=0)] for name in names]
     rows[:0] = [[f'teacher {name}', '', *(_mean_and_spread([found.get(metric)]) for metric in metrics), '', '']
                 for name, found in teachers.items()]
+    return aligned(head, rows)
+
+
+def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table that reads well as text too: the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(head, *rows)]
     rule = ['-' * widths[0], *('-' * (width - 1) + ':' for width in widths[1:])]
     return '\n'.join(_line(cells, widths) for cells in (head, rule, *rows))
