@@ -6,8 +6,9 @@ examples:
   python tools/create_data.py nuscenes --root data/nuscenes --version v1.0-trainval --workers 8
   python tools/create_data.py nuscenes --root data/sim --version v1.0-sim --splits sim_val --out data/sim
 
-Run it again after an interruption: finished scenes and files that are up to date are kept. Radar files that are not
-there are left out and named; run it again when you have them.
+Run it again after an interruption: finished scenes and files that are up to date are kept. Sweeps and
+radar files that are not there are left out and named; run it again when you have them. A key frame without its LiDAR
+or a picture stops the run before it writes, unless --max-missing lets so many be left out.
 """
 
 import argparse
@@ -33,7 +34,9 @@ def parse_args() -> argparse.Namespace:
     nuscenes.add_argument('--radar-sweeps', type=int, default=6, metavar='N',
                           help='earlier sweeps listed per radar and key frame (default: 6)')
     nuscenes.add_argument('--strict', action='store_true',
-                          help='stop at missing radar files (default: leave them out and say so)')
+                          help='stop at any missing sensor file (default: leave sweeps and radars out and say so)')
+    nuscenes.add_argument('--max-missing', type=int, default=0, metavar='N',
+                          help='leave out up to N key frames without LiDAR or a picture (default: 0)')
     nuscenes.add_argument('--force', action='store_true', help='make everything again')
     return parser.parse_args()
 
@@ -43,12 +46,12 @@ def main() -> int:
     args = parse_args()
     from perception_kd.datasets.nuscenes.create import InfoJob, create_infos
 
-    if min(args.lidar_sweeps, args.radar_sweeps, args.workers) < 0:
-        raise ValueError('--lidar-sweeps, --radar-sweeps and --workers must not be negative')
+    if min(args.lidar_sweeps, args.radar_sweeps, args.workers, args.max_missing) < 0:
+        raise ValueError('--lidar-sweeps, --radar-sweeps, --max-missing and --workers must not be negative')
     job = InfoJob(root=args.root, version=args.version, out=args.out or args.root,
                   lidar_sweeps=args.lidar_sweeps, radar_sweeps=args.radar_sweeps)
     create_infos(job, splits=args.splits, workers=args.workers, force=args.force,
-                 strict=args.strict)
+                 strict=args.strict, max_missing=args.max_missing)
     return 0
 
 

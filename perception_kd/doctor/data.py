@@ -104,7 +104,7 @@ def _check_info(path: Path, version: str) -> Check:
     if meta['version'] != version:
         return note(path.name, f'is of version {meta["version"]}, not {version}')
     found = f'{len(frames)} key frames, split {meta["split"]}, {meta["schema"]}'
-    if meta.get('missing_radar'):
-        return note(path.name, f'{found}, {meta["missing_radar"]} radar files were missing when it was made',
+    if meta.get('missing_files'):
+        return note(path.name, f'{found}, {meta["missing_files"]} sensor files were missing when it was made',
                     'fetch them and make it again, or live without')
     return fine(path.name, found)

@@ -70,10 +70,10 @@ def test_info_files(root: Path) -> None:
     files[0].write_bytes(pickle.dumps(content))
     check = next(check for check in check_data(root) if check.name == files[0].name)
     assert check.level is Level.BROKEN and 'box_convention' in check.found
-    content['metainfo'].update(box_convention='mmdet3d-1.x lidar', missing_radar=3)
+    content['metainfo'].update(box_convention='mmdet3d-1.x lidar', missing_files=3)
     files[0].write_bytes(pickle.dumps(content))
     check = next(check for check in check_data(root) if check.name == files[0].name)
-    assert check.level is Level.NOTE and '3 radar files were missing' in check.found
+    assert check.level is Level.NOTE and '3 sensor files were missing' in check.found
     for file in files:
         file.unlink()
     assert 'create_data.py nuscenes --root' in format_checks(check_data(root))

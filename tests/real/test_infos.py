@@ -24,10 +24,10 @@ def test_absent_radars_are_named_counted_and_skipped(frame: Path, tmp_path: Path
     assert done.returncode == 0, done.stderr
     made, gaps = done.stdout.splitlines()
     assert '1 scenes, 1 key frames, 68 boxes' in made
-    assert gaps.startswith('left out: 4 radar files missing: ') and all(f'{name} 1 (' in gaps for name in ABSENT)
+    assert gaps.startswith('left out: 4 sensor files missing: ') and all(f'{name} 1 (' in gaps for name in ABSENT)
     metainfo, (info,) = load_infos(tmp_path / 'nuscenes_infos_all.pkl')
     assert list(info['radar_points']) == ['RADAR_FRONT']
-    assert metainfo['missing_radar'] == 4 and metainfo['world'] == ''
+    assert metainfo['missing_files'] == 4 and metainfo['world'] == ''
 
 
 def test_strict_refuses_them(frame: Path, tmp_path: Path) -> None:
@@ -83,5 +83,5 @@ def test_a_radar_file_that_is_gone(frame: Path, tmp_path: Path) -> None:
     done = run_tool('create_data', 'nuscenes', '--root', tmp_path, '--version', VERSION)
     file = next(frame.glob('samples/RADAR_FRONT/*')).relative_to(frame)
     assert done.returncode == 0, done.stderr
-    assert 'left out: 5 radar files missing: ' in done.stdout and f'RADAR_FRONT 1 ({file})' in done.stdout
+    assert 'left out: 5 sensor files missing: ' in done.stdout and f'RADAR_FRONT 1 ({file})' in done.stdout
     assert load_infos(tmp_path / 'nuscenes_infos_all.pkl')[1][0]['radar_points'] == {}

@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.progress import track
 
 from perception_kd.datasets.nuscenes.infos import sample_info
-from perception_kd.datasets.nuscenes.missing_radar import RadarGaps
+from perception_kd.datasets.nuscenes.missing_files import MissingFiles, holds_sensor_files
 from perception_kd.datasets.nuscenes.stamp import load_infos, load_plain_pickle, make_stamp, save_infos
 from perception_kd.datasets.nuscenes.tables import NuScenesTables, simulated_world, split_scenes, table_folder
-from perception_kd.files import check_folder_target, write_bytes
+from perception_kd.files import check_folder_target, write_bytes, write_json
 from perception_kd.processes import run_unordered
 
 PARTS = '.nuscenes_infos_parts-'
@@ -36,11 +36,18 @@ class InfoJob:
     lidar_sweeps: int = 9
     radar_sweeps: int = 6
 
-    def stamp(self, split: str, missing_radar: int = 0) -> dict[str, Any]:
-        """Stamp of one split's file; a file with the stamp of a whole data set need not be made again."""
+    def stamp(self, split: str, missing_files: int | None = 0, left_out: int = 0) -> dict[str, Any]:
+        """Stamp of one split's file; a file with the stamp of a whole data set need not be made again.
+
+        Args:
+            split: Its name.
+            missing_files: Sensor files that were not there; None: they were not looked for.
+            left_out: Key frames that were left out for it.
+        """
         return make_stamp(version=self.version, split=split, lidar_sweeps=self.lidar_sweeps,
                           radar_sweeps=self.radar_sweeps, tables=self.fingerprint,
-                          world=simulated_world(self.root, self.version), missing_radar=missing_radar)
+                          world=simulated_world(self.root, self.version), missing_files=missing_files,
+                          left_out=left_out)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -59,6 +66,10 @@ class InfoJob:
         """Where the infos of a split go."""
         return self.out / f'nuscenes_infos_{split}.pkl'
 
+    def missing_file(self, split: str) -> Path:
+        """Where the list of what is missing goes, if anything is."""
+        return self.out / f'nuscenes_infos_{split}_missing.json'
+
     @property
     def parts(self) -> Path:
         """Folder of finished scenes; its name changes with everything that decides their content."""
@@ -67,26 +78,30 @@ class InfoJob:
 
 
 def create_infos(job: InfoJob, *, splits: list[str] | None = None, workers: int = 0, force: bool = False,
-                 strict: bool = False, echo: Callable[[str], None] = print) -> dict[str, Path]:
+                 strict: bool = False, max_missing: int = 0,
+                 echo: Callable[[str], None] = print) -> dict[str, Path]:
     """Write ``nuscenes_infos_<split>.pkl`` for the splits of a version.
 
     Files that are up to date are kept. An interrupted run leaves its finished scenes, and the next one
-    goes on from them. Radar files that are not there are left out and told; infos with such gaps are made
-    again by the next run, which may find more.
+    goes on from them. Sweeps and radar files that are not there are left out and told, and so are key frames
+    without their LiDAR or a picture, if they may be missing; infos with such gaps are made again by the next
+    run, which may find more. In a root of tables alone no sensor file is looked for.
 
     Args:
         job: What to make and where.
         splits: Names; default all splits of the version that have scenes in the tables.
         workers: Processes; 0 or 1 works in this one.
         force: Make files and parts again.
-        strict: A missing radar file is an error.
+        strict: A missing sensor file is an error.
+        max_missing: So many key frames of all splits together may be left out.
         echo: Where report lines go.
 
     Returns:
         Split -> its file.
 
     Raises:
-        FileNotFoundError: root, version or a table is missing; with ``strict``, a radar file.
+        FileNotFoundError: root, version or a table is missing; with ``strict``, a sensor file; the LiDAR or a picture
+            of more than ``max_missing`` key frames. Nothing is written then.
         NotADirectoryError: the output folder, or one above it, is a file.
         ValueError: an unknown split, or one without a scene in the tables.
     """
@@ -99,11 +114,12 @@ def create_infos(job: InfoJob, *, splits: list[str] | None = None, workers: int 
         echo(f'{job.info_file(name)}: up to date')
     if due:
         chosen = {name: scenes[name] for name in due}
-        _make(job, chosen, explicit=splits is not None, workers=workers, strict=strict, echo=echo)
+        _make(job, chosen, explicit=splits is not None, workers=workers,
+              most=-1 if strict else max_missing, echo=echo)
     return {name: job.info_file(name) for name in scenes if job.info_file(name).is_file()}
 
 
-def _make(job: InfoJob, scenes: dict[str, list[str]], *, explicit: bool, workers: int, strict: bool,
+def _make(job: InfoJob, scenes: dict[str, list[str]], *, explicit: bool, workers: int, most: int,
           echo: Callable[[str], None]) -> None:
     tables = NuScenesTables(job.root, job.version)
     known = set(tables.scene_names)
@@ -117,16 +133,14 @@ def _make(job: InfoJob, scenes: dict[str, list[str]], *, explicit: bool, workers
     missing = [scene for scene in due if not _is_whole(_part(job, scene))]
     for _ in track(_run(job, tables, missing, workers), 'scenes', len(missing), console=Console(stderr=True)):
         pass
+    looked = holds_sensor_files(job.root)
+    gaps = {name: MissingFiles(job.root, tables.radar_channels) for name in chosen}
+    infos = {name: _assemble(job, found, gaps[name] if looked else None) for name, found in chosen.items()}
+    _check_gaps(gaps, most)
     for name, found in chosen.items():
-        gaps = RadarGaps(job.root, tables.radar_channels)
-        infos = _assemble(job, found, gaps)
-        if strict and gaps.count:
-            raise FileNotFoundError(f'split {name}: {gaps}; fetch them, or run without --strict to leave them out')
-        save_infos(job.info_file(name), job.stamp(name, gaps.count), infos)
-        boxes = sum(len(info['instances']) for info in infos)
-        echo(f'{job.info_file(name)}: {len(found)} scenes, {len(infos)} key frames, {boxes} boxes')
-        if gaps.count:
-            echo(f'left out: {gaps}')
+        _save(job, name, infos.pop(name), gaps[name], looked=looked, scenes=len(found), echo=echo)
+    if not looked:
+        echo(f'{job.root} has neither samples/ nor sweeps/: no sensor file was looked for')
     for parts in job.out.glob(f'{PARTS}{job.version}-*'):  # of earlier settings and tables too
         shutil.rmtree(parts, ignore_errors=True)
 
@@ -139,12 +153,38 @@ def _is_whole(part: Path) -> bool:
     return True
 
 
-def _assemble(job: InfoJob, scenes: list[str], gaps: RadarGaps) -> list[dict[str, Any]]:
+def _assemble(job: InfoJob, scenes: list[str], gaps: MissingFiles | None) -> list[dict[str, Any]]:
     infos = [info for scene in scenes for info in load_plain_pickle(_part(job, scene))]
+    infos = infos if gaps is None else gaps.close(infos)
     for index, info in enumerate(infos):
         info['sample_idx'] = index
-        gaps.close(info)
     return infos
+
+
+def _check_gaps(gaps: dict[str, MissingFiles], most: int) -> None:
+    """``most``: key frames that may be left out; -1: not a file may be missing."""
+    left_out = sum(len(one.left_out) for one in gaps.values())
+    for name, one in gaps.items():
+        if one.count and most < 0:
+            raise FileNotFoundError(f'split {name}: {one}; fetch them, or run without --strict to leave them out')
+        if one.left_out and left_out > most:
+            raise FileNotFoundError(f'split {name}: {len(one.left_out)} key frames lack their LiDAR or a picture, '
+                                    f'and {one}; fetch them, or leave such key frames out with '
+                                    f'--max-missing {left_out} (now {most})')
+
+
+def _save(job: InfoJob, split: str, infos: list[dict[str, Any]], gaps: MissingFiles, *, looked: bool, scenes: int,
+          echo: Callable[[str], None]) -> None:
+    stamp = job.stamp(split, gaps.count if looked else None, len(gaps.left_out))
+    save_infos(job.info_file(split), stamp, infos)
+    boxes = sum(len(info['instances']) for info in infos)
+    echo(f'{job.info_file(split)}: {scenes} scenes, {len(infos)} key frames, {boxes} boxes')
+    if not gaps.count:
+        job.missing_file(split).unlink(missing_ok=True)
+        return
+    write_json(job.missing_file(split), gaps.report())
+    frames = f'{len(gaps.left_out)} key frames without LiDAR or a picture; ' if gaps.left_out else ''
+    echo(f'left out: {frames}{gaps} (all in {job.missing_file(split).name})')
 
 
 def _wanted(available: dict[str, list[str]], splits: list[str] | None, job: InfoJob) -> dict[str, list[str]]:
