@@ -1,0 +1,88 @@
+"""NDS, mAP and true-positive errors from boxes on arrays: the values of nuscenes-devkit's ``DetectionEval.evaluate``.
+
+The order of additions is the devkit's throughout, so that results are equal to the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+
+from perception_kd.evaluation.fast.boxes import LABELS, BoxArrays
+from perception_kd.evaluation.fast.curves import Curves, average_precision, curves, mean_error
+from perception_kd.evaluation.fast.errors import TP_METRICS, pair_errors
+from perception_kd.evaluation.fast.matching import Matches, match
+from perception_kd.evaluation.fast.settings import DetectionSettings, OfficialSettings
+
+_NOT_MEASURED = {'traffic_cone': ('attr_err', 'vel_err', 'orient_err'), 'barrier': ('attr_err', 'vel_err')}
+
+
+def evaluate_arrays(truth: BoxArrays, predicted: BoxArrays, settings: DetectionSettings | None = None,
+                    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Score predictions; filter both sides before (``filters``).
+
+    Args:
+        truth, predicted: Boxes of the same key frames.
+        settings: Of the metric; the official ones without.
+
+    Returns:
+        What the devkit's ``DetectionMetrics.serialize`` and ``DetectionMetricDataList.serialize`` give, which are the
+        contents of ``metrics_summary.json`` and ``metrics_details.json``.
+
+    Raises:
+        ValueError: settings that the devkit refuses, scores below 0, or sizes that are not positive.
+    """
+    began = time.time()
+    settings = settings or OfficialSettings()
+    _check(settings)
+    all_curves = class_curves(truth, predicted, match(truth, predicted, settings.dist_ths), settings)
+    aps, errors = {}, {}
+    for name in settings.class_range:
+        aps[name] = {distance: average_precision(all_curves[name, distance], settings.min_recall,
+                                                 settings.min_precision) for distance in settings.dist_ths}
+        at = all_curves[name, settings.dist_th_tp]
+        errors[name] = {key: math.nan if key in _NOT_MEASURED.get(name, ())
+                        else mean_error(at, settings.min_recall, key) for key in TP_METRICS}
+    summary = {'label_aps': aps, **_means(aps, errors, settings), 'eval_time': time.time() - began,
+               'cfg': settings.serialize()}
+    details = {f'{name}:{distance}': {key: values.tolist() for key, values in curve.items()}
+               for (name, distance), curve in all_curves.items()}
+    return summary, details
+
+
+def class_curves(truth: BoxArrays, predicted: BoxArrays, matches: Matches,
+                 settings: DetectionSettings) -> dict[tuple[str, float], Curves]:
+    """Curves of every class (in the order of ``settings.class_range``) and distance."""
+    positives = np.bincount(truth.label, minlength=len(LABELS))
+    found = {}
+    for name in settings.class_range:
+        places, met = matches.of_class(LABELS[name])
+        score = predicted.score[places]
+        for distance, true_box in zip(settings.dist_ths, met):
+            hit = true_box >= 0
+            errors = pair_errors(truth.take(true_box[hit]), predicted.take(places[hit]))
+            found[name, distance] = curves(hit, score, errors, int(positives[LABELS[name]]))
+    return found
+
+
+def _means(aps: dict[str, dict[float, float]], errors: dict[str, dict[str, float]],
+           settings: DetectionSettings) -> dict[str, Any]:
+    mean_dist_aps = {name: np.mean(list(values.values())) for name, values in aps.items()}
+    mean_ap = float(np.mean(list(mean_dist_aps.values())))
+    tp_errors = {key: float(np.nanmean([errors[name][key] for name in settings.class_range])) for key in TP_METRICS}
+    tp_scores = {key: max(0.0, 1.0 - error) for key, error in tp_errors.items()}
+    total = float(settings.mean_ap_weight * mean_ap + np.sum(list(tp_scores.values())))
+    return dict(mean_dist_aps=mean_dist_aps, mean_ap=mean_ap, label_tp_errors=errors, tp_errors=tp_errors,
+                tp_scores=tp_scores, nd_score=total / float(settings.mean_ap_weight + len(tp_scores)))
+
+
+def _check(settings: DetectionSettings) -> None:
+    if set(settings.class_range) != set(LABELS):
+        raise ValueError(f'class_range must name the ten classes {", ".join(LABELS)}')
+    if settings.dist_th_tp not in settings.dist_ths or settings.dist_fcn != 'center_distance':
+        raise ValueError('dist_th_tp must be one of dist_ths, and dist_fcn center_distance')
+    if not (0 <= settings.min_precision < 1 and 0 <= settings.min_recall <= 1):
+        raise ValueError('min_recall must be from 0 to 1, and min_precision from 0 to below 1')
