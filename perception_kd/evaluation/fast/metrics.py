@@ -17,7 +17,8 @@ from perception_kd.evaluation.fast.errors import TP_METRICS, pair_errors
 from perception_kd.evaluation.fast.matching import Matches, match
 from perception_kd.evaluation.fast.settings import DetectionSettings, OfficialSettings
 
-_NOT_MEASURED = {'traffic_cone': ('attr_err', 'vel_err', 'orient_err'), 'barrier': ('attr_err', 'vel_err')}
+NOT_MEASURED = {'traffic_cone': ('attr_err', 'vel_err', 'orient_err'), 'barrier': ('attr_err', 'vel_err')}
+"""Errors that a class does not have: no number, and no part of the means."""
 
 
 def evaluate_arrays(truth: BoxArrays, predicted: BoxArrays, settings: DetectionSettings | None = None,
@@ -44,7 +45,7 @@ def evaluate_arrays(truth: BoxArrays, predicted: BoxArrays, settings: DetectionS
         aps[name] = {distance: average_precision(all_curves[name, distance], settings.min_recall,
                                                  settings.min_precision) for distance in settings.dist_ths}
         at = all_curves[name, settings.dist_th_tp]
-        errors[name] = {key: math.nan if key in _NOT_MEASURED.get(name, ())
+        errors[name] = {key: math.nan if key in NOT_MEASURED.get(name, ())
                         else mean_error(at, settings.min_recall, key) for key in TP_METRICS}
     summary = {'label_aps': aps, **_means(aps, errors, settings), 'eval_time': time.time() - began,
                'cfg': settings.serialize()}
