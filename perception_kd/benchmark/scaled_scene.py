@@ -92,13 +92,14 @@ class ScaledScene:
         yield 'sample_data', [
             dict(token=token, sample_token=self.samples[frame], ego_pose_token=token,
                  calibrated_sensor_token=calibration, timestamp=time, fileformat=form[0], is_key_frame=is_key[number],
-                 height=size[0], width=size[1], prev=before, next=after,
-                 filename=f'{"samples" if is_key[number] else "sweeps"}/{start}{time}.{form[1]}')
+                 height=size[0], width=size[1],
+                 filename=f'{"samples" if is_key[number] else "sweeps"}/{start}{time}.{form[1]}',
+                 prev=before, next=after)
             for number, ((token, before, after), frame, time) in enumerate(
                 zip(chained(tokens), of_frame.tolist(), times.tolist()))]
-        where, rotation = self.ego_poses((times - self.start_us) * 1e-6)
+        where, turns = (values.tolist() for values in self.ego_poses((times - self.start_us) * 1e-6))
         yield 'ego_pose', [dict(token=token, timestamp=time, rotation=turn, translation=place)
-                           for token, time, turn, place in zip(tokens, times.tolist(), rotation.tolist(), where.tolist())]
+                           for token, time, turn, place in zip(tokens, times.tolist(), turns, where)]
 
     def ego_poses(self, seconds: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Translations (N, 3) in m and rotations (N, 4: w, x, y, z) at N times since the first key frame."""
