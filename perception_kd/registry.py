@@ -45,3 +45,6 @@ MASKS = Registry('mask', scope=SCOPE, locations=[f'{SCOPE}.distill'])
 DISTILL_LOSSES = Registry('distillation loss', scope=SCOPE, locations=[f'{SCOPE}.distill'])
 MATCHERS = Registry('matcher', scope=SCOPE, locations=[f'{SCOPE}.distill'])
 SCHEDULES = Registry('schedule', scope=SCOPE, locations=[f'{SCOPE}.distill'])
+
+# Faults of sensors, for tests of robustness and for training.
+FAULTS = Registry('sensor fault', scope=SCOPE, locations=[f'{SCOPE}.faults'])

@@ -9,9 +9,10 @@ from perception_kd.datasets.transforms.lidar import LIDAR_COLUMNS, LoadLidarSwee
 from perception_kd.datasets.transforms.pack import PackInputs
 from perception_kd.datasets.transforms.past import LoadPastFrames
 from perception_kd.datasets.transforms.radar import FILTER_PRESETS, RADAR_COLUMNS, LoadRadarSweeps
+from perception_kd.datasets.transforms.sensor_faults import ApplyFaults
 
 __all__ = [
-    'FILTER_PRESETS', 'LIDAR_COLUMNS', 'RADAR_COLUMNS', 'BEVAug', 'FilterObjects', 'FilterPoints',
+    'FILTER_PRESETS', 'LIDAR_COLUMNS', 'RADAR_COLUMNS', 'ApplyFaults', 'BEVAug', 'FilterObjects', 'FilterPoints',
     'ImageAug', 'LidarDepthTarget', 'LoadBoxes3D', 'LoadLidarSweeps', 'LoadMultiViewImages',
     'LoadPastFrames', 'LoadRadarSweeps', 'PackInputs', 'ToBEVFrame',
 ]

@@ -13,6 +13,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from perception_kd.datasets.pictures import DECODE_FLAGS, read_image
+from perception_kd.faults.frame import FrameFaults
 from perception_kd.registry import TRANSFORMS
 
 
@@ -26,7 +27,8 @@ class LoadMultiViewImages(BaseTransform):
     Args:
         to_rgb: RGB, else OpenCV's BGR.
         decode_scale: Let the JPEG decoder shrink by 1, 2, 4 or 8, which saves most of the decoding time
-            where the network's pictures are that much smaller; kept in ``img_aug_matrix``.
+            where the network's pictures are that much smaller; kept in ``img_aug_matrix``. A picture whose pixels a
+            fault changes (:class:`ApplyFaults`) is decoded as stored, changed, and averaged down to that size.
 
     Raises:
         FileNotFoundError: a picture is missing.
@@ -40,22 +42,38 @@ class LoadMultiViewImages(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Reads ``images``; writes ``img``, ``cam2img``, ``lidar2cam`` and ``img_aug_matrix``."""
-        cameras = results['images'].values()
-        results['img'] = [self._read(camera) for camera in cameras]
+        cameras, faults = results['images'].values(), results.get('faults')
+        results['img'] = [self._picture(channel, camera, faults) for channel, camera in results['images'].items()]
         results['cam2img'] = np.stack([camera['cam2img'][:3, :3] for camera in cameras])
         results['lidar2cam'] = np.stack([camera['lidar2cam'] for camera in cameras])
         factor = 1 / self.decode_scale
         results['img_aug_matrix'] = np.repeat(scale_pixels(factor, factor)[None], len(cameras), axis=0)
         return results
 
-    def _read(self, camera: dict[str, Any]) -> np.ndarray:
-        image = read_image(camera['img_path'], self.to_rgb, self.decode_scale)
-        size = camera['height'], camera['width']
-        if image.shape[:2] != tuple(-(-side // self.decode_scale) for side in size):
-            found = ' x '.join(str(side * self.decode_scale) for side in image.shape[1::-1])
-            raise ValueError(f'{camera["img_path"]}: the picture has {found} pixels, its calibration is for '
-                             f'{size[1]} x {size[0]}; was it resized, or is it of another rig?')
-        return image
+    def _picture(self, channel: str, camera: dict[str, Any], faults: FrameFaults | None) -> np.ndarray:
+        size = _shrunk((camera['width'], camera['height']), self.decode_scale)
+        if camera.get('lost'):
+            return np.zeros((*size[::-1], 3), np.uint8)
+        if faults is None or not faults.acts_on('camera'):
+            return _read(camera, self.to_rgb, self.decode_scale)
+        image = faults.change('camera', _read(camera, False, 1), channel, camera['img_path'], camera)
+        if self.decode_scale > 1:
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if self.to_rgb else image
+
+
+def _read(camera: dict[str, Any], to_rgb: bool, decode_scale: int) -> np.ndarray:
+    image = read_image(camera['img_path'], to_rgb, decode_scale)
+    size = camera['width'], camera['height']
+    if image.shape[1::-1] != _shrunk(size, decode_scale):
+        found = ' x '.join(str(side * decode_scale) for side in image.shape[1::-1])
+        raise ValueError(f'{camera["img_path"]}: the picture has {found} pixels, its calibration is for '
+                         f'{size[0]} x {size[1]}; was it resized, or is it of another rig?')
+    return image
+
+
+def _shrunk(size: tuple[int, int], decode_scale: int) -> tuple[int, int]:
+    return -(-size[0] // decode_scale), -(-size[1] // decode_scale)
 
 
 @TRANSFORMS.register_module()

@@ -8,8 +8,10 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from perception_kd.datasets.nuscenes.formats import read_lidar_bin
+from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL
 from perception_kd.datasets.nuscenes.poses import inverse, move
 from perception_kd.datasets.transforms.finite import finite_points
+from perception_kd.faults.frame import FrameFaults
 from perception_kd.registry import TRANSFORMS
 
 LIDAR_COLUMNS: tuple[str, ...] = ('x', 'y', 'z', 'intensity', 'dt')
@@ -34,19 +36,22 @@ class LoadLidarSweeps(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Reads ``lidar_points``, ``lidar_sweeps`` and ``timestamp``; writes ``points`` (P, 5)."""
-        clouds = [self._load(results['lidar_points'])]
+        faults = results.get('faults')
+        clouds = [self._load(results['lidar_points'], faults)]
         for sweep in results.get('lidar_sweeps', [])[:self.sweeps_num]:
-            points = self._load(sweep['lidar_points'])
+            points = self._load(sweep['lidar_points'], faults)
             points[:, :3] = move(inverse(sweep['lidar_points']['lidar2sensor']), points)
             points[:, 4] = results['timestamp'] - sweep['timestamp']
             clouds.append(points)
         results['points'] = np.concatenate(clouds)
         return results
 
-    def _load(self, source: dict[str, Any]) -> np.ndarray:
-        points = read_lidar_bin(source['lidar_path'])
-        points[:, 4] = 0.0  # the ring number gives way to the age
-        points = finite_points(points, source['lidar_path'])
+    def _load(self, source: dict[str, Any], faults: FrameFaults | None) -> np.ndarray:
+        path = source['lidar_path']
+        points = finite_points(read_lidar_bin(path), path, [0, 1, 2, 3])
         if not len(points):
-            raise ValueError(f'{source["lidar_path"]}: all points hold NaN or infinity; fetch the file again')
+            raise ValueError(f'{path}: all points hold NaN or infinity; fetch the file again')
+        if faults is not None:
+            points = faults.change('lidar', points, LIDAR_CHANNEL, path, source)
+        points[:, 4] = 0.0  # the ring number gives way to the age
         return points[np.abs(points[:, :2]).max(axis=1, initial=0.0) >= self.remove_close]

@@ -15,6 +15,7 @@ from mmcv.transforms import BaseTransform
 from perception_kd.datasets.nuscenes.formats import RADAR_FIELDS, read_radar_pcd
 from perception_kd.datasets.nuscenes.poses import inverse
 from perception_kd.datasets.transforms.finite import finite_points
+from perception_kd.faults.frame import FrameFaults
 from perception_kd.registry import TRANSFORMS
 
 RADAR_COLUMNS: tuple[str, ...] = ('x', 'y', 'z', 'rcs', 'vx_comp', 'vy_comp', 'dt')
@@ -72,7 +73,7 @@ class LoadRadarSweeps(BaseTransform):
         """Reads ``radar_points``, ``lidar_points`` and ``timestamp``; writes ``radar`` (M, 7), (0, 7) if empty."""
         sweeps = list(self._sweeps(results))
         if sweeps:
-            points, counts, motions, turns, ages = self._read(sweeps)
+            points, counts, motions, turns, ages = self._read(sweeps, results.get('faults'))
             points = to_lidar_frame(points, np.repeat(motions, counts, 0), np.repeat(turns, counts, 0),
                                     np.repeat(ages, counts), self.compensate_motion)
             distance = np.hypot(points[:, 0], points[:, 1])
@@ -86,16 +87,16 @@ class LoadRadarSweeps(BaseTransform):
         results['radar'] = points
         return results
 
-    def _sweeps(self, results: dict[str, Any]) -> Iterator[tuple[str, np.ndarray, np.ndarray, float]]:
-        """Path, radar2lidar (4, 4), turn of velocities (3, 3) and age (s) of every sweep to read."""
+    def _sweeps(self, results: dict[str, Any]) -> Iterator[tuple[str, str, np.ndarray, np.ndarray, float]]:
+        """Channel, path, radar2lidar (4, 4), turn of velocities (3, 3) and age (s) of every sweep to read."""
         chosen = self._draw()
         ego2lidar = inverse(results['lidar_points']['lidar2ego'])
-        for radar in results['radar_points'].values():
+        for channel, radar in results['radar_points'].items():
             calibration = ego2lidar[:3, :3] @ radar['radar2ego'][:3, :3]
             for sweep in (sweep for back, sweep in enumerate((radar, *radar['sweeps'])) if back in chosen):
                 turn = sweep['radar2lidar'][:3, :3] if self.rotate_ego else calibration
                 age = results['timestamp'] - sweep['timestamp']
-                yield sweep['radar_path'], sweep['radar2lidar'], turn, age
+                yield channel, sweep['radar_path'], sweep['radar2lidar'], turn, age
 
     def _draw(self) -> set[int]:
         """Which sweeps to read, 0 being the key one."""
@@ -104,12 +105,18 @@ class LoadRadarSweeps(BaseTransform):
             return set(range(there))
         return set(np.random.choice(there, self.draw_sweeps, replace=False).tolist())
 
-    def _read(self, sweeps: list[tuple]) -> tuple[np.ndarray, list[int], np.ndarray, np.ndarray, np.ndarray]:
-        clouds = [finite_points(filter_points(read_radar_pcd(path), self.filter_preset), path, _MEASURED)
-                  for path, *_ in sweeps]
-        _, motions, turns, ages = map(list, zip(*sweeps))
+    def _read(self, sweeps: list[tuple], faults: FrameFaults | None
+              ) -> tuple[np.ndarray, list[int], np.ndarray, np.ndarray, np.ndarray]:
+        clouds = [self._cloud(channel, path, faults) for channel, path, *_ in sweeps]
+        _, _, motions, turns, ages = map(list, zip(*sweeps))
         return (np.concatenate(clouds), [len(cloud) for cloud in clouds], np.stack(motions), np.stack(turns),
                 np.array(ages))
+
+    def _cloud(self, channel: str, path: str, faults: FrameFaults | None) -> np.ndarray:
+        points = read_radar_pcd(path)
+        if faults is not None:
+            points = faults.change('radar', points, channel, path)
+        return finite_points(filter_points(points, self.filter_preset), path, _MEASURED)
 
 
 def filter_points(points: np.ndarray, preset: str) -> np.ndarray:
