@@ -146,8 +146,8 @@ def test_ego_frame_lies_on_the_ground_plane():
 @pytest.mark.parametrize(('name', 'content', 'message'), [
     ('points/000346.npz', b'half', r'000346\.npz is damaged'),
     ('points/000346.npz', None, r'000346\.npz is missing'),
-    ('camera_front/000351.jpg', b'half', r'000351\.jpg is no whole JPEG'),
-    ('camera_front/000351.jpg', b'', r'000351\.jpg is no whole JPEG'),
+    ('camera_front/000351.jpg', b'half', r'000351\.jpg is no whole picture'),
+    ('camera_front/000351.jpg', b'', r'000351\.jpg is no whole picture'),
     ('labels_and_calibration.json.gz', b'half', r'json\.gz is damaged'),
     ('labels_and_calibration.json.gz', None, r'is not the compact Astyx'),
 ])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import zipfile
 import zlib
@@ -12,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
+from perception_kd.datasets.convert.pictures import read_picture
 from perception_kd.files import require_folder
 
 LABEL_FILE = 'labels_and_calibration.json.gz'
@@ -77,7 +76,7 @@ def read_frame(root: str | Path, name: str, labels: dict[str, Any]) -> AstyxFram
         FileNotFoundError, ValueError: a file is missing or damaged, or the calibration incomplete.
     """
     arrays = _read_points(Path(root) / 'points' / f'{name}.npz')
-    jpeg, size = _read_jpeg(Path(root) / 'camera_front' / f'{name}.jpg')
+    jpeg, size = read_picture(Path(root) / 'camera_front' / f'{name}.jpg')
     lidar = np.column_stack([arrays['lidar_xyz_cm'] / 100, arrays['lidar_reflectivity'],
                              arrays['lidar_laser_id']])
     _check_objects(name, labels)
@@ -136,16 +135,3 @@ def _read_points(path: Path) -> dict[str, np.ndarray]:
     if len({len(array) for key, array in arrays.items() if key.startswith('lidar')}) != 1:
         raise ValueError(f'{path}: its LiDAR arrays differ in length; fetch it again')
     return arrays
-
-
-def _read_jpeg(path: Path) -> tuple[bytes, tuple[int, int]]:
-    """The file's bytes and the size of the image; decodes it all, since a header alone proves little."""
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} is missing; the labels name this frame')
-    content = path.read_bytes()
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            image.load()
-            return content, image.size
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f'{path} is no whole JPEG ({error}); fetch it again') from None
