@@ -13,7 +13,10 @@ from mmengine.logging import print_log
 
 from perception_kd.datasets.nuscenes.stamp import load_infos
 from perception_kd.evaluation.devkit_tables import split_tokens
-from perception_kd.evaluation.nuscenes_official import evaluate_devkit
+from perception_kd.evaluation.fast.evaluate import score
+from perception_kd.evaluation.fast.predictions import predictions_from_rows
+from perception_kd.evaluation.fast.truth import Truth, load_truth
+from perception_kd.evaluation.nuscenes_official import evaluate_devkit, key_frames, result_meta
 from perception_kd.evaluation.report import flatten_summary, format_summary
 from perception_kd.evaluation.submission import DEFAULT_MODALITY, boxes_to_rows, check_tokens
 from perception_kd.files import write_json
@@ -25,7 +28,7 @@ RESULT_FILE = 'results_nusc.json'
 
 @METRICS.register_module()
 class NuScenesDetMetric(BaseMetric):
-    """nuScenes detection metrics by nuscenes-devkit, for any version and split.
+    """nuScenes detection metrics, for any version and split.
 
     Version and split come from the info file. Its key frames are compared with those of the split before the
     first prediction is made.
@@ -37,6 +40,8 @@ class NuScenesDetMetric(BaseMetric):
         format_only: Write the result file, compute nothing.
         subset: Predictions may be for a part of the split (``indices`` of the data set, say); that part is
             then scored.
+        engine: ``devkit``, whose numbers are the official ones, or ``fast``, which gives the same ones from memory
+            and reads the truth once for all validations.
         modality: ``meta`` of the result file (``use_camera``, ``use_lidar``, ``use_radar``, ``use_map``,
             ``use_external``).
         prefix: Put before every metric's name.
@@ -44,18 +49,23 @@ class NuScenesDetMetric(BaseMetric):
 
     Raises:
         FileNotFoundError, ValueError: ``format_only`` without ``jsonfile_prefix``; no info file, or one whose
-            key frames are not those of the split.
+            key frames are not those of the split; no such engine.
     """
 
     def __init__(self, *, data_root: str, ann_file: str, jsonfile_prefix: str | None = None,
-                 format_only: bool = False, subset: bool = False, modality: Mapping[str, bool] | None = None,
-                 prefix: str | None = 'nusc', collect_device: str = 'cpu') -> None:
+                 format_only: bool = False, subset: bool = False, engine: str = 'devkit',
+                 modality: Mapping[str, bool] | None = None, prefix: str | None = 'nusc',
+                 collect_device: str = 'cpu') -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         if format_only and jsonfile_prefix is None:
             raise ValueError('format_only needs jsonfile_prefix: the folder that gets results_nusc.json')
+        if engine not in ('devkit', 'fast'):
+            raise ValueError(f"engine is 'devkit' or 'fast', got {engine!r}")
         inside = Path(data_root) / ann_file
         self.data_root, self.ann_file = data_root, str(inside if inside.is_file() else ann_file)
         self.folder, self.format_only, self.subset = jsonfile_prefix, format_only, subset
+        self.engine = engine
+        self._truth: Truth | None = None  # kept between validations
         self.modality = {**DEFAULT_MODALITY, **(modality or {})}
         stamp, infos = load_infos(self.ann_file)
         self.version, self.split = stamp['version'], stamp['split']
@@ -88,19 +98,36 @@ class NuScenesDetMetric(BaseMetric):
             self.results.append((token, rows))
 
     def compute_metrics(self, results: list[tuple[str, list[dict]]]) -> dict[str, float]:
-        """Write the result file and score it; see ``flatten_summary`` for the keys."""
+        """Write the result file, where it is wanted or the devkit reads it, and score; keys: ``flatten_summary``."""
         answers = dict(results)
         check_tokens(answers, answers if self.subset else self._poses, 'predictions')
-        with tempfile.TemporaryDirectory() as temporary:
-            path = Path(self.folder or temporary) / RESULT_FILE
-            write_json(path, {'meta': self.modality, 'results': answers}, indent=None)
-            if self.format_only:
-                print_log(f'result file: {path}', logger='current')
-                return {}
-            summary = evaluate_devkit(path, self.data_root, self.version, self.split, self.folder,
-                                      sample_tokens=[token for token in self._poses if token in answers])
+        answers = {token: answers[token] for token in self._poses if token in answers}
+        if self.format_only:
+            print_log(f'result file: {self._write(self.folder, answers)}', logger='current')
+            return {}
+        summary = self._score_fast(answers) if self.engine == 'fast' else self._score_official(answers)
         print_log('\n' + format_summary(summary), logger='current')
         return flatten_summary(summary)
+
+    def _score_official(self, answers: Mapping[str, list[dict]]) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as temporary:
+            path = self._write(self.folder or temporary, answers)
+            return evaluate_devkit(path, self.data_root, self.version, self.split, self.folder,
+                                   sample_tokens=list(answers))
+
+    def _score_fast(self, answers: Mapping[str, list[dict]]) -> dict[str, Any]:
+        if self.folder is not None:
+            self._write(self.folder, answers)
+        if self._truth is None or set(self._truth.tokens) != set(answers):
+            tokens = key_frames(self.data_root, self.version, self.split, list(answers))
+            self._truth = load_truth(self.data_root, self.version, tokens)
+        meta = result_meta(self.modality, self.data_root, self.version, self.split, 'fast')
+        return score(self._truth, predictions_from_rows(answers, self._truth), meta=meta, out_dir=self.folder)
+
+    def _write(self, folder: str, answers: Mapping[str, list[dict]]) -> Path:
+        path = Path(folder) / RESULT_FILE
+        write_json(path, {'meta': self.modality, 'results': answers}, indent=None)
+        return path
 
 
 def _centre_boxes(boxes: Any) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,46 +48,69 @@ def evaluate_devkit(results_json: str | Path, data_root: str | Path, version: st
         box_filter: Called with the evaluation after the devkit's own filters; see ``subsets``.
 
     Returns:
-        The devkit's summary; ``meta`` names version, split and ``world`` (empty for real recordings) too. Beside:
+        The devkit's summary; ``meta`` names version, split, ``world`` (empty for real recordings) and engine. Beside:
         ``mean_ap_present``, ``classes_present``, ``num_gt``, ``num_pred`` and ``num_samples``.
 
     Raises:
         FileNotFoundError, ValueError: bad paths, another set of samples, bad numbers, a split without truth.
     """
-    tokens = split_tokens(data_root, version, split)
-    if sample_tokens is not None:
-        foreign = set(sample_tokens) - set(tokens)
-        if foreign or not sample_tokens:
-            raise ValueError(f'{len(foreign)} of {len(sample_tokens)} samples asked for are not in split '
-                             f'{split!r}')
-        tokens = list(sample_tokens)
+    tokens = key_frames(data_root, version, split, sample_tokens)
     content = read_results(results_json, tokens, version_tokens(data_root, version))
     with nullcontext() if verbose else redirect_stderr(io.StringIO()):  # the devkit's progress bars
         evaluation = devkit_evaluation(load_devkit(data_root, version), content, tokens, results_json, verbose)
     if box_filter is not None:
         box_filter(evaluation)
-    metrics, details = evaluation.evaluate()
+    try:
+        metrics, details = evaluation.evaluate()
+    except AssertionError as error:
+        reason = str(error) or 'its curve of confidence does not fall; are there scores below 0?'
+        raise ValueError(f'{results_json}: nuscenes-devkit cannot score these boxes: {reason}') from None
     summary = metrics.serialize()
-    summary['meta'] = dict(content['meta'], version=version, split=split, world=simulated_world(data_root, version))
-    add_present_class_metrics(summary, evaluation)
+    summary['meta'] = result_meta(content['meta'], data_root, version, split, 'devkit')
+    counts = Counter(box.detection_name for box in evaluation.gt_boxes.all)
+    add_counts(summary, {name: counts[name] for name in evaluation.cfg.class_names}, len(evaluation.pred_boxes.all),
+               len(evaluation.sample_tokens))
     if out_dir is not None:
-        write_json(Path(out_dir) / SUMMARY_FILE, summary)
-        write_json(Path(out_dir) / 'metrics_details.json', details.serialize(), indent=None)
+        write_metrics(out_dir, summary, details.serialize())
     if verbose:
         print(format_summary(summary))
     return summary
 
 
-def add_present_class_metrics(summary: dict[str, Any], evaluation: DetectionEval) -> None:
-    """Add counts and the mean AP over the classes that have truth after the devkit's filters."""
-    counts = Counter(box.detection_name for box in evaluation.gt_boxes.all)
-    present = [name for name in evaluation.cfg.class_names if counts[name]]
+def key_frames(data_root: str | Path, version: str, split: str, sample_tokens: Sequence[str] | None) -> list[str]:
+    """The key frames to evaluate: those of the split, or the ones asked for.
+
+    Raises:
+        FileNotFoundError, ValueError: no such data or split, or samples that are not of it.
+    """
+    tokens = split_tokens(data_root, version, split)
+    if sample_tokens is None:
+        return tokens
+    foreign = set(sample_tokens) - set(tokens)
+    if foreign or not sample_tokens:
+        raise ValueError(f'{len(foreign)} of {len(sample_tokens)} samples asked for are not in split {split!r}')
+    return list(sample_tokens)
+
+
+def result_meta(meta: Mapping[str, Any], data_root: str | Path, version: str, split: str,
+                engine: str) -> dict[str, Any]:
+    """``meta`` of a summary: that of the result file, and what was evaluated by which engine."""
+    return dict(meta, version=version, split=split, world=simulated_world(data_root, version), engine=engine)
+
+
+def add_counts(summary: dict[str, Any], num_gt: dict[str, int], num_pred: int, num_samples: int) -> None:
+    """Add the numbers of what is left after all filters, and the mean AP over the classes that have truth."""
     aps = summary['mean_dist_aps']
+    present = [name for name, count in num_gt.items() if count]
     summary['classes_present'] = present
     summary['mean_ap_present'] = float(np.mean([aps[name] for name in present])) if present else float('nan')
-    summary['num_gt'] = {name: counts[name] for name in evaluation.cfg.class_names}
-    summary['num_pred'] = len(evaluation.pred_boxes.all)
-    summary['num_samples'] = len(evaluation.sample_tokens)
+    summary.update(num_gt=num_gt, num_pred=num_pred, num_samples=num_samples)
+
+
+def write_metrics(out_dir: str | Path, summary: Mapping[str, Any], details: Mapping[str, Any]) -> None:
+    """Write ``metrics_summary.json`` and ``metrics_details.json``, as the devkit names them."""
+    write_json(Path(out_dir) / SUMMARY_FILE, summary)
+    write_json(Path(out_dir) / 'metrics_details.json', details, indent=None)
 
 
 def devkit_evaluation(nusc: NuScenes, content: dict[str, Any], tokens: Sequence[str], results_json: str | Path,

@@ -47,6 +47,8 @@ def format_summary(summary: Mapping[str, Any]) -> str:
                  f'{summary["num_pred"]} predicted boxes in range')
     if summary['meta'].get('world'):
         lines.append(f'simulated world {summary["meta"]["world"]}')
+    if summary['meta'].get('engine') == 'fast':
+        lines.append('computed by the fast engine; the official numbers are those of --engine devkit')
     return '\n'.join(lines)
 
 

@@ -153,7 +153,7 @@ _NUMBERS = {'translation': 3, 'size': 3, 'rotation': 4, 'velocity': 2}
 
 def _check_row(path: Path, token: str, row: Mapping[str, Any]) -> None:
     try:
-        name, _ = row['detection_name'], row['attribute_name']
+        name, _, own = row['detection_name'], row['attribute_name'], row['sample_token']
         values = [row['detection_score']]
         for field, count in _NUMBERS.items():
             if len(row[field]) != count:
@@ -161,6 +161,8 @@ def _check_row(path: Path, token: str, row: Mapping[str, Any]) -> None:
             values.extend(row[field])
     except (KeyError, TypeError) as error:
         raise ValueError(f'{path}: sample {token}: a box lacks field {error}') from None
+    if own != token:
+        raise ValueError(f'{path}: sample {token} holds a box whose sample_token is {own}')
     try:
         numbers = np.asarray(values, np.float64)
     except (ValueError, TypeError):

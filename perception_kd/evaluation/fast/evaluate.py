@@ -1,0 +1,70 @@
+"""``evaluate_devkit`` without the devkit: the same arguments, checks, summary and files, on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from perception_kd.evaluation.devkit_tables import version_tokens
+from perception_kd.evaluation.fast.boxes import LABELS, BoxArrays
+from perception_kd.evaluation.fast.filters import filter_boxes, filter_truth
+from perception_kd.evaluation.fast.metrics import evaluate_arrays
+from perception_kd.evaluation.fast.predictions import load_results
+from perception_kd.evaluation.fast.settings import DetectionSettings, OfficialSettings
+from perception_kd.evaluation.fast.truth import Truth, load_truth
+from perception_kd.evaluation.nuscenes_official import add_counts, key_frames, result_meta, write_metrics
+from perception_kd.evaluation.report import format_summary
+from perception_kd.files import require_file
+
+
+class ArrayFilter(Protocol):
+    """Chooses boxes after the devkit's own filters; ``subsets.BoxSubset`` is one."""
+
+    def subset(self, truth: Truth, predictions: BoxArrays) -> tuple[Truth, BoxArrays]:
+        """The boxes that count."""
+
+
+def evaluate_fast(results_json: str | Path, data_root: str | Path, version: str, split: str,
+                  out_dir: str | Path | None = None, verbose: bool = False, *,
+                  sample_tokens: Sequence[str] | None = None, box_filter: ArrayFilter | None = None) -> dict[str, Any]:
+    """Score a result file; everything as in ``nuscenes_official.evaluate_devkit``, but for ``meta.engine``."""
+    require_file(results_json, 'result file')  # said before the tables are read
+    truth = load_truth(data_root, version, key_frames(data_root, version, split, sample_tokens))
+    meta, predictions = load_results(results_json, truth, version_tokens(data_root, version))
+    meta = result_meta(meta, data_root, version, split, 'fast')
+    summary = score(truth, predictions, meta=meta, out_dir=out_dir, box_filter=box_filter)
+    if verbose:
+        print(format_summary(summary))
+    return summary
+
+
+def score(truth: Truth, predictions: BoxArrays, *, meta: Mapping[str, Any], out_dir: str | Path | None = None,
+          box_filter: ArrayFilter | None = None, settings: DetectionSettings | None = None) -> dict[str, Any]:
+    """Filter and score boxes in memory.
+
+    Args:
+        truth, predictions: Not filtered yet.
+        meta: For the summary; see ``nuscenes_official.result_meta``.
+        out_dir: Gets ``metrics_summary.json`` and ``metrics_details.json``; nothing is written without it.
+        box_filter: Chooses boxes after the devkit's filters.
+        settings: Of the metrics; the official ones without.
+
+    Returns:
+        The summary of ``evaluate_devkit``.
+    """
+    settings = settings or OfficialSettings()
+    predictions = filter_boxes(predictions, truth.racks, settings.class_range)
+    truth = filter_truth(truth, settings.class_range)
+    if box_filter is not None:
+        truth, predictions = box_filter.subset(truth, predictions)
+    summary, details = evaluate_arrays(truth.boxes, predictions, settings)
+    counts = np.bincount(truth.boxes.label, minlength=len(LABELS)).tolist()
+    summary['meta'] = dict(meta)
+    add_counts(summary, {name: counts[LABELS[name]] for name in settings.class_range}, len(predictions),
+               len(truth.tokens))
+    if out_dir is not None:
+        write_metrics(out_dir, summary, details)
+    return summary
