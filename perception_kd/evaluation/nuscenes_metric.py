@@ -16,7 +16,7 @@ from perception_kd.evaluation.devkit_tables import split_tokens
 from perception_kd.evaluation.fast.evaluate import score
 from perception_kd.evaluation.fast.predictions import predictions_from_rows
 from perception_kd.evaluation.fast.truth import Truth, load_truth
-from perception_kd.evaluation.nuscenes_official import evaluate_devkit, key_frames, result_meta
+from perception_kd.evaluation.nuscenes_official import evaluate_devkit, key_frames, result_meta, write_metrics
 from perception_kd.evaluation.report import flatten_summary, format_summary
 from perception_kd.evaluation.submission import DEFAULT_MODALITY, boxes_to_rows, check_tokens
 from perception_kd.files import write_json
@@ -121,8 +121,11 @@ class NuScenesDetMetric(BaseMetric):
         if self._truth is None or set(self._truth.tokens) != set(answers):
             tokens = key_frames(self.data_root, self.version, self.split, list(answers))
             self._truth = load_truth(self.data_root, self.version, tokens)
-        meta = result_meta(self.modality, self.data_root, self.version, self.split, 'fast')
-        return score(self._truth, predictions_from_rows(answers, self._truth), meta=meta, out_dir=self.folder)
+        summary, details = score(self._truth, predictions_from_rows(answers, self._truth))
+        summary['meta'] = result_meta(self.modality, self.data_root, self.version, self.split, 'fast')
+        if self.folder is not None:
+            write_metrics(self.folder, summary, details)
+        return summary
 
     def _write(self, folder: str, answers: Mapping[str, list[dict]]) -> Path:
         path = Path(folder) / RESULT_FILE

@@ -24,6 +24,7 @@ from perception_kd.files import write_json
 
 if TYPE_CHECKING:
     from nuscenes import NuScenes
+    from nuscenes.eval.detection.data_classes import DetectionConfig
     from nuscenes.eval.detection.evaluate import DetectionEval
 
 EVAL_CONFIG = 'detection_cvpr_2019'
@@ -60,21 +61,30 @@ def evaluate_devkit(results_json: str | Path, data_root: str | Path, version: st
         evaluation = devkit_evaluation(load_devkit(data_root, version), content, tokens, results_json, verbose)
     if box_filter is not None:
         box_filter(evaluation)
+    summary, details = score_official(evaluation)
+    summary['meta'] = result_meta(content['meta'], data_root, version, split, 'devkit')
+    if out_dir is not None:
+        write_metrics(out_dir, summary, details)
+    if verbose:
+        print(format_summary(summary))
+    return summary
+
+
+def score_official(evaluation: DetectionEval) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The devkit's summary, with counts and the mean AP over the classes present, and its details.
+
+    Raises:
+        ValueError: boxes that the devkit cannot score.
+    """
     try:
         metrics, details = evaluation.evaluate()
     except AssertionError as error:
         reason = str(error) or 'its curve of confidence does not fall; are there scores below 0?'
-        raise ValueError(f'{results_json}: nuscenes-devkit cannot score these boxes: {reason}') from None
-    summary = metrics.serialize()
-    summary['meta'] = result_meta(content['meta'], data_root, version, split, 'devkit')
-    counts = Counter(box.detection_name for box in evaluation.gt_boxes.all)
+        raise ValueError(f'{evaluation.result_path}: nuscenes-devkit cannot score these boxes: {reason}') from None
+    summary, counts = metrics.serialize(), Counter(box.detection_name for box in evaluation.gt_boxes.all)
     add_counts(summary, {name: counts[name] for name in evaluation.cfg.class_names}, len(evaluation.pred_boxes.all),
                len(evaluation.sample_tokens))
-    if out_dir is not None:
-        write_metrics(out_dir, summary, details.serialize())
-    if verbose:
-        print(format_summary(summary))
-    return summary
+    return summary, details.serialize()
 
 
 def key_frames(data_root: str | Path, version: str, split: str, sample_tokens: Sequence[str] | None) -> list[str]:
@@ -114,7 +124,7 @@ def write_metrics(out_dir: str | Path, summary: Mapping[str, Any], details: Mapp
 
 
 def devkit_evaluation(nusc: NuScenes, content: dict[str, Any], tokens: Sequence[str], results_json: str | Path,
-                      verbose: bool = False) -> DetectionEval:
+                      verbose: bool = False, cfg: DetectionConfig | None = None) -> DetectionEval:
     """A devkit evaluation of exactly these key frames, filters applied.
 
     The devkit's constructor knows whole splits only and makes an empty folder for plots; its steps are taken
@@ -126,6 +136,7 @@ def devkit_evaluation(nusc: NuScenes, content: dict[str, Any], tokens: Sequence[
         tokens: The key frames.
         results_json: Where the content is from, for messages.
         verbose: Let the devkit print.
+        cfg: Settings of the metrics; the official ones without.
 
     Raises:
         ValueError: no true box in these key frames, or a predicted one that the devkit refuses.
@@ -137,7 +148,7 @@ def devkit_evaluation(nusc: NuScenes, content: dict[str, Any], tokens: Sequence[
     from nuscenes.eval.detection.evaluate import DetectionEval
 
     evaluation = DetectionEval.__new__(DetectionEval)
-    evaluation.nusc, evaluation.cfg, evaluation.verbose = nusc, config_factory(EVAL_CONFIG), verbose
+    evaluation.nusc, evaluation.cfg, evaluation.verbose = nusc, cfg or config_factory(EVAL_CONFIG), verbose
     evaluation.result_path, evaluation.meta = str(results_json), content['meta']
     truth = load_gt_of_sample_tokens(nusc, tokens, DetectionBox, verbose=verbose)
     if not truth.all:

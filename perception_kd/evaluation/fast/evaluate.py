@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,26 +34,26 @@ def evaluate_fast(results_json: str | Path, data_root: str | Path, version: str,
     require_file(results_json, 'result file')  # said before the tables are read
     truth = load_truth(data_root, version, key_frames(data_root, version, split, sample_tokens))
     meta, predictions = load_results(results_json, truth, version_tokens(data_root, version))
-    meta = result_meta(meta, data_root, version, split, 'fast')
-    summary = score(truth, predictions, meta=meta, out_dir=out_dir, box_filter=box_filter)
+    summary, details = score(truth, predictions, box_filter=box_filter)
+    summary['meta'] = result_meta(meta, data_root, version, split, 'fast')
+    if out_dir is not None:
+        write_metrics(out_dir, summary, details)
     if verbose:
         print(format_summary(summary))
     return summary
 
 
-def score(truth: Truth, predictions: BoxArrays, *, meta: Mapping[str, Any], out_dir: str | Path | None = None,
-          box_filter: ArrayFilter | None = None, settings: DetectionSettings | None = None) -> dict[str, Any]:
+def score(truth: Truth, predictions: BoxArrays, *, box_filter: ArrayFilter | None = None,
+          settings: DetectionSettings | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Filter and score boxes in memory.
 
     Args:
         truth, predictions: Not filtered yet.
-        meta: For the summary; see ``nuscenes_official.result_meta``.
-        out_dir: Gets ``metrics_summary.json`` and ``metrics_details.json``; nothing is written without it.
         box_filter: Chooses boxes after the devkit's filters.
         settings: Of the metrics; the official ones without.
 
     Returns:
-        The summary of ``evaluate_devkit``.
+        The summary of ``evaluate_devkit``, but for ``meta``, and the details.
     """
     settings = settings or OfficialSettings()
     predictions = filter_boxes(predictions, truth.racks, settings.class_range)
@@ -62,9 +62,6 @@ def score(truth: Truth, predictions: BoxArrays, *, meta: Mapping[str, Any], out_
         truth, predictions = box_filter.subset(truth, predictions)
     summary, details = evaluate_arrays(truth.boxes, predictions, settings)
     counts = np.bincount(truth.boxes.label, minlength=len(LABELS)).tolist()
-    summary['meta'] = dict(meta)
     add_counts(summary, {name: counts[LABELS[name]] for name in settings.class_range}, len(predictions),
                len(truth.tokens))
-    if out_dir is not None:
-        write_metrics(out_dir, summary, details)
-    return summary
+    return summary, details
