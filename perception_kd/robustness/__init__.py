@@ -1,0 +1,1 @@
+"""How much of a model's score is left when sensors fail: a grid of faults and severities, mCE and mRR."""
