@@ -3,7 +3,11 @@
 
 examples:
   python tools/convert.py astyx --root ../shared/data/radar_fusion/astyx_hires2019 --out data/astyx
+  python tools/convert.py vod --root View-of-Delft/view_of_delft_PUBLIC --out data/vod --benchmark-classes
+  python tools/convert.py tj4d --root TJ4DRadSet --out data/tj4d
   python tools/create_data.py nuscenes --root data/astyx --version v1.0-astyx
+
+The readers of View-of-Delft and TJ4DRadSet were written from public documentation and are untested on the real data.
 """
 
 import argparse
@@ -12,30 +16,45 @@ from pathlib import Path
 
 from perception_kd.cli import run_tool
 
+SOURCES = {
+    'astyx': 'Astyx HiRes 2019: front camera, LiDAR, 4D radar',
+    'vod': 'View-of-Delft: front camera, LiDAR, 3+1D radar (untested on the real data)',
+    'tj4d': 'TJ4DRadSet: front camera, 4D radar, LiDAR if there is one (untested on the real data)',
+}
+
 
 def parse_args() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     sources = parser.add_subparsers(dest='source', required=True)
-    astyx = sources.add_parser('astyx', help='Astyx HiRes 2019: front camera, LiDAR, 4D radar')
-    astyx.add_argument('--root', type=Path, required=True, help='folder of the source data')
-    astyx.add_argument('--out', type=Path, required=True, help='new nuScenes-format root')
-    astyx.add_argument('--workers', type=int, default=min(os.cpu_count() or 1, 8), help='processes')
-    astyx.add_argument('--force', action='store_true', help='replace an earlier conversion')
+    for name, what in SOURCES.items():
+        source = sources.add_parser(name, help=what)
+        source.add_argument('--root', type=Path, required=True, help='folder of the source data')
+        source.add_argument('--out', type=Path, required=True, help='new nuScenes-format root')
+        source.add_argument('--workers', type=int, default=min(os.cpu_count() or 1, 8), help='processes')
+        source.add_argument('--force', action='store_true', help='replace an earlier conversion')
+        if name == 'vod':
+            source.add_argument('--tracks', type=Path, metavar='DIR',
+                                help='folder of the labels with track ids, which give velocities (default: '
+                                     'label_2_with_track_ids/label_2 in or beside the root, where it is)')
+            source.add_argument('--benchmark-classes', dest='benchmark_only', action='store_true',
+                                help='Car, Pedestrian and Cyclist only; otherwise parked bicycles are bicycles too')
     return parser.parse_args()
 
 
 def main() -> int:
     """Exit status; raises what ``run_tool`` says in one line."""
-    args = parse_args()
-    from perception_kd.datasets.convert.astyx import VERSION, convert_astyx
+    options = vars(parse_args())
+    from importlib import import_module
 
-    report = convert_astyx(args.root, args.out, force=args.force, workers=args.workers)
+    source, root, out = (options.pop(name) for name in ('source', 'root', 'out'))
+    module = import_module(f'perception_kd.datasets.convert.{source}')
+    report = getattr(module, f'convert_{source}')(root, out, **options)
     for title in ('splits', 'counts'):
         for name, count in report[title].items():
-            print(f'{name:<40}{count:>7}')
-    print(f'{args.out / VERSION}')
+            print(f'{name:<64}{count:>7}')
+    print(f'{out / module.VERSION}')
     return 0
 
 

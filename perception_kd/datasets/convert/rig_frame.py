@@ -64,6 +64,7 @@ class RigFrame:
         camera2ego, lidar2ego, radar2ego: (4, 4).
         boxes: Annotated objects.
         counted: What the reader left out, for the report.
+        count_lidar: Whether LiDAR points are counted in boxes; not where something else stands in for a LiDAR.
     """
 
     name: str
@@ -84,6 +85,7 @@ class RigFrame:
     radar2ego: Matrix
     boxes: Sequence[RigBox] = ()
     counted: Counter[str] = field(default_factory=Counter)
+    count_lidar: bool = True
 
 
 def write_frame(root: Path, frame: RigFrame) -> tuple[SceneRows, Counter[str]]:
@@ -122,7 +124,7 @@ def _write_measurement(path: Path, modality: str, frame: RigFrame) -> None:
 def _add_boxes(rows: SceneRows, frame: RigFrame, sample: str) -> Counter[str]:
     """Annotations of a frame; returns what was counted."""
     counts = Counter(frame.counted)
-    lidar = move(frame.lidar2ego, frame.lidar[:, :3].astype(np.float64))
+    lidar = move(frame.lidar2ego, frame.lidar[:, :3].astype(np.float64))[:None if frame.count_lidar else 0]
     radar = move(frame.radar2ego, np.column_stack([frame.radar[axis] for axis in 'xyz']).astype(np.float64))
     for box in frame.boxes:
         held = [points_in_box(points, box.box2ego, box.extent) for points in (lidar, radar)]

@@ -6,6 +6,7 @@ row says, never of a counter: the order of the workers does not matter.
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -98,7 +99,7 @@ class SceneRows:
             raise ValueError(f'{filename}: its calibration belongs to another channel than {channel}')
         return self._put('sample_data', self._token('sample_data', filename), sample_token=sample,
                          ego_pose_token=ego_pose, calibrated_sensor_token=calibrated_sensor,
-                         timestamp=int(timestamp_us), fileformat='jpg' if width else 'pcd',
+                         timestamp=int(timestamp_us), fileformat=PurePosixPath(filename).suffix[1:] if width else 'pcd',
                          is_key_frame=bool(is_key_frame), height=int(height), width=int(width),
                          filename=filename)
 
