@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
 
-from perception_kd.datasets.nuscenes.tables import simulated_world
-from perception_kd.evaluation.devkit_tables import load_devkit, split_tokens, version_tokens
-from perception_kd.evaluation.matches import Array, Matches, class_ap
-from perception_kd.evaluation.nuscenes_official import devkit_evaluation
-from perception_kd.evaluation.slices import Slice, SlicedEvaluation, default_slices
-from perception_kd.evaluation.submission import read_results
-
-if TYPE_CHECKING:
-    from nuscenes.eval.detection.data_classes import DetectionConfig
+from perception_kd.evaluation.answers import load_answers
+from perception_kd.evaluation.bootstrap import Interval, interval
+from perception_kd.evaluation.fast.boxes import Floats, Ints
+from perception_kd.evaluation.slice_families import default_slices, of_families
+from perception_kd.evaluation.slice_scores import SlicedAnswers, check_numbers, count_boxes, weights_with_all
+from perception_kd.evaluation.slices import Slice
 
 MODELS = ('teacher', 'student', 'distilled')
+FAMILIES = ('all', 'light', 'weather', 'distance', 'lidar-points', 'class')
+"""Families of slices that are compared unless told otherwise."""
+
 INHERITED, NOT_INHERITED = 'inherited weakness', 'weakness not inherited'
-Interval = tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -88,9 +84,9 @@ def compare_bias(results: Mapping[str, str | Path], data_root: str | Path, versi
                  seed: int = 0) -> BiasReport:
     """Score three result files slice by slice.
 
-    AP is nuscenes-devkit's. A class counts in a slice from ``min_boxes`` true boxes on; the slice's AP is the mean over
-    such classes, and blank without one. Intervals come from drawing scenes with replacement; key frames of a scene
-    show the same objects, so that single frames would make them too narrow.
+    AP is equal to nuscenes-devkit's (engine ``fast``). A class counts in a slice from ``min_boxes`` true boxes on; the
+    slice's AP is the mean over such classes, and blank without one. Intervals come from drawing scenes with
+    replacement (``bootstrap``).
 
     Gap and gain share the student: what its one training happened to miss is in both and moves the correlation up, and
     the resamples, which repeat no training, do not know. Read it beside several seeds.
@@ -98,7 +94,7 @@ def compare_bias(results: Mapping[str, str | Path], data_root: str | Path, versi
     Args:
         results: Result files by ``MODELS``.
         data_root, version, split: As for :func:`~perception_kd.evaluation.nuscenes_official.evaluate_devkit`.
-        slices: Default: :func:`default_slices`.
+        slices: Default: those of :data:`FAMILIES`.
         min_boxes: At least 1.
         resamples: 0: no intervals.
         seed: Of the drawing.
@@ -106,93 +102,49 @@ def compare_bias(results: Mapping[str, str | Path], data_root: str | Path, versi
     Raises:
         FileNotFoundError, ValueError: bad paths, result files of other samples, a split without truth, wrong numbers.
     """
-    if set(results) != set(MODELS) or min_boxes < 1 or resamples < 0:
-        raise ValueError(f'bias needs result files of {", ".join(MODELS)}, min_boxes of at least 1 and resamples of at '
-                         f'least 0, got {", ".join(results)}, {min_boxes} and {resamples}')
-    evaluations = _evaluations(results, data_root, version, split)
-    first = evaluations[MODELS[0]]
-    weights = _draw(len(_scene_numbers(first)[1]), resamples, seed)
-    found = [_slice(one, evaluations, min_boxes, weights) for one in slices or default_slices()]
-    whole = sum(len(first.evaluation.gt_boxes[token]) for token in first.scenes)
-    rated = [(result, drawn) for result, drawn in found if result.gap is not None and result.boxes < whole]
-    correlation, interval = _inheritance(rated)
-    meta = dict(results={name: str(results[name]) for name in MODELS}, version=version, split=split,
-                world=simulated_world(data_root, version), scenes=len(_scene_numbers(first)[1]),
-                key_frames=len(first.scenes), min_boxes=min_boxes, resamples=len(weights), seed=seed)
-    return BiasReport(meta, [result for result, _ in found], correlation, interval, len(rated))
+    if set(results) != set(MODELS):
+        raise ValueError(f'bias needs result files of {", ".join(MODELS)}, got {", ".join(results)}')
+    check_numbers(min_boxes, resamples)
+    answers = load_answers([results[name] for name in MODELS], data_root, version, split)
+    models = {name: SlicedAnswers(answers.truth, boxes, answers.settings)
+              for name, boxes in zip(MODELS, answers.predicted)}
+    weights = weights_with_all(len(answers.truth.scenes), resamples, seed)
+    found = [_slice(one, models, min_boxes, weights) for one in slices or of_families(FAMILIES, default_slices())]
+    rated = [(result, drawn) for result, drawn in found
+             if result.gap is not None and result.boxes < len(answers.truth.boxes)]
+    correlation, within = _inheritance(rated)
+    meta = dict(answers.meta, results={name: str(results[name]) for name in MODELS}, min_boxes=min_boxes,
+                resamples=len(weights) - 1, seed=seed)
+    return BiasReport(meta, [result for result, _ in found], correlation, within, len(rated))
 
 
-def _evaluations(results: Mapping[str, str | Path], data_root: str | Path, version: str,
-                 split: str) -> dict[str, SlicedEvaluation]:
-    tokens, known = split_tokens(data_root, version, split), version_tokens(data_root, version)
-    contents = {name: read_results(results[name], tokens, known) for name in MODELS}
-    nusc = load_devkit(data_root, version)
-    with redirect_stderr(io.StringIO()):  # the devkit's progress bars
-        return {name: SlicedEvaluation(devkit_evaluation(nusc, contents[name], tokens, results[name]))
-                for name in MODELS}
-
-
-def _scene_numbers(evaluation: SlicedEvaluation) -> tuple[dict[str, int], list[str]]:
-    """Number of the scene of each key frame, and the scenes."""
-    scenes = sorted({row['token'] for row in evaluation.scenes.values()})
-    return {token: scenes.index(row['token']) for token, row in evaluation.scenes.items()}, scenes
-
-
-def _draw(scenes: int, resamples: int, seed: int) -> Array:
-    """``(R, S)`` how often each scene is drawn; a single scene has nothing to be drawn from."""
-    if scenes < 2 or not resamples:
-        return np.zeros((0, scenes))
-    return np.random.default_rng(seed).multinomial(scenes, np.full(scenes, 1 / scenes), size=resamples).astype(float)
-
-
-def _slice(chosen: Slice, evaluations: Mapping[str, SlicedEvaluation], min_boxes: int,
-           weights: Array) -> tuple[SliceResult, dict[str, Array]]:
-    """A slice's result, and its AP by model in every resample ``(R,)``."""
-    boxes = {name: evaluation.boxes(chosen) for name, evaluation in evaluations.items()}
-    first = evaluations[MODELS[0]]
-    cfg, scene_of = first.evaluation.cfg, _scene_numbers(first)[0]
-    there = boxes[MODELS[0]][0].all
-    truth, scenes = [box.detection_name for box in there], {scene_of[box.sample_token] for box in there}
-    classes = tuple(name for name in cfg.class_names if truth.count(name) >= min_boxes)
-    result = SliceResult(chosen.family, chosen.name, len(truth), len(scenes), classes)
+def _slice(chosen: Slice, models: Mapping[str, SlicedAnswers], min_boxes: int,
+           weights: Ints) -> tuple[SliceResult, dict[str, Floats]]:
+    """A slice's result, and gap and gain in every resample ``(R,)``."""
+    first = models[MODELS[0]]
+    count, scenes, classes = count_boxes(first.truth, first.boxes(chosen)[0], min_boxes)
+    result = SliceResult(chosen.family, chosen.name, count, scenes, classes)
     if not classes:
         return result, {}
-    ap = {name: float(np.mean([class_ap(*pair, one, cfg) for one in classes])) for name, pair in boxes.items()}
-    drawn = {name: _resampled(pair, classes, weights, cfg, scene_of) for name, pair in boxes.items()}
-    gap, gain = ap['teacher'] - ap['student'], ap['distilled'] - ap['student']
-    gaps, gains = drawn['teacher'] - drawn['student'], drawn['distilled'] - drawn['student']
+    ap = {name: answers.metrics(chosen, classes, weights)[0] for name, answers in models.items()}
+    gaps, gains = ap['teacher'] - ap['student'], ap['distilled'] - ap['student']
+    gap, gain, gaps, gains = float(gaps[0]), float(gains[0]), gaps[1:], gains[1:]
     seen = np.isfinite(gaps)
     share = float(np.mean((gaps[seen] < 0) & (gains[seen] < 0))) if seen.any() else None
     finding = '' if gap >= 0 else INHERITED if gain < 0 else NOT_INHERITED
-    return replace(result, ap=ap, gap=gap, gain=gain, gap_interval=_interval(gaps), gain_interval=_interval(gains),
-                   finding=finding, share_inherited=share), dict(gap=gaps, gain=gains)
+    return replace(result, ap={name: float(values[0]) for name, values in ap.items()}, gap=gap, gain=gain,
+                   gap_interval=interval(gaps), gain_interval=interval(gains), finding=finding,
+                   share_inherited=share), dict(gap=gaps, gain=gains)
 
 
-def _resampled(boxes: tuple[Any, Any], classes: Sequence[str], weights: Array, cfg: DetectionConfig,
-               scene_of: Mapping[str, int]) -> Array:
-    """AP ``(R,)``, mean over the classes that a resample has."""
-    if not len(weights):
-        return np.zeros(0)
-    each = np.array([Matches.make(*boxes, name, cfg, scene_of).average_precision(weights, cfg) for name in classes])
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', RuntimeWarning)  # a resample without any of the classes is NaN
-        return np.nanmean(each, axis=0)
-
-
-def _interval(values: Array) -> Interval:
-    """95 % of the finite values."""
-    values = values[np.isfinite(values)]
-    return tuple(np.percentile(values, [2.5, 97.5]).tolist()) if len(values) else None
-
-
-def _inheritance(rated: Sequence[tuple[SliceResult, Mapping[str, Array]]]) -> tuple[float | None, Interval]:
+def _inheritance(rated: Sequence[tuple[SliceResult, Mapping[str, Floats]]]) -> tuple[float | None, Interval]:
     value = rank_correlation([result.gap for result, _ in rated], [result.gain for result, _ in rated])
     if value is None:
         return None, None
     gaps, gains = (np.array([drawn[key] for _, drawn in rated]) for key in ('gap', 'gain'))
     drawn = [rank_correlation(gap[seen], gain[seen])
              for gap, gain, seen in zip(gaps.T, gains.T, np.isfinite(gaps).T)]
-    return value, _interval(np.array([one for one in drawn if one is not None], float))
+    return value, interval(np.array([one for one in drawn if one is not None], float))
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from perception_kd.evaluation.bias import INHERITED, MODELS, BiasReport, Interval, SliceResult
+from perception_kd.evaluation.bias import INHERITED, MODELS, BiasReport, SliceResult
+from perception_kd.evaluation.bootstrap import FEW_SCENES, Interval
 
-FEW_SCENES = 10
 SURE = 0.95  # share of the resamples from which on a weakness is called more than noise
 
 
@@ -14,8 +14,8 @@ def format_bias(report: BiasReport) -> str:
     lines = [f'{"slice":<28}{"boxes":>7}{"scenes":>7}' + ''.join(f'{name:>11}' for name in MODELS)
              + f'{"gap":>9}{"gain":>9}  {"95 % of gain":<19}']
     lines += [_line(result) for result in report.slices]
-    lines += ['', 'gap: teacher - student; gain: distilled - student; AP of the devkit, mean over the classes with at '
-                  f'least {meta["min_boxes"]} true boxes in the slice, blank where none has']
+    lines += ['', "gap: teacher - student; gain: distilled - student; AP as the devkit's, mean over the classes with "
+                  f'at least {meta["min_boxes"]} true boxes in the slice, blank where none has']
     lines.append(_correlation(report))
     lines.append('gap and gain share the student: its own luck moves the correlation up, so compare several seeds')
     inherited = [one for one in report.slices if one.finding == INHERITED]

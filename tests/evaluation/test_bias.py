@@ -20,11 +20,16 @@ from perception_kd.evaluation.bias import (
     rank_correlation,
 )
 from perception_kd.evaluation.bias_table import format_bias
-from perception_kd.evaluation.devkit_tables import load_devkit, split_tokens
-from perception_kd.evaluation.matches import Matches, class_ap
-from perception_kd.evaluation.nuscenes_official import devkit_evaluation, evaluate_devkit
-from perception_kd.evaluation.slices import Slice, SlicedEvaluation, default_slices
-from perception_kd.evaluation.subsets import owners
+from perception_kd.evaluation.devkit_tables import load_devkit
+from perception_kd.evaluation.fast.boxes import BoxArrays
+from perception_kd.evaluation.fast.filters import filter_boxes, filter_truth
+from perception_kd.evaluation.fast.predictions import predictions_from_rows
+from perception_kd.evaluation.fast.settings import OfficialSettings
+from perception_kd.evaluation.fast.truth import load_truth
+from perception_kd.evaluation.nuscenes_official import evaluate_devkit
+from perception_kd.evaluation.slice_families import default_slices
+from perception_kd.evaluation.slice_scores import SlicedAnswers
+from perception_kd.evaluation.slices import Slice, owners
 from perception_kd.files import write_bytes
 from tests.evaluation.helpers import disturb, perfect_results, save
 
@@ -84,9 +89,10 @@ def without(root: Path, content: dict, blind: list[str]) -> dict:
     return {**content, 'results': results}
 
 
-def evaluation(root: Path, content: dict) -> SlicedEvaluation:
-    tokens = split_tokens(root, VERSION, SPLIT)
-    return SlicedEvaluation(devkit_evaluation(load_devkit(root, VERSION), content, tokens, 'results'))
+def sliced(root: Path, content: dict) -> SlicedAnswers:
+    settings, truth = OfficialSettings(), load_truth(root, VERSION, SPLIT)
+    predicted = filter_boxes(predictions_from_rows(content['results'], truth), truth.racks, settings.class_range)
+    return SlicedAnswers(filter_truth(truth, settings.class_range), predicted, settings)
 
 
 def one(report, family: str, name: str) -> SliceResult:
@@ -94,8 +100,8 @@ def one(report, family: str, name: str) -> SliceResult:
 
 
 def test_what_falls_into_which_slice(root: Path, perfect: dict) -> None:
-    sliced = evaluation(root, perfect)
-    counts = {(part.family, part.name): len(sliced.boxes(part)[0].all) for part in default_slices()}
+    answers = sliced(root, perfect)
+    counts = {(part.family, part.name): len(answers.boxes(part)[0]) for part in default_slices()}
     assert counts['all', 'all'] == 40  # devkit: pedestrians within 40 m, cars within 50 m
     assert counts['light', 'night'] == counts['light', 'day'] == 20
     assert counts['weather', 'rain'] == counts['weather', 'dry'] == 20, 'a train is no rain'
@@ -104,19 +110,20 @@ def test_what_falls_into_which_slice(root: Path, perfect: dict) -> None:
         16, 16, 8, 0]
     assert (counts['class', 'car'], counts['class', 'pedestrian'], counts['class', 'bus']) == (24, 16, 0)
     for part in default_slices():
-        assert len(sliced.boxes(part)[1].all) == counts[part.family, part.name], 'predictions are the truth'
+        assert len(answers.boxes(part)[1]) == counts[part.family, part.name], 'predictions are the truth'
 
 
 def test_a_prediction_counts_where_the_box_counts_that_it_belongs_to(root: Path, perfect: dict) -> None:
     """A car at 19.5 m seen at 20.5 m is in the near ring, one that belongs to nothing is where it was seen."""
-    far = Slice('distance', 'far', truth=lambda box, row: box.ego_dist > 20, predicted=lambda box: box.ego_dist > 20)
+    far = Slice('distance', 'far', truth=lambda truth: truth.boxes.ego_distance > 20,
+                predicted=lambda truth, boxes: boxes.ego_distance > 20)
     token = next(iter(perfect['results']))
     row = next(row for row in perfect['results'][token] if row['translation'] == [25.0, 0.0, 1.0])
     moved = [dict(row, translation=[25.0 + shift, 0, 1], detection_score=0.9) for shift in (-1.5, -6.0, -4.0)]
     content = {**perfect, 'results': {**{key: [] for key in perfect['results']}, token: moved}}
-    boxes = evaluation(root, content).boxes(far)[1].all
-    assert sorted(box.translation[0] for box in boxes) == [21.0, 23.5]
-    assert owners([], boxes) == [-1, -1]
+    boxes = sliced(root, content).boxes(far)[1]
+    assert sorted(boxes.translation[:, 0]) == [21.0, 23.5]
+    assert owners(BoxArrays.empty(), boxes).tolist() == [-1, -1]
 
 
 def test_the_whole_split_and_each_class_are_the_devkits(root: Path, perfect: dict, tmp_path: Path) -> None:
@@ -130,27 +137,6 @@ def test_the_whole_split_and_each_class_are_the_devkits(root: Path, perfect: dic
     whole = one(report, 'all', 'all')
     assert whole.gap == whole.ap['teacher'] - whole.ap['student'] != 0
     assert whole.gain == whole.ap['distilled'] - whole.ap['student'] and whole.gain_interval is None
-
-
-def test_resamples_are_the_devkits_average_precision_too(root: Path, perfect: dict) -> None:
-    """Once each scene: the slice itself. One scene alone, drawn four times: that scene's."""
-    sliced = evaluation(root, disturb(perfect, 5))
-    cfg, nusc = sliced.evaluation.cfg, load_devkit(root, VERSION)
-    scene_of = {token: int(row['name'][-1]) for token, row in sliced.scenes.items()}
-    for part in default_slices():
-        truth, predicted = sliced.boxes(part)
-        for name in ('car', 'pedestrian', 'bus'):
-            matches = Matches.make(truth, predicted, name, cfg, scene_of)
-            value = float(matches.average_precision(np.ones((1, 4)), cfg)[0])
-            if not any(box.detection_name == name for box in truth.all):
-                assert np.isnan(value)
-            else:
-                assert value == pytest.approx(class_ap(truth, predicted, name, cfg), abs=1e-12)
-    alone = Slice('scene', 'first', scene=lambda row: row['name'] == nusc.scene[0]['name'])
-    truth, predicted = sliced.boxes(Slice('all', 'all'))
-    drawn = np.eye(4)[[int(nusc.scene[0]['name'][-1])]]
-    value = float(Matches.make(truth, predicted, 'car', cfg, scene_of).average_precision(drawn, cfg)[0])
-    assert value == pytest.approx(class_ap(*sliced.boxes(alone), 'car', cfg), abs=1e-12)
 
 
 def test_inherited_weaknesses_are_found(root: Path, perfect: dict, tmp_path: Path) -> None:

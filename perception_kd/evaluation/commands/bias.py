@@ -20,6 +20,8 @@ def add(tasks: Any) -> None:
                         help='borders of the rings around the ego car')
     parser.add_argument('--points', type=int, nargs='+', default=[5, 20, 100], metavar='N',
                         help='borders of the numbers of LiDAR points on a box')
+    parser.add_argument('--by', nargs='+', metavar='FAMILY', help='families of slices: all, light, weather, distance, '
+                        'speed, visibility, camera, lidar-points, class (default: without speed, visibility, camera)')
     parser.add_argument('--min-boxes', type=int, default=20, metavar='N',
                         help='true boxes from which on a class counts in a slice')
     parser.add_argument('--resamples', type=int, default=200, metavar='N', help='of the scenes, for the intervals')
@@ -30,13 +32,16 @@ def add(tasks: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table of slices."""
-    from perception_kd.evaluation.bias import MODELS, compare_bias
+    from perception_kd.evaluation.bias import FAMILIES, MODELS, compare_bias
     from perception_kd.evaluation.bias_table import format_bias
-    from perception_kd.evaluation.slices import default_slices
+    from perception_kd.evaluation.sectors import load_cameras
+    from perception_kd.evaluation.slice_families import default_slices, of_families
     from perception_kd.files import write_json
 
     results = {name: getattr(args, name) for name in MODELS}
-    slices = default_slices(distances=args.distances, points=args.points)
+    slices = default_slices(distances=args.distances, points=args.points,
+                            cameras=load_cameras(args.root, args.version))
+    slices = of_families(args.by or FAMILIES, slices)
     report = compare_bias(results, args.root, args.version, args.split, slices=slices, min_boxes=args.min_boxes,
                           resamples=args.resamples, seed=args.seed)
     print(format_bias(report))
