@@ -70,8 +70,8 @@ class Fault:
     sensor: ClassVar[str]
     """``camera``, ``radar`` or ``lidar``."""
     LEVELS_OF: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    earlier_seconds: float = 0.0
-    """How far back before a key frame this fault has to look (s)."""
+    earlier_frames: int = 0
+    """How many key frames back it has to look (``earlier_frames`` of the data set)."""
 
     def edit(self, frame: dict[str, Any], draws: Draws) -> None:
         """Change a frame's infos in place: ``images``, ``lidar_points``, ``lidar_sweeps``, ``radar_points``."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from perception_kd.faults.base import LEVELS
+from perception_kd.faults.base import LEVELS, build_fault
 
-FAMILIES = ('camera', 'radar', 'lidar', 'crosses')
+FAMILIES = ('camera', 'camera_rig', 'radar', 'lidar', 'crosses')
 
 Config = dict[str, Any]
 
@@ -20,7 +20,8 @@ class FaultCase:
 
     Args:
         name: Of the row, such as ``fog``.
-        family: ``camera`` (RoboBEV's eight, with its severities), ``radar``, ``lidar`` or ``crosses``.
+        family: ``camera`` (RoboBEV's eight, with its severities), ``camera_rig`` (other faults of cameras), ``radar``,
+            ``lidar`` or ``crosses`` (of cameras and radars).
         severities: Name of a severity -> the faults that act together, as configs of ``ApplyFaults``.
     """
 
@@ -55,11 +56,14 @@ def with_faults(dataloader: Mapping[str, Any], faults: Sequence[Config], seed: i
     """
     dataloader = copy.deepcopy(dict(dataloader))
     first = dict(type='ApplyFaults', faults=[dict(fault) for fault in faults], seed=seed, prob=prob)
+    back = max((build_fault(fault).earlier_frames for fault in faults), default=0)
     inner = [data for data in _data_sets(dataloader) if 'pipeline' in data]
     if not inner:
         raise ValueError('with_faults: no data set of this loader has a pipeline')
     for data in inner:
         data['pipeline'] = [copy.deepcopy(first), *data['pipeline']]
+        if back > data.get('earlier_frames', 0):
+            data['earlier_frames'] = back
     return dataloader
 
 
@@ -78,6 +82,17 @@ def _steps(name: str, family: str, kind: str, **values: Sequence[Any]) -> FaultC
     """A case whose severities are steps of one argument, named after its values."""
     (key, steps), = values.items()
     return FaultCase(name, family, {f'{step:g}': [dict(type=kind, **{key: step})] for step in steps})
+
+
+def _crosses() -> list[FaultCase]:
+    """Cameras that crash or lose frames at three severities, each with a radar fault of the same severity."""
+    cameras = {'camera_crash': 'CameraCrash', 'frame_lost': 'FrameLost'}
+    radars = {'radars_lost': 'RadarsLost', 'radar_drop': 'RadarDrop', 'radar_multipath': 'RadarMultipath',
+              'doppler_sign': 'DopplerSign', 'radar_stale': 'RadarStale', 'radar_extrinsic': 'RadarExtrinsic'}
+    return [FaultCase(f'{camera}+{radar}', 'crosses',
+                      {level: [dict(type=kind, severity=level) for kind in (cameras[camera], radars[radar])]
+                       for level in LEVELS})
+            for camera in cameras for radar in radars]
 
 
 CASES: tuple[FaultCase, ...] = (
@@ -99,5 +114,23 @@ CASES: tuple[FaultCase, ...] = (
     _levels('rcs_noise', 'radar', 'RadarRcsNoise'),
     _levels('doppler_sign', 'radar', 'DopplerSign'),
     _levels('doppler_noise', 'radar', 'DopplerNoise'),
+    _steps('radar_stale', 'radar', 'RadarStale', delay=(0.1, 0.2, 0.3, 0.5)),
+    _levels('radar_extrinsic', 'radar', 'RadarExtrinsic'),
+    _levels('camera_extrinsic', 'camera_rig', 'CameraExtrinsic'),
+    _levels('camera_stale', 'camera_rig', 'CameraStale'),
+    FaultCase('lidar_lost', 'lidar', {'all': [dict(type='LidarLost')]}),
+    _levels('lidar_sweeps_lost', 'lidar', 'LidarSweepsLost'),
+    _levels('beam_drop', 'lidar', 'BeamDrop'),
+    _levels('lidar_drop', 'lidar', 'LidarDrop'),
+    _levels('lidar_sector', 'lidar', 'LidarSector'),
+    _levels('lidar_jitter', 'lidar', 'LidarJitter'),
+    _levels('lidar_intensity', 'lidar', 'LidarIntensity'),
+    _levels('lidar_crosstalk', 'lidar', 'LidarCrosstalk'),
+    _levels('lidar_motion', 'lidar', 'LidarMotion'),
+    _levels('lidar_fog', 'lidar', 'LidarFog'),
+    _levels('lidar_snow', 'lidar', 'LidarSnow'),
+    _levels('lidar_stale', 'lidar', 'LidarStale'),
+    _levels('lidar_extrinsic', 'lidar', 'LidarExtrinsic'),
+    *_crosses(),
 )
 """All cases. Severities: easy, moderate and hard, or the values themselves where the case counts something."""

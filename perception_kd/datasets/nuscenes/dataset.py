@@ -47,6 +47,8 @@ class NuScenesRadarDataset(BaseDataset):
         past_frames: How many key frames back further frames lie (2, 4, 6 are 1, 2 and 3 s at nuScenes' 2 Hz); a sample
             then has ``past``, newest first: their infos prepared like its own, without boxes. They come from the
             whole file, whatever ``indices`` chooses, see :func:`past_rows`.
+        earlier_frames: A frame, past ones too, has the infos of so many key frames before it as ``earlier``, newest
+            first, fewer at a scene's start: what sensors that deliver late (``CameraStale``, ...) deliver.
         labelled: Annotate a part of the key frames only, see :class:`Labelled`: ``dict(fraction=0.1)``.
         max_corrupt: In training, so many samples whose files are missing or broken are named in the log and
             replaced by others drawn at random, counted in each loader worker and epoch; one more stops the run,
@@ -68,12 +70,13 @@ class NuScenesRadarDataset(BaseDataset):
     def __init__(self, *, ann_file: str, data_root: str, pipeline: Sequence[Any] = (),
                  classes: Sequence[str] | Sequence[Sequence[str]] | None = None,
                  cameras: Sequence[str] | None = None,
-                 radars: Sequence[str] | None = None, past_frames: Sequence[int] = (),
+                 radars: Sequence[str] | None = None, past_frames: Sequence[int] = (), earlier_frames: int = 0,
                  labelled: dict[str, Any] | Labelled | None = None, max_corrupt: int = 0, **kwargs: Any) -> None:
         self.labelled = Labelled.build(labelled)
         if self.labelled is not None and kwargs.get('test_mode'):
             raise ValueError('labelled hides annotations from training; a data set with test_mode=True takes none')
         self.cameras, self.radars, self.past_frames = cameras, radars, check_frames_back(past_frames)
+        self.earlier_frames = earlier_frames
         self._corrupt = FaultLog(what='corrupt samples', most=max_corrupt)
         self._replaced: list[str] = []  # which corrupt ones the next good sample stands for
         names = _flat(NUSCENES_CLASSES if classes is None else classes)
@@ -100,6 +103,7 @@ class NuScenesRadarDataset(BaseDataset):
             self._pick({channel: 0 for info in infos for channel in info['radar_points']}, self.radars, 'radar')
         annotated = self._forget(infos)
         self._infos, self._past = InfoStore(infos), past_rows(infos, self.past_frames)
+        self._earlier = past_rows(infos, range(1, 1 + self.earlier_frames))
         rows = range(len(infos)) if self.labelled is None else self.labelled.rows(annotated)
         return [{'row': row, 'annotated': annotated[row]} for row in rows]
 
@@ -135,13 +139,13 @@ class NuScenesRadarDataset(BaseDataset):
         row, annotated = entry['row'], entry['annotated']
         info = self._infos[row]
         instances = info.pop('instances', ())
-        info = {**self._sensors(info), 'annotated': annotated, 'stamp': self._stamp}
+        info = {**self._with_earlier(self._sensors(info), row), 'annotated': annotated, 'stamp': self._stamp}
         if annotated:
             info['ann_info'] = self._annotations(instances)
             if not np.isfinite(info['ann_info']['gt_bboxes_3d'][:, :7]).all():
                 raise self._nan(info, 'a box')
         if self.past_frames:
-            info['past'] = [self._past_info(past) for past in self._past[row]]
+            info['past'] = [self._with_earlier(self._past_info(past), past) for past in self._past[row]]
         return info
 
     def prepare_data(self, idx: int) -> Any:
@@ -158,6 +162,13 @@ class NuScenesRadarDataset(BaseDataset):
             replaced, self._replaced = self._replaced, []
             sample['data_samples'].set_metainfo({'index': idx, **({'replaced': replaced} if replaced else {})})
         return sample
+
+    def _with_earlier(self, info: dict[str, Any], row: int) -> dict[str, Any]:
+        if self.earlier_frames:
+            # What would lie before a scene's start is its first frame.
+            rows = [place for place in dict.fromkeys(self._earlier[row]) if place != row]
+            info['earlier'] = [self._past_info(place) for place in rows]
+        return info
 
     def _past_info(self, row: int) -> dict[str, Any]:
         info = self._infos[row]

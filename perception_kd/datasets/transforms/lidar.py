@@ -47,6 +47,8 @@ class LoadLidarSweeps(BaseTransform):
         return results
 
     def _load(self, source: dict[str, Any], faults: FrameFaults | None) -> np.ndarray:
+        if source.get('lost'):
+            return np.zeros((0, len(LIDAR_COLUMNS)), np.float32)
         path = source['lidar_path']
         points = finite_points(read_lidar_bin(path), path, [0, 1, 2, 3])
         if not len(points):
