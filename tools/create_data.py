@@ -6,6 +6,7 @@ examples:
   python tools/create_data.py nuscenes --root data/nuscenes --version v1.0-trainval --workers 8
   python tools/create_data.py nuscenes --root data/sim --version v1.0-sim --splits sim_val --out data/sim
   python tools/create_data.py check --root data/nuscenes --version v1.0-trainval --workers 8 --report check.json
+  python tools/create_data.py gt-database --root data/nuscenes --infos data/nuscenes/nuscenes_infos_train.pkl
 
 Run it again after an interruption: finished scenes and files that are up to date are kept. Sweeps and radar files that
 are not there are left out of infos and named; run it again when you have them. A key frame without its LiDAR or a
@@ -48,6 +49,17 @@ def parse_args() -> argparse.Namespace:
     files.add_argument('--limit', type=int, default=0, metavar='N',
                        help='exit with status 1 above N faulty files (default: 0)')
     files.add_argument('--report', type=Path, metavar='FILE.json', help='all that was found')
+
+    objects = _add_kind(kinds, 'gt-database', create_database, 'points of true boxes, to paste into other key frames')
+    objects.add_argument('--infos', type=Path, required=True, metavar='FILE', help='info file of a training split')
+    objects.add_argument('--out', type=Path, help='where the database goes (default: the folder of the info file)')
+    objects.add_argument('--gt-sweeps', type=int, default=9, metavar='N',
+                         help='points of so many earlier sweeps too; as many as the training loads (default: 9)')
+    objects.add_argument('--layout', choices=('packed', 'mmdet3d'), default='packed',
+                         help="one file a scene, or one an object for mmdet3d's own ObjectSample (default: packed)")
+    objects.add_argument('--max-corrupt', type=int, default=0, metavar='N',
+                         help='leave out up to N key frames with missing or broken files (default: 0)')
+    objects.add_argument('--force', action='store_true', help='make everything again')
     return parser.parse_args()
 
 
@@ -83,6 +95,16 @@ def check(args: argparse.Namespace) -> int:
     if args.report:
         write_json(args.report, report.as_json())
     return int(len(report.faults) > args.limit)
+
+
+def create_database(args: argparse.Namespace) -> int:
+    """``gt-database``."""
+    from perception_kd.datasets.nuscenes.gt_database import GTDatabaseJob, create_gt_database
+
+    job = GTDatabaseJob(root=args.root, infos=args.infos, out=args.out or args.infos.parent, sweeps=args.gt_sweeps,
+                        layout=args.layout)
+    create_gt_database(job, workers=args.workers, force=args.force, max_corrupt=args.max_corrupt)
+    return 0
 
 
 def main() -> int:

@@ -1,5 +1,9 @@
 """The ten nuScenes detection classes: order, colours, and the categories that belong to them."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 NUSCENES_CLASSES: tuple[str, ...] = (
     'car', 'truck', 'trailer', 'bus', 'construction_vehicle', 'bicycle', 'motorcycle', 'pedestrian',
     'traffic_cone', 'barrier',
@@ -37,3 +41,8 @@ CATEGORY_TO_CLASS: dict[str, str] = {
     'movable_object.barrier': 'barrier',
 }
 """nuScenes category -> detection class; a category that is not here is not detected (label -1)."""
+
+
+def flat_classes(classes: Sequence[str] | Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Names in label order, from names or from the lists of names of a head's tasks."""
+    return tuple(one for name in classes for one in ([name] if isinstance(name, str) else name))

@@ -8,11 +8,12 @@ from perception_kd.datasets.transforms.images import ImageAug, LoadMultiViewImag
 from perception_kd.datasets.transforms.lidar import LIDAR_COLUMNS, LoadLidarSweeps
 from perception_kd.datasets.transforms.pack import PackInputs
 from perception_kd.datasets.transforms.past import LoadPastFrames
+from perception_kd.datasets.transforms.paste import PasteObjects
 from perception_kd.datasets.transforms.radar import FILTER_PRESETS, RADAR_COLUMNS, LoadRadarSweeps
 from perception_kd.datasets.transforms.sensor_faults import ApplyFaults
 
 __all__ = [
     'FILTER_PRESETS', 'LIDAR_COLUMNS', 'RADAR_COLUMNS', 'ApplyFaults', 'BEVAug', 'FilterObjects', 'FilterPoints',
     'ImageAug', 'LidarDepthTarget', 'LoadBoxes3D', 'LoadLidarSweeps', 'LoadMultiViewImages',
-    'LoadPastFrames', 'LoadRadarSweeps', 'PackInputs', 'ToBEVFrame',
+    'LoadPastFrames', 'LoadRadarSweeps', 'PackInputs', 'PasteObjects', 'ToBEVFrame',
 ]

@@ -15,6 +15,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from perception_kd.datasets.nuscenes.poses import frame_motion, inverse
+from perception_kd.datasets.transforms.paste import PASTED
 from perception_kd.registry import TRANSFORMS
 
 META_KEYS = ('sample_idx', 'token', 'scene_token', 'timestamp', 'ego2global', 'annotated', 'stamp')
@@ -41,6 +42,7 @@ _MAKERS: dict[str, tuple[str, Callable[[dict[str, Any]], Tensor]]] = {
 }
 
 
+_OF_LIDAR = ('points', 'lidar_aug_matrix')
 _OF_A_FRAME = ('img', 'cam2lidar', 'cam2img', 'img_aug_matrix', 'radar')
 
 
@@ -66,7 +68,8 @@ class PackInputs(BaseTransform):
     and ``box_mode_3d``.
 
     Args:
-        keys: Which inputs to make; unknown or unprepared ones raise ``ValueError``.
+        keys: Which inputs to make; unknown or unprepared ones raise ``ValueError``, and so do those of cameras and
+            radar of a sample in which ``PasteObjects`` put what they do not see.
     """
 
     def __init__(self, *, keys: Sequence[str]) -> None:
@@ -77,6 +80,10 @@ class PackInputs(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """The whole sample -> ``inputs`` and ``data_samples``, nothing else."""
+        blind = [key for key in (*self.keys, *['past'] * self.past) if key not in _OF_LIDAR]
+        if PASTED in results and blind:
+            raise ValueError(f'PackInputs: {", ".join(blind)} do not see what PasteObjects pastes; it is for pipelines '
+                             'of LiDAR alone')
         inputs = {key: _make(key, results) for key in self.keys}
         if self.past and 'past' in results:
             inputs['past'] = [self._past(frame, results) for frame in results['past']]
