@@ -118,21 +118,29 @@ def read_results(path: str | Path, tokens: Collection[str], version_tokens: Coll
     return content
 
 
+class TokenMismatchError(ValueError):
+    """An answer to other key frames than those that were asked for; ``given`` are the answer's sample tokens."""
+
+    def __init__(self, message: str, given: Collection[str]) -> None:
+        super().__init__(message)
+        self.given = given
+
+
 def check_tokens(given: Collection[str], wanted: Collection[str], where: str, *,
                  allowed: Collection[str] = ()) -> None:
     """See that two sets of sample tokens are equal, but for ``allowed`` ones that may come on top.
 
     Raises:
-        ValueError: says how many samples each side has and how many are missing or foreign.
+        TokenMismatchError: says how many samples each side has and how many are missing or foreign.
     """
     given_set, wanted_set = set(given), set(wanted)
     missing, foreign = wanted_set - given_set, given_set - wanted_set - set(allowed)
     if not missing and not foreign:
         return
     example = sorted(missing or foreign)[0]
-    raise ValueError(f'{where}: {len(given_set)} samples, but {len(wanted_set)} are expected: {len(missing)} '
-                     f'missing, {len(foreign)} foreign (for example {example}). Was it made for another '
-                     'version or split?')
+    raise TokenMismatchError(f'{where}: {len(given_set)} samples, but {len(wanted_set)} are expected: {len(missing)} '
+                             f'missing, {len(foreign)} foreign (for example {example}). Was it made for another '
+                             'version or split?', given_set)
 
 
 def _check_prediction(token: str, boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray,

@@ -1,0 +1,10 @@
+"""The doctor of metrics: recognises mistakes of convention behind a result file, and says cause and cure.
+
+``tools/doctor.py`` is the doctor of the environment.
+"""
+
+from perception_kd.evaluation.doctor.examine import examine
+from perception_kd.evaluation.doctor.finding import Finding, format_findings
+from perception_kd.evaluation.doctor.load import examine_file
+
+__all__ = ['Finding', 'examine', 'examine_file', 'format_findings']
