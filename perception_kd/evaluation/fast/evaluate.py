@@ -35,7 +35,7 @@ def evaluate_fast(results_json: str | Path, data_root: str | Path, version: str,
     truth = load_truth(data_root, version, key_frames(data_root, version, split, sample_tokens))
     meta, predictions = load_results(results_json, truth, version_tokens(data_root, version))
     summary, details = score(truth, predictions, box_filter=box_filter)
-    summary['meta'] = result_meta(meta, data_root, version, split, 'fast')
+    summary['meta'] = result_meta(meta, data_root, version, split, 'fast', str(box_filter or ''))
     if out_dir is not None:
         write_metrics(out_dir, summary, details)
     if verbose:

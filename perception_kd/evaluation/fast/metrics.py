@@ -16,7 +16,9 @@ from perception_kd.evaluation.fast.curves import Curves, average_precision, curv
 from perception_kd.evaluation.fast.errors import TP_METRICS, pair_errors
 from perception_kd.evaluation.fast.matching import Matches, match
 from perception_kd.evaluation.fast.settings import DetectionSettings, OfficialSettings
+from perception_kd.structures.classes import NUSCENES_CLASSES
 
+_DETAILS = ('recall', 'precision', 'confidence', 'trans_err', 'vel_err', 'scale_err', 'orient_err', 'attr_err')
 NOT_MEASURED = {'traffic_cone': ('attr_err', 'vel_err', 'orient_err'), 'barrier': ('attr_err', 'vel_err')}
 """Errors that a class does not have: no number, and no part of the means."""
 
@@ -49,7 +51,7 @@ def evaluate_arrays(truth: BoxArrays, predicted: BoxArrays, settings: DetectionS
                         else mean_error(at, settings.min_recall, key) for key in TP_METRICS}
     summary = {'label_aps': aps, **_means(aps, errors, settings), 'eval_time': time.time() - began,
                'cfg': settings.serialize()}
-    details = {f'{name}:{distance}': {key: values.tolist() for key, values in curve.items()}
+    details = {f'{name}:{distance}': {key: curve[key].tolist() for key in _DETAILS}
                for (name, distance), curve in all_curves.items()}
     return summary, details
 
@@ -58,15 +60,16 @@ def class_curves(truth: BoxArrays, predicted: BoxArrays, matches: Matches,
                  settings: DetectionSettings) -> dict[tuple[str, float], Curves]:
     """Curves of every class (in the order of ``settings.class_range``) and distance."""
     positives = np.bincount(truth.label, minlength=len(LABELS))
-    found = {}
-    for name in settings.class_range:
-        places, met = matches.of_class(LABELS[name])
-        score = predicted.score[places]
-        for distance, true_box in zip(settings.dist_ths, met):
-            hit = true_box >= 0
-            errors = pair_errors(truth.take(true_box[hit]), predicted.take(places[hit]))
-            found[name, distance] = curves(hit, score, errors, int(positives[LABELS[name]]))
-    return found
+    score, found = predicted.score[matches.order], {}
+    for distance, true_box in zip(settings.dist_ths, matches.true_box):
+        hit = true_box >= 0
+        errors = pair_errors(truth.take(true_box[hit]), predicted.take(matches.order[hit]))
+        before = np.concatenate([[0], np.cumsum(hit)])  # hits of the predictions up to each
+        for label, name in enumerate(NUSCENES_CLASSES):
+            start, end = matches.starts[label], matches.starts[label + 1]
+            own = {key: values[before[start]:before[end]] for key, values in errors.items()}
+            found[name, distance] = curves(hit[start:end], score[start:end], own, int(positives[label]))
+    return {(name, distance): found[name, distance] for name in settings.class_range for distance in settings.dist_ths}
 
 
 def _means(aps: dict[str, dict[float, float]], errors: dict[str, dict[str, float]],
