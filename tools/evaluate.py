@@ -8,6 +8,15 @@ examples:
       --engine fast
   python tools/evaluate.py nuscenes results_nusc.json --root data/astyx --version v1.0-astyx \\
       --split astyx_val --max-forward 40 --out work_dirs/near
+  python tools/evaluate.py nuscenes results_nusc.json --root data/nuscenes --version v1.0-mini \\
+      --split mini_val --engine fast --slice light=night distance=0-20
+  python tools/evaluate.py slices results_nusc.json --root data/nuscenes --version v1.0-trainval \\
+      --split val --by distance speed camera --out work_dirs/slices
+  python tools/evaluate.py diff plain.json distilled.json --root data/nuscenes --version v1.0-trainval \\
+      --split val
+  python tools/evaluate.py diff plain_0.json plain_1.json plain_2.json \\
+      --against distilled_0.json distilled_1.json distilled_2.json \\
+      --root data/nuscenes --version v1.0-trainval --split val --out work_dirs/diff
   python tools/evaluate.py bias --teacher work_dirs/demo/teacher_lidar/results_nusc.json \\
       --student work_dirs/demo/student/results_nusc.json \\
       --distilled work_dirs/demo/student_imkd/results_nusc.json \\

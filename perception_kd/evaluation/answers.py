@@ -27,7 +27,7 @@ class Answers:
         truth: The true boxes that count.
         predicted: Those of each result file.
         settings: Of the metric.
-        meta: Version, split, simulated world, numbers of scenes and key frames.
+        meta: Version, split, simulated world, numbers of scenes and key frames, and the subset in words.
     """
 
     truth: Truth
@@ -61,5 +61,5 @@ def load_answers(results: Sequence[str | Path], data_root: str | Path, version: 
             truth, boxes = subset.subset(counting, boxes)
         predicted.append(boxes)
     meta = dict(version=version, split=split, world=simulated_world(data_root, version), scenes=len(whole.scenes),
-                key_frames=len(whole.tokens))
+                key_frames=len(whole.tokens), subset=str(subset or ''))
     return Answers(truth, tuple(predicted), settings, meta)

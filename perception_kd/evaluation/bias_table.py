@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from perception_kd.evaluation.bias import INHERITED, MODELS, BiasReport, SliceResult
-from perception_kd.evaluation.bootstrap import FEW_SCENES, Interval
+from perception_kd.evaluation.bootstrap import FEW_SCENES
+from perception_kd.evaluation.slice_table import bookkeeping, format_range, title
 
 SURE = 0.95  # share of the resamples from which on a weakness is called more than noise
 
@@ -19,43 +20,29 @@ def format_bias(report: BiasReport) -> str:
     lines.append(_correlation(report))
     lines.append('gap and gain share the student: its own luck moves the correlation up, so compare several seeds')
     inherited = [one for one in report.slices if one.finding == INHERITED]
-    sure = [_title(one) for one in inherited if (one.share_inherited or 0) >= SURE and one.scenes >= FEW_SCENES]
-    unsure = [name for name in map(_title, inherited) if name not in sure]
+    sure = [title(one) for one in inherited if (one.share_inherited or 0) >= SURE and one.scenes >= FEW_SCENES]
+    unsure = [name for name in map(title, inherited) if name not in sure]
     lines.append('inherited weaknesses (teacher and distilled below the student):')
     lines.append(f'  in {FEW_SCENES} scenes or more and {SURE:.0%} of their resamples: {", ".join(sure) or "none"}')
     lines.append(f'  in fewer, or not resampled, so perhaps noise: {", ".join(unsure) or "none"}')
-    if meta['scenes'] < FEW_SCENES:
-        lines.append(f'only {meta["scenes"]} scenes: intervals are rough, or blank, and say little')
-    lines.append(f'{meta["key_frames"]} key frames of {meta["scenes"]} scenes, {meta["version"]} {meta["split"]}, '
-                 f'{meta["resamples"]} resamples of scenes')
-    if meta['world']:
-        lines.append(f'simulated world {meta["world"]}')
-    return '\n'.join(lines)
+    return '\n'.join([*lines, *bookkeeping(meta)])
 
 
 def _line(result: SliceResult) -> str:
     values = ''.join(_number(result.ap[model], 11) for model in MODELS)
     changes = _number(result.gap, 9, '+') + _number(result.gain, 9, '+')
-    within = f'{_range(result.gain_interval):<19}'
+    within = f'{format_range(result.gain_interval, "+"):<19}'
     share = '' if result.finding != INHERITED or result.share_inherited is None else f' ({result.share_inherited:.0%})'
-    place = f'{_title(result):<28}{result.boxes:>7}{result.scenes:>7}'
+    place = f'{title(result):<28}{result.boxes:>7}{result.scenes:>7}'
     return f'{place}{values}{changes}  {within}  {result.finding}{share}'.rstrip()
-
-
-def _title(result: SliceResult) -> str:
-    return result.name if result.family in ('all', 'class') else f'{result.family}: {result.name}'
 
 
 def _correlation(report: BiasReport) -> str:
     if report.correlation is None:
         return f'rank correlation of gap and gain: none ({report.compared} slices, or nothing differs)'
-    within = _range(report.interval)
+    within = format_range(report.interval, '+')
     return (f'rank correlation of gap and gain over {report.compared} slices: {report.correlation:+.2f}'
             + (f' (95 % of the resamples {within})' if within else ''))
-
-
-def _range(interval: Interval) -> str:
-    return '' if interval is None else f'{interval[0]:+.3f} to {interval[1]:+.3f}'
 
 
 def _number(value: float | None, width: int, sign: str = '') -> str:

@@ -62,7 +62,7 @@ def evaluate_devkit(results_json: str | Path, data_root: str | Path, version: st
     if box_filter is not None:
         box_filter(evaluation)
     summary, details = score_official(evaluation)
-    summary['meta'] = result_meta(content['meta'], data_root, version, split, 'devkit')
+    summary['meta'] = result_meta(content['meta'], data_root, version, split, 'devkit', str(box_filter or ''))
     if out_dir is not None:
         write_metrics(out_dir, summary, details)
     if verbose:
@@ -103,9 +103,10 @@ def key_frames(data_root: str | Path, version: str, split: str, sample_tokens: S
 
 
 def result_meta(meta: Mapping[str, Any], data_root: str | Path, version: str, split: str,
-                engine: str) -> dict[str, Any]:
-    """``meta`` of a summary: that of the result file, and what was evaluated by which engine."""
-    return dict(meta, version=version, split=split, world=simulated_world(data_root, version), engine=engine)
+                engine: str, subset: str = '') -> dict[str, Any]:
+    """``meta`` of a summary: that of the result file, and what was evaluated by which engine; ``subset`` in words."""
+    return dict(meta, version=version, split=split, world=simulated_world(data_root, version), engine=engine,
+                subset=subset)
 
 
 def add_counts(summary: dict[str, Any], num_gt: dict[str, int], num_pred: int, num_samples: int) -> None:

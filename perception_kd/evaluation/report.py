@@ -45,6 +45,8 @@ def format_summary(summary: Mapping[str, Any]) -> str:
     lines.append('  '.join(f'{name} {flat[name]:.4f}' for name in MEAN_ERRORS.values()))
     lines.append(f'{summary["num_samples"]} samples, {sum(summary["num_gt"].values())} true and '
                  f'{summary["num_pred"]} predicted boxes in range')
+    if summary['meta'].get('subset'):
+        lines.append(f'not the official protocol: {summary["meta"]["subset"]}')
     if summary['meta'].get('world'):
         lines.append(f'simulated world {summary["meta"]["world"]}')
     if summary['meta'].get('engine') == 'fast':

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -80,6 +81,10 @@ class SliceScore:
     errors: dict[str, float] = field(default_factory=dict)
     error_intervals: dict[str, Interval] = field(default_factory=dict)
 
+    def as_dict(self) -> dict[str, Any]:
+        """For a JSON file."""
+        return asdict(self)
+
 
 def score_slices(answers: SlicedAnswers, slices: Sequence[Slice], *, min_boxes: int = 20, resamples: int = 200,
                  seed: int = 0, progress: Progress | None = None) -> list[SliceScore]:
@@ -128,7 +133,7 @@ def _score(answers: SlicedAnswers, chosen: Slice, min_boxes: int, weights: Ints)
     count, scenes, classes = count_boxes(answers.truth, answers.boxes(chosen)[0], min_boxes)
     if not classes:
         return SliceScore(chosen.family, chosen.name, count, scenes)
-    average, errors = answers.metrics(chosen, classes, weights)
+    average, errors = answers.metrics(chosen, classes, weights if scenes > 1 else weights[:1])  # of one, no interval
     known = {ERRORS[key]: values for key, values in zip(TP_METRICS, errors.T) if np.isfinite(values[0])}
     return SliceScore(
         chosen.family, chosen.name, count, scenes, classes, float(average[0]), interval(average[1:]),

@@ -37,6 +37,14 @@ class BoxSubset:
     min_lidar_points: int = 0
     slices: tuple[Slice, ...] = ()
 
+    def __str__(self) -> str:
+        """In words."""
+        words = [f'less than {self.max_forward:g} m ahead'] if self.max_forward is not None else []
+        words += [f'less than {self.max_reach:g} m away along both axes'] if self.max_reach is not None else []
+        words += [f'at least {self.min_lidar_points} LiDAR points'] if self.min_lidar_points > 0 else []
+        words += [f'{one.family} {one.name}' for one in self.slices]
+        return ', '.join(words)
+
     def masks(self, truth: Truth, predicted: BoxArrays) -> tuple[Mask, Mask]:
         """Which true boxes count ``(N,)``, and which predicted ones ``(M,)``."""
         owner = owners(truth.boxes, predicted)
