@@ -3,3 +3,4 @@
 _base_ = ['./sim_student.py']
 
 student = dict(radar_encoder=None)
+modality = dict(use_radar=False)

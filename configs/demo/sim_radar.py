@@ -3,3 +3,4 @@
 _base_ = ['./sim_student.py']
 
 student = dict(image_backbone=None, image_neck=None, view_transform=None, depth_loss=None)
+modality = dict(use_camera=False)

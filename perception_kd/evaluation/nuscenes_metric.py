@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from perception_kd.evaluation.fast.truth import Truth, load_truth
 from perception_kd.evaluation.nuscenes_official import evaluate_devkit, key_frames, result_meta, write_metrics
 from perception_kd.evaluation.report import flatten_summary, format_summary
 from perception_kd.evaluation.submission import DEFAULT_MODALITY, boxes_to_rows, check_tokens
+from perception_kd.evaluation.submission_check import absent_scenes, check_inputs, check_submission
 from perception_kd.files import write_json
 from perception_kd.registry import METRICS
 from perception_kd.structures.classes import NUSCENES_CLASSES
@@ -37,7 +39,8 @@ class NuScenesDetMetric(BaseMetric):
         data_root: nuScenes-format root.
         ann_file: Info file of the split: its name in ``data_root``, or any path.
         jsonfile_prefix: Folder for ``results_nusc.json`` and the metrics; without it nothing is kept.
-        format_only: Write the result file, compute nothing.
+        format_only: Write the result file and look whether the nuScenes server takes it; compute nothing. The way for
+            splits without annotations (``v1.0-test``).
         subset: Predictions may be for a part of the split (``indices`` of the data set, say); that part is
             then scored.
         engine: ``devkit``, whose numbers are the official ones, or ``fast``, which gives the same ones from memory
@@ -48,8 +51,8 @@ class NuScenesDetMetric(BaseMetric):
         collect_device: ``cpu`` or ``gpu``, see mmengine's ``BaseMetric``.
 
     Raises:
-        FileNotFoundError, ValueError: ``format_only`` without ``jsonfile_prefix``; no info file, or one whose
-            key frames are not those of the split; no such engine.
+        FileNotFoundError, ValueError: ``format_only`` without ``jsonfile_prefix`` or with ``subset``; no info file, or
+            one whose key frames are not those of the split, or that has no annotation to score with; no such engine.
     """
 
     def __init__(self, *, data_root: str, ann_file: str, jsonfile_prefix: str | None = None,
@@ -59,6 +62,8 @@ class NuScenesDetMetric(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
         if format_only and jsonfile_prefix is None:
             raise ValueError('format_only needs jsonfile_prefix: the folder that gets results_nusc.json')
+        if format_only and subset:
+            raise ValueError('format_only is for whole splits, as the server wants them; subset=True is for a part')
         if engine not in ('devkit', 'fast'):
             raise ValueError(f"engine is 'devkit' or 'fast', got {engine!r}")
         inside = Path(data_root) / ann_file
@@ -73,17 +78,23 @@ class NuScenesDetMetric(BaseMetric):
                        for info in infos}
         check_tokens(self._poses, split_tokens(data_root, self.version, self.split),
                      f'{self.ann_file} (split {self.split} of {data_root})')
+        self._fed: set[str] = set()  # inputs that the model was given
+        if not format_only and not any(info.get('instances') for info in infos):
+            raise ValueError(f'{self.ann_file}: split {self.split} of {self.version} has no annotation to score with '
+                             '(test sets are published without); tools/test.py --format-only writes the result file '
+                             'for the server')
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         """Keep the result rows of a batch.
 
         Args:
-            data_batch: Not used.
+            data_batch: Its ``inputs`` tell what the model was given.
             data_samples: With ``pred_instances_3d`` (``bboxes_3d`` in the LiDAR frame, ``scores_3d``,
                 ``labels_3d``), the sample's token as ``token`` or ``sample_idx`` and, where that LiDAR frame is
                 not the info file's (``ToBEVFrame``), its own ``lidar2ego``.
         """
         classes = (self.dataset_meta or {}).get('classes', NUSCENES_CLASSES)
+        self._fed.update((data_batch or {}).get('inputs', ()))
         for sample in data_samples:
             token = sample.get('token', sample.get('sample_idx'))
             if token not in self._poses:
@@ -103,7 +114,7 @@ class NuScenesDetMetric(BaseMetric):
         check_tokens(answers, answers if self.subset else self._poses, 'predictions')
         answers = {token: answers[token] for token in self._poses if token in answers}
         if self.format_only:
-            print_log(f'result file: {self._write(self.folder, answers)}', logger='current')
+            self._write_checked(answers)
             return {}
         summary = self._score_fast(answers) if self.engine == 'fast' else self._score_official(answers)
         print_log('\n' + format_summary(summary), logger='current')
@@ -126,6 +137,21 @@ class NuScenesDetMetric(BaseMetric):
         if self.folder is not None:
             write_metrics(self.folder, summary, details)
         return summary
+
+    def _write_checked(self, answers: Mapping[str, list[dict]]) -> None:
+        """Write the file to be sent. A failure of its form is an error; tables that lack scenes are told."""
+        path = self._write(self.folder, answers)
+        lines = check_submission({'meta': self.modality, 'results': answers}, self._poses)
+        lines += check_inputs(self.modality, self._fed) if self._fed else []
+        if lines:
+            raise ValueError(f'{path}: the nuScenes server would not take this file: {"; ".join(lines)}')
+        boxes = sum(map(len, answers.values()))
+        print_log(f'result file: {path}: {len(answers)} samples, {boxes} boxes, checked', logger='current')
+        absent = absent_scenes(self.data_root, self.version, self.split)
+        if absent:
+            print_log(f'{path}: not complete: {len(absent)} scenes of split {self.split} are not in the tables of '
+                      f'{self.version} ({absent[0]} is the first); the server wants the samples of all',
+                      logger='current', level=logging.WARNING)
 
     def _write(self, folder: str, answers: Mapping[str, list[dict]]) -> Path:
         path = Path(folder) / RESULT_FILE

@@ -56,7 +56,8 @@ test_dataloader = dict(
     dataset=dict(type='NuScenesRadarDataset', data_root=data_root, ann_file='nuscenes_infos_tiny_val.pkl',
                  test_mode=True,
                  pipeline=[dict(type='LoadBoxes3D'), dict(type='PackInputs', keys=['lidar_aug_matrix'])]))
-test_evaluator = dict(type='NuScenesDetMetric', data_root=data_root, ann_file='nuscenes_infos_tiny_val.pkl')
+test_evaluator = dict(type='NuScenesDetMetric', data_root=data_root, ann_file='nuscenes_infos_tiny_val.pkl',
+                      modality=dict(use_camera=False, use_radar=False, use_external=True))
 test_cfg = dict()
 """
 

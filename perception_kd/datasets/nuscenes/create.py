@@ -15,10 +15,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from perception_kd.datasets.nuscenes.infos import sample_info
+from perception_kd.datasets.nuscenes.infos import scene_infos
+from perception_kd.datasets.nuscenes.joined_tables import NuScenesTables
 from perception_kd.datasets.nuscenes.missing_files import MissingFiles, holds_sensor_files
 from perception_kd.datasets.nuscenes.stamp import load_infos, load_plain_pickle, make_stamp, save_infos
-from perception_kd.datasets.nuscenes.tables import NuScenesTables, simulated_world, split_scenes, table_folder
+from perception_kd.datasets.nuscenes.tables import simulated_world, split_scenes, table_folder
 from perception_kd.files import check_folder_target, write_bytes, write_json
 from perception_kd.processes import run_unordered
 
@@ -129,6 +130,10 @@ def _make(job: InfoJob, scenes: dict[str, list[str]], *, explicit: bool, workers
             raise ValueError(f'split {name}: none of its {len(scenes[name])} scenes is in {tables.folder}')
         echo(f'split {name}: skipped, none of its {len(scenes[name])} scenes is in {tables.folder}')
         del chosen[name]
+    for name, found in chosen.items():
+        if len(found) < len(scenes[name]):
+            echo(f'split {name}: only {len(found)} of its {len(scenes[name])} scenes are in {tables.folder}; what is '
+                 'made from them, a result file for the server too, is not complete')
     due = dict.fromkeys(scene for found in chosen.values() for scene in found)
     missing = [scene for scene in due if not _is_whole(_part(job, scene))]
     for _ in track(_run(job, tables, missing, workers), 'scenes', len(missing), console=Console(stderr=True)):
@@ -224,6 +229,5 @@ def _run(job: InfoJob, tables: NuScenesTables, scenes: list[str], workers: int) 
 
 def _write_part(scene: str) -> None:
     job, tables = _shared['job'], _shared['tables']
-    infos = [sample_info(tables, sample, lidar_sweeps=job.lidar_sweeps, radar_sweeps=job.radar_sweeps)
-             for sample in tables.samples_of_scene(scene)]
+    infos = scene_infos(tables, scene, lidar_sweeps=job.lidar_sweeps, radar_sweeps=job.radar_sweeps)
     write_bytes(_shared['parts'] / f'{scene}.pkl', pickle.dumps(infos, protocol=4))
