@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL, MAX_VELOCITY_GAP
+from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL
 from perception_kd.datasets.nuscenes.tables import table_folder
 from perception_kd.evaluation.devkit_tables import split_tokens
 from perception_kd.evaluation.fast.boxes import ATTRIBUTE_CODES, LABELS, BoxArrays, Floats, Ints, Mask
@@ -20,6 +20,7 @@ from perception_kd.evaluation.fast.truth_tables import ANNOTATION, Annotations, 
 from perception_kd.structures.classes import CATEGORY_TO_CLASS
 
 RACK = 'static_object.bicycle_rack'
+_LONGEST_GAP = 1.5  # s between annotations that give a velocity (``box_velocity``)
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _velocities(rows: Annotations) -> Floats:
     difference = rows.translation[rows.following] - rows.translation[rows.previous]
     with np.errstate(divide='ignore', invalid='ignore'):
         velocity = difference / seconds[:, None]
-    velocity[(neighbours == 0) | (seconds > MAX_VELOCITY_GAP * neighbours)] = np.nan
+    velocity[(neighbours == 0) | (seconds > _LONGEST_GAP * neighbours)] = np.nan
     return velocity
 
 
