@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -70,6 +71,27 @@ def fingerprint(path: str | Path) -> str:
             file.seek(place)
             digest.update(file.read(_SAMPLE))
     return digest.hexdigest()[:16]
+
+
+@contextmanager
+def limited_memory(bytes_more: int) -> Iterator[None]:
+    """Let the process have only so many more bytes of address space inside.
+
+    A damaged or hostile file of some bytes can ask its reader for more memory than there is, and Linux gives it, until
+    it kills the process.
+
+    Raises:
+        MemoryError: what is inside asks for more.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    taken = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()
+    most = taken + bytes_more
+    if soft == resource.RLIM_INFINITY or most < soft:
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def require_folder(path: str | Path, what: str = 'folder') -> Path:

@@ -12,11 +12,11 @@ from mmengine.dataset import BaseDataset
 from perception_kd.datasets.faults import FaultLog
 from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL, resolve_path
 from perception_kd.datasets.nuscenes.labelled import Labelled
-from perception_kd.datasets.nuscenes.stamp import load_infos
+from perception_kd.datasets.nuscenes.stamp import CURE, load_infos, naming_damage
 from perception_kd.datasets.nuscenes.store import InfoStore, check_frames_back, past_rows
 from perception_kd.datasets.nuscenes.tables import table_folder
 from perception_kd.registry import DATASETS
-from perception_kd.structures.classes import CLASS_COLOURS, NUSCENES_CLASSES
+from perception_kd.structures.classes import CLASS_COLOURS, NUSCENES_CLASSES, flat_classes
 
 
 @DATASETS.register_module()
@@ -79,7 +79,7 @@ class NuScenesRadarDataset(BaseDataset):
         self.earlier_frames = earlier_frames
         self._corrupt = FaultLog(what='corrupt samples', most=max_corrupt)
         self._replaced: list[str] = []  # which corrupt ones the next good sample stands for
-        names = _flat(NUSCENES_CLASSES if classes is None else classes)
+        names = flat_classes(NUSCENES_CLASSES if classes is None else classes)
         unknown = [name for name in names if name not in NUSCENES_CLASSES]
         if unknown:
             raise ValueError(f'unknown classes {unknown}; there are {", ".join(NUSCENES_CLASSES)}')
@@ -93,18 +93,23 @@ class NuScenesRadarDataset(BaseDataset):
     def load_data_list(self) -> list[dict[str, Any]]:
         """Rows of the info file; arrays and paths are made when a sample is asked for."""
         stamp, infos = load_infos(self.ann_file)
-        table_folder(self.data_root, stamp['version'])
+        if not infos:
+            raise ValueError(f'{self.ann_file}: has no key frame; {CURE}')
+        try:
+            table_folder(self.data_root, stamp['version'])
+        except (OSError, ValueError) as error:
+            raise FileNotFoundError(f'{self.ann_file}: {error}') from None
         for key in ('version', 'split', 'schema', 'box_convention'):
             self._metainfo[key] = stamp[key]
         self._stamp = {key: stamp[key] for key in ('version', 'split', 'schema', 'box_convention')}
-        if infos:
+        with naming_damage(self.ann_file):
             for info in infos:
                 self._pick(info['images'], self.cameras or list(infos[0]['images']), 'camera', info['token'])
             self._pick({channel: 0 for info in infos for channel in info['radar_points']}, self.radars, 'radar')
-        annotated = self._forget(infos)
-        self._infos, self._past = InfoStore(infos), past_rows(infos, self.past_frames)
-        self._earlier = past_rows(infos, range(1, 1 + self.earlier_frames))
-        rows = range(len(infos)) if self.labelled is None else self.labelled.rows(annotated)
+            annotated = self._forget(infos)
+            self._infos, self._past = InfoStore(infos), past_rows(infos, self.past_frames)
+            self._earlier = past_rows(infos, range(1, 1 + self.earlier_frames))
+            rows = range(len(infos)) if self.labelled is None else self.labelled.rows(annotated)
         return [{'row': row, 'annotated': annotated[row]} for row in rows]
 
     def _forget(self, infos: list[dict[str, Any]]) -> list[bool]:
@@ -129,14 +134,24 @@ class NuScenesRadarDataset(BaseDataset):
         self.full_init()
         return len({BaseDataset.get_data_info(self, place)['row'] for place in range(len(self))})
 
+    def get_cat_ids(self, idx: int) -> set[int]:
+        """Labels of the boxes that training keeps; wrappers that balance classes (mmdet3d's ``CBGSDataset``) ask."""
+        entry = super().get_data_info(idx)
+        instances = self._infos[entry['row']]['instances'] if entry['annotated'] else ()
+        return {self._label_of[one['bbox_label_3d']] for one in instances
+                if one['bbox_3d_isvalid'] and one['bbox_label_3d'] in self._label_of}
+
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """One sample before the pipeline.
 
         Raises:
-            ValueError: a matrix or a box of the sample holds NaN or infinity.
+            ValueError: a matrix or a box of the sample holds NaN or infinity, or its info is of another form.
         """
         entry = super().get_data_info(idx)
-        row, annotated = entry['row'], entry['annotated']
+        with naming_damage(self.ann_file, f'key frame {entry["row"]}'):
+            return self._sample(entry['row'], entry['annotated'])
+
+    def _sample(self, row: int, annotated: bool) -> dict[str, Any]:
         info = self._infos[row]
         instances = info.pop('instances', ())
         info = {**self._with_earlier(self._sensors(info), row), 'annotated': annotated, 'stamp': self._stamp}
@@ -186,21 +201,25 @@ class NuScenesRadarDataset(BaseDataset):
         for channel, image in info['images'].items():
             image['img_path'] = self._file(channel, image['img_path'])
             self._arrays(info, image, 'cam2img', 'cam2ego', 'lidar2cam')
+        self._arrays(info, info['lidar_points'], 'lidar2ego')
+        for sweep in info['lidar_sweeps']:
+            self._arrays(info, sweep['lidar_points'], 'lidar2ego', 'lidar2sensor')
         for points in (info['lidar_points'], *(sweep['lidar_points'] for sweep in info['lidar_sweeps'])):
             points['lidar_path'] = self._file(LIDAR_CHANNEL, points['lidar_path'])
-            self._arrays(info, points, 'lidar2ego', 'lidar2sensor')
         for channel, radar in info['radar_points'].items():
+            self._arrays(info, radar, 'radar2ego')
             for sweep in (radar, *radar['sweeps']):
                 sweep['radar_path'] = self._file(channel, sweep['radar_path'])
-                self._arrays(info, sweep, 'radar2ego', 'radar2lidar')
+                self._arrays(info, sweep, 'radar2lidar')
         return info
 
     def _arrays(self, info: dict[str, Any], holder: dict[str, Any], *keys: str) -> None:
         for key in keys:
-            if key in holder:
-                holder[key] = np.asarray(holder[key], np.float64)
-                if not np.isfinite(holder[key]).all():
-                    raise self._nan(info, key)
+            matrix = holder[key] = np.asarray(holder[key], np.float64)
+            if matrix.shape != (4, 4) and (key != 'cam2img' or matrix.shape != (3, 3)):
+                raise ValueError(f'{key} is a matrix of shape {matrix.shape}, not (4, 4)')
+            if not np.isfinite(matrix).all():
+                raise self._nan(info, key)
 
     def _nan(self, info: dict[str, Any], what: str) -> ValueError:
         return ValueError(f'{self.ann_file}: sample {info["token"]}: {what} holds NaN or infinity; make the file '
@@ -229,7 +248,3 @@ class NuScenesRadarDataset(BaseDataset):
 
     def _file(self, channel: str, path: str) -> str:
         return str(resolve_path(Path(self.data_root), channel, path))
-
-
-def _flat(classes: Sequence[Any]) -> tuple[str, ...]:
-    return tuple(one for name in classes for one in ([name] if isinstance(name, str) else name))

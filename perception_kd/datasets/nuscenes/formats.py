@@ -24,6 +24,10 @@ RADAR_DTYPE = np.dtype(list(_RADAR_LAYOUT))
 
 LIDAR_FIELDS: tuple[str, ...] = ('x', 'y', 'z', 'intensity', 'ring')
 
+# What a PCD header may say of a field: TYPE and SIZE.
+_PCD_TYPES = {(kind.upper(), str(size)): f'<{kind}{size}' for kind, sizes in (('f', (4, 8)), ('i', (1, 2, 4, 8)),
+                                                                            ('u', (1, 2, 4, 8))) for size in sizes}
+
 # A point that passes the devkit's default filters: valid, unambiguous, false-alarm chance below 25 %.
 _RADAR_DEFAULTS = {'is_quality_valid': 1, 'ambig_state': 3, 'pdh0': 1}
 # Every real file is 4096 bytes longer than its points (header included, zeros at the end), and the
@@ -184,11 +188,11 @@ def _parse_radar_header(path: str | os.PathLike, header: bytes) -> tuple[np.dtyp
         key, _, value = line.partition(' ')
         entries[key] = value.split()
     try:
-        names = entries['FIELDS']
-        formats = [f'<{kind.lower()}{size}' for kind, size in zip(entries['TYPE'], entries['SIZE'])]
-        dtype, count = np.dtype(list(zip(names, formats))), int(entries['WIDTH'][0])
-    except (KeyError, IndexError, ValueError, TypeError) as error:
-        raise ValueError(f'{path}: unreadable PCD header ({error})') from None
+        dtype = np.dtype([(name, _PCD_TYPES[kind, size])
+                          for name, kind, size in zip(entries['FIELDS'], entries['TYPE'], entries['SIZE'])])
+        count = int(entries['WIDTH'][0])
+    except (KeyError, IndexError, ValueError) as error:
+        raise ValueError(f'{path}: unreadable PCD header ({str(error)[:100]}); fetch the file again') from None
     missing = [name for name in RADAR_FIELDS if name not in (dtype.names or ())]
     if missing or count < 1:
         raise ValueError(f'{path}: not a nuScenes radar file: missing fields {missing}, width {count}')

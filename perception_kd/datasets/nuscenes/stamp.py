@@ -7,18 +7,22 @@ before 1.0, mAP stays right while orientation and size are wrong, and 8 to 11 ND
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from perception_kd.files import atomic_path, remove_left_overs, require_file
+from perception_kd.files import atomic_path, limited_memory, remove_left_overs, require_file
 from perception_kd.structures.classes import CLASS_COLOURS, NUSCENES_CLASSES
 
 SCHEMA = 'perception_kd-1'
 BOX_CONVENTION = 'mmdet3d-1.x lidar'
 INFO_VERSION = '1.1'
 
+_LEAST_MEMORY, _MEMORY_PER_BYTE = 2**30, 100  # what plain data of a pickle may take: measured are 5 to 20 bytes a byte
+
 _EXPECTED = {'dataset': 'nuscenes', 'schema': SCHEMA, 'box_convention': BOX_CONVENTION}
-_CURE = 'make it again with: python tools/create_data.py nuscenes --root DIR --version V'
+CURE = 'make it again with: python tools/create_data.py nuscenes --root DIR --version V'
 
 
 def make_stamp(*, version: str, split: str, **more: Any) -> dict[str, Any]:
@@ -42,15 +46,15 @@ def check_stamp(metainfo: Any, path: str | Path) -> None:
     """
     if not isinstance(metainfo, dict) or 'schema' not in metainfo:
         raise ValueError(f'{path}: no stamp, so this file comes from another tool and its box convention is '
-                         f'unknown; {_CURE}')
+                         f'unknown; {CURE}')
     for key, wanted in _EXPECTED.items():
         if metainfo.get(key) != wanted:
-            raise ValueError(f'{path}: {key} is {metainfo.get(key)!r} but {wanted!r} is needed; {_CURE}')
+            raise ValueError(f'{path}: {key} is {metainfo.get(key)!r} but {wanted!r} is needed; {CURE}')
     for key in ('version', 'split'):
         if not isinstance(metainfo.get(key), str):
-            raise ValueError(f'{path}: the stamp names no {key}; {_CURE}')
+            raise ValueError(f'{path}: the stamp names no {key}; {CURE}')
     if list(metainfo.get('categories', ())) != list(NUSCENES_CLASSES):
-        raise ValueError(f'{path}: its class order differs from {", ".join(NUSCENES_CLASSES)}; {_CURE}')
+        raise ValueError(f'{path}: its class order differs from {", ".join(NUSCENES_CLASSES)}; {CURE}')
 
 
 def save_infos(path: str | Path, metainfo: dict[str, Any], data_list: list[dict[str, Any]]) -> None:
@@ -72,9 +76,30 @@ def load_infos(path: str | Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """
     content = load_plain_pickle(path)
     if not isinstance(content, dict) or not isinstance(content.get('data_list'), list):
-        raise ValueError(f'{path}: not an info file (no data_list); {_CURE}')
-    check_stamp(content.get('metainfo'), path)
+        raise ValueError(f'{path}: not an info file (no data_list); {CURE}')
+    with naming_damage(path):
+        check_stamp(content.get('metainfo'), path)
     return content['metainfo'], content['data_list']
+
+
+@contextmanager
+def naming_damage(path: str | Path, where: str = '') -> Iterator[None]:
+    """Turn what plain data of another form than expected brings up into a line that names the info file.
+
+    Args:
+        path: The file.
+        where: Which part of it.
+
+    Raises:
+        ValueError: instead of any error of lookup, type or arithmetic, and of a ``ValueError`` that does not name it.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if isinstance(error, ValueError) and str(path) in str(error):
+            raise
+        place = f'{where}: ' if where else ''
+        raise ValueError(f'{path}: {place}damaged ({type(error).__name__}: {str(error)[:200]}); {CURE}') from error
 
 
 def load_plain_pickle(path: str | Path) -> Any:
@@ -82,15 +107,15 @@ def load_plain_pickle(path: str | Path) -> Any:
     path = Path(path)
     if not path.exists():
         beside = ', '.join(sorted(other.name for other in path.parent.glob('*.pkl'))) or 'no .pkl file'
-        raise FileNotFoundError(f'info file {path} is missing (there: {beside}); {_CURE}')
+        raise FileNotFoundError(f'info file {path} is missing (there: {beside}); {CURE}')
     require_file(path, 'info file')
     try:
-        with path.open('rb') as file:
+        with path.open('rb') as file, limited_memory(_LEAST_MEMORY + _MEMORY_PER_BYTE * path.stat().st_size):
             return _PlainUnpickler(file).load()
     except _ForeignObjectError as error:
-        raise ValueError(f'{path}: holds {error}, so it comes from another tool; {_CURE}') from None
+        raise ValueError(f'{path}: holds {error}, so it comes from another tool; {CURE}') from None
     except Exception as error:  # a damaged pickle can ask for anything, also for more memory than there is
-        raise ValueError(f'{path}: damaged ({type(error).__name__}: {error}); {_CURE}') from None
+        raise ValueError(f'{path}: damaged ({type(error).__name__}: {str(error)[:200]}); {CURE}') from None
 
 
 class _ForeignObjectError(Exception):
