@@ -39,20 +39,20 @@ def test_workers_make_the_same_files(job, tiny_root):
 
 def test_interrupted_run_goes_on(job, monkeypatch):
     made = []
-    real = create.sample_info
+    real = create.scene_infos
 
-    def interrupted(tables, sample, **options):
-        made.append(sample['token'])
-        if len(made) == 5:  # in the middle of the second scene
+    def interrupted(tables, scene, **options):
+        made.append(scene)
+        if len(made) == 2:
             raise KeyboardInterrupt
-        return real(tables, sample, **options)
+        return real(tables, scene, **options)
 
-    monkeypatch.setattr(create, 'sample_info', interrupted)
+    monkeypatch.setattr(create, 'scene_infos', interrupted)
     with pytest.raises(KeyboardInterrupt):
         make(job)
     assert not list(job.out.glob('*.pkl'))
     files, _ = make(job)
-    assert len(made) == 5 + 6 and len(set(made)) == 9  # the first scene was not made again
+    assert made == ['tiny-0', 'tiny-1', 'tiny-1', 'tiny-2']  # the first scene was not made again
     assert len(load_infos(files['tiny_train'])[1]) == 6
     assert not list(job.out.glob('.*'))
 

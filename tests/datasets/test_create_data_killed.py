@@ -21,8 +21,8 @@ def begin(job: InfoJob, workers: int) -> int:
     number = os.fork()
     if number:
         return number
-    real = create.sample_info
-    create.sample_info = lambda *args, **options: time.sleep(0.02) or real(*args, **options)
+    real = create.scene_infos
+    create.scene_infos = lambda *args, **options: time.sleep(0.06) or real(*args, **options)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     try:
         create_infos(job, workers=workers, echo=lambda line: None)
@@ -53,15 +53,15 @@ def test_killed_at_random_moments(tiny_root, tmp_path, workers):
 
 
 def test_damaged_parts_and_those_of_other_settings(tiny_root, tmp_path, monkeypatch):
-    real, made = create.sample_info, []
+    real, made = create.scene_infos, []
 
-    def counting(tables, sample, **options):
-        made.append(sample['token'])
-        if len(made) == 7:
+    def counting(tables, scene, **options):
+        made.append(scene)
+        if len(made) == 3:
             raise KeyboardInterrupt
-        return real(tables, sample, **options)
+        return real(tables, scene, **options)
 
-    monkeypatch.setattr(create, 'sample_info', counting)
+    monkeypatch.setattr(create, 'scene_infos', counting)
     for sweeps in (1, 9):
         made.clear()
         with pytest.raises(KeyboardInterrupt):
@@ -72,7 +72,7 @@ def test_damaged_parts_and_those_of_other_settings(tiny_root, tmp_path, monkeypa
     (job.parts / 'tiny-0.pkl').write_bytes(bytes(100))  # what a power cut can leave
     (tmp_path / '.nuscenes_infos_tiny_val.1.partial.pkl').write_bytes(b'half')
     made.clear()
-    monkeypatch.setattr(create, 'sample_info', lambda *args, **options: made.append(1) or real(*args, **options))
+    monkeypatch.setattr(create, 'scene_infos', lambda *args, **options: made.append(1) or real(*args, **options))
     files = create_infos(job, echo=lambda line: None)
-    assert len(made) == 6, 'the damaged scene and the unfinished one'
+    assert len(made) == 2, 'the damaged scene and the unfinished one'
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in files.values())

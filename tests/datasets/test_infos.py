@@ -5,10 +5,10 @@ import pickle
 import numpy as np
 import pytest
 
-from perception_kd.datasets.nuscenes.infos import resolve_path, sample_info
+from perception_kd.datasets.nuscenes.infos import resolve_path, scene_infos
+from perception_kd.datasets.nuscenes.joined_tables import NuScenesTables
 from perception_kd.datasets.nuscenes.poses import inverse, pose_matrix, yaw_of
 from perception_kd.datasets.nuscenes.stamp import load_infos
-from perception_kd.datasets.nuscenes.tables import NuScenesTables
 from tests.tiny_world import DRIVING, SENSORS, SPEED, SWEEPS_BETWEEN, VERSION, ego_pose, sensor2global
 
 
@@ -43,8 +43,10 @@ def test_boxes_equal_the_devkits(infos, devkit):
 
 def test_driving_box_has_its_speed(infos, tiny_root):
     tables = NuScenesTables(tiny_root, VERSION)
+    category = dict(zip(tables.instance_tokens, tables.instance_categories))
     speeds = [np.hypot(*one['velocity']) for info in infos for one in info['instances']
-              if tables.category(tables.get('sample_annotation', one['token'])) == DRIVING]
+              if category[one['instance_token']] == DRIVING]
+    assert len(speeds) == len(infos)
     np.testing.assert_allclose(speeds, np.hypot(*SPEED), atol=1e-6)
 
 
@@ -64,9 +66,7 @@ def test_sensor_poses_include_ego_motion(infos):
 
 
 def test_sweeps_are_limited_and_newest_first(tiny_root):
-    tables = NuScenesTables(tiny_root, VERSION)
-    last = tables.samples_of_scene('tiny-0')[-1]
-    info = sample_info(tables, last, lidar_sweeps=4, radar_sweeps=1)
+    info = scene_infos(NuScenesTables(tiny_root, VERSION), 'tiny-0', lidar_sweeps=4, radar_sweeps=1)[-1]
     times = [sweep['timestamp'] for sweep in info['lidar_sweeps']]
     assert len(times) == 4 and times == sorted(times, reverse=True) and times[0] < info['timestamp']
     assert [len(radar['sweeps']) for radar in info['radar_points'].values()] == [1, 1]
@@ -106,8 +106,7 @@ def test_real_frame_equals_mmdet3ds_info(real_data):
     folder = real_data / 'nuscenes' / 'frame_scene0061_s0'
     with next(folder.glob('*.pkl')).open('rb') as file:
         wanted = pickle.load(file)['data_list'][0]
-    tables = NuScenesTables(folder, 'v1.0-oneframe')
-    info = sample_info(tables, tables.samples_of_scene('scene-0061')[0])
+    (info,) = scene_infos(NuScenesTables(folder, 'v1.0-oneframe'), 'scene-0061')
     for key in ('token', 'timestamp'):
         assert info[key] == wanted[key]
     np.testing.assert_allclose(info['ego2global'], wanted['ego2global'], atol=1e-4)

@@ -1,4 +1,4 @@
-"""Info of one key frame in mmdet3d's v2 schema, with radar.
+"""Infos of key frames in mmdet3d's v2 schema, with radar.
 
 Form of one info (matrices are 4x4 lists, ``a2b`` maps points of frame a into frame b; times in s)::
 
@@ -24,66 +24,53 @@ is relative to the data root. :func:`resolve_path` reads both.
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from perception_kd.datasets.nuscenes.poses import Matrix, inverse, pose_matrix, yaw_of
-from perception_kd.datasets.nuscenes.tables import NuScenesTables, Row
-from perception_kd.structures.classes import CATEGORY_TO_CLASS, NUSCENES_CLASSES
+from perception_kd.datasets.nuscenes.info_boxes import instances_of
+from perception_kd.datasets.nuscenes.joined_tables import NuScenesTables
+from perception_kd.datasets.nuscenes.poses import inverses, pose_matrices
+from perception_kd.datasets.nuscenes.table_arrays import LOST
 
 LIDAR_CHANNEL = 'LIDAR_TOP'
 LIDAR_FEATURES = 5
 RADAR_FEATURES = 18
-MAX_VELOCITY_GAP = 1.5
-"""Longest time in s between annotations that give a velocity (nuscenes-devkit's ``box_velocity``)."""
+
+_Info = dict[str, Any]
+_Chains = dict[str, list[int]]  # channel -> rows of a key frame's measurement and its earlier sweeps, newest first
 
 
-def sample_info(tables: NuScenesTables, sample: Row, *, sample_idx: int = 0, lidar_sweeps: int = 9,
-                radar_sweeps: int = 6) -> dict[str, Any]:
-    """Info of one key frame; see the head of this module.
+def scene_infos(tables: NuScenesTables, scene: str, *, lidar_sweeps: int = 9, radar_sweeps: int = 6) -> list[_Info]:
+    """Infos of the key frames of a scene in time order; see the head of this module.
 
     Args:
         tables: Tables of the version.
-        sample: Row of ``sample``.
-        sample_idx: Its place in the info file.
+        scene: Its name.
         lidar_sweeps: How many earlier LiDAR sweeps to list at most.
         radar_sweeps: The same for every radar.
 
+    Returns:
+        N infos; ``sample_idx`` counts from 0.
+
     Raises:
-        ValueError: the key frame has no LiDAR, or the tables do not fit together.
+        ValueError: no such scene, a key frame without LiDAR, or tables that do not fit together.
     """
-    by_channel = tables.key_frames(sample['token'])
-    if LIDAR_CHANNEL not in by_channel:
-        raise ValueError(f'{tables.folder}: key frame {sample["token"]} has no {LIDAR_CHANNEL}, whose frame '
-                         'all boxes are given in')
-    lidar = by_channel[LIDAR_CHANNEL]
-    global2lidar = inverse(_sensor2global(tables, lidar))
-    info = {
-        'sample_idx': sample_idx,
-        'token': sample['token'],
-        'scene_token': sample['scene_token'],
-        'timestamp': lidar['timestamp'] / 1e6,
-        'ego2global': _ego2global(tables, lidar).tolist(),
-        'images': {},
-        'lidar_points': {
-            'num_pts_feats': LIDAR_FEATURES,
-            'lidar_path': _key_path(lidar, LIDAR_CHANNEL),
-            'lidar2ego': _sensor2ego(tables, lidar).tolist(),
-        },
-        'lidar_sweeps': [_lidar_sweep(tables, row, global2lidar)
-                         for row in _earlier(tables, lidar, lidar_sweeps)],
-        'radar_points': {},
-        'instances': [_instance(tables, row, global2lidar) for row in tables.annotations(sample['token'])],
-    }
-    for channel, row in sorted(by_channel.items()):
-        modality = tables.sensor(row)['modality']
-        if modality == 'camera':
-            info['images'][channel] = _image(tables, row, channel, global2lidar)
-        elif modality == 'radar':
-            info['radar_points'][channel] = _radar(tables, row, radar_sweeps, global2lidar)
-    return info
+    samples = tables.samples_of_scene(scene)
+    counts = {'camera': 0, 'lidar': lidar_sweeps, 'radar': radar_sweeps}
+    frames = [_chains(tables, sample, counts) for sample in samples]
+    if not frames:
+        return []
+    views = _Views(tables, frames)
+    boxes = instances_of(tables, samples, views.global2lidar)
+    return [{
+        'sample_idx': number,
+        'token': tables.samples.tokens[sample],
+        'scene_token': tables.samples.scene_tokens[sample],
+        **views.of_frame(number),
+        'instances': boxes[number],
+    } for number, sample in enumerate(samples)]
 
 
 def resolve_path(root: str | Path, channel: str, path: str) -> Path:
@@ -94,111 +81,134 @@ def resolve_path(root: str | Path, channel: str, path: str) -> Path:
     return Path(root) / ('' if len(place.parts) > 1 else f'samples/{channel}') / place
 
 
-def annotation_velocity(tables: NuScenesTables, annotation: Row) -> np.ndarray:
-    """Velocity (3) in m/s, global frame, from the neighbouring annotations; NaN where there is none near.
-
-    The centred difference where both neighbours exist (as nuscenes-devkit's ``box_velocity``).
-    """
-    neighbours = [annotation[side] for side in ('prev', 'next')]
-    first, last = (tables.get('sample_annotation', token) if token else annotation for token in neighbours)
-    seconds = _time_of(tables, last) - _time_of(tables, first)
-    allowed = MAX_VELOCITY_GAP * sum(map(bool, neighbours))
-    if not 0 < seconds <= allowed:
-        return np.full(3, np.nan)
-    return (np.asarray(last['translation']) - np.asarray(first['translation'])) / seconds
+def _chains(tables: NuScenesTables, sample: int, counts: dict[str, int]) -> _Chains:
+    rows, modality = tables.key_frames(sample), tables.calibrations.sensors
+    if LIDAR_CHANNEL not in rows:
+        raise ValueError(f'{tables.folder}: key frame {tables.samples.tokens[sample]} has no {LIDAR_CHANNEL}, whose '
+                         'frame all boxes are given in')
+    return {channel: [row, *_earlier(tables, row, counts.get(modality[channel], 0))] for channel, row in rows.items()}
 
 
-def _time_of(tables: NuScenesTables, annotation: Row) -> float:
-    return 1e-6 * tables.get('sample', annotation['sample_token'])['timestamp']
-
-
-def _image(tables: NuScenesTables, row: Row, channel: str, global2lidar: Matrix) -> dict[str, Any]:
-    return {
-        'img_path': _key_path(row, channel),
-        'height': row['height'],
-        'width': row['width'],
-        'cam2img': tables.calibration(row)['camera_intrinsic'],
-        'sample_data_token': row['token'],
-        'timestamp': row['timestamp'] / 1e6,
-        'cam2ego': _sensor2ego(tables, row).tolist(),
-        'lidar2cam': inverse(global2lidar @ _sensor2global(tables, row)).tolist(),
-    }
-
-
-def _lidar_sweep(tables: NuScenesTables, row: Row, global2lidar: Matrix) -> dict[str, Any]:
-    return {
-        'timestamp': row['timestamp'] / 1e6,
-        'sample_data_token': row['token'],
-        'ego2global': _ego2global(tables, row).tolist(),
-        'lidar_points': {
-            'lidar_path': row['filename'],
-            'lidar2ego': _sensor2ego(tables, row).tolist(),
-            'lidar2sensor': inverse(global2lidar @ _sensor2global(tables, row)).tolist(),
-        },
-    }
-
-
-def _radar(tables: NuScenesTables, row: Row, sweeps: int, global2lidar: Matrix) -> dict[str, Any]:
-    return {
-        **_radar_sweep(tables, row, global2lidar),
-        'num_pts_feats': RADAR_FEATURES,
-        'radar2ego': _sensor2ego(tables, row).tolist(),
-        'sweeps': [_radar_sweep(tables, earlier, global2lidar) for earlier in _earlier(tables, row, sweeps)],
-    }
-
-
-def _radar_sweep(tables: NuScenesTables, row: Row, global2lidar: Matrix) -> dict[str, Any]:
-    return {
-        'radar_path': row['filename'],
-        'radar2lidar': (global2lidar @ _sensor2global(tables, row)).tolist(),
-        'timestamp': row['timestamp'] / 1e6,
-        'sample_data_token': row['token'],
-    }
-
-
-def _instance(tables: NuScenesTables, row: Row, global2lidar: Matrix) -> dict[str, Any]:
-    box2lidar = global2lidar @ pose_matrix(row['translation'], row['rotation'])
-    velocity = annotation_velocity(tables, row)
-    velocity[2] = 0.0  # boxes move in the ground plane
-    name = CATEGORY_TO_CLASS.get(tables.category(row))
-    label = NUSCENES_CLASSES.index(name) if name else -1
-    width, length, height = row['size']
-    return {
-        'bbox_label': label,
-        'bbox_3d': [*box2lidar[:3, 3].tolist(), length, width, height, yaw_of(box2lidar[:3, :3])],
-        'bbox_3d_isvalid': row['num_lidar_pts'] + row['num_radar_pts'] > 0,
-        'bbox_label_3d': label,
-        'num_lidar_pts': row['num_lidar_pts'],
-        'num_radar_pts': row['num_radar_pts'],
-        'velocity': (global2lidar[:3, :3] @ velocity)[:2].tolist(),
-        'token': row['token'],
-        'instance_token': row['instance_token'],
-    }
-
-
-def _earlier(tables: NuScenesTables, row: Row, count: int) -> list[Row]:
+def _earlier(tables: NuScenesTables, row: int, count: int) -> list[int]:
     """Up to ``count`` measurements of the same channel before ``row``, newest first."""
-    rows: list[Row] = []
-    while row['prev'] and len(rows) < count:
-        row = tables.get('sample_data', row['prev'])
+    rows, previous = [], tables.measurements.previous
+    while len(rows) < count and (before := int(previous[row])) >= 0:
+        row = before
         rows.append(row)
+    if len(rows) < count and previous[row] == LOST:
+        (name,) = tables.measurements.filenames.take(np.array([row]))
+        raise ValueError(f'{tables.folder}/sample_data.json has no row before the one of {name}, which names one; are '
+                         'all tables of one version and complete?')
     return rows
 
 
-def _key_path(row: Row, channel: str) -> str:
-    path = PurePosixPath(row['filename'])
-    return path.name if path.parent == PurePosixPath('samples') / channel else row['filename']
+class _Views:
+    """What the sensors of a scene measured, with all matrices of the scene made at once.
+
+    A view is a measurement as a key frame sees it, numbered through the key frames and their chains.
+
+    Attributes:
+        global2lidar: (N, 4, 4) of the N key frames.
+    """
+
+    def __init__(self, tables: NuScenesTables, frames: list[_Chains]) -> None:
+        self._frames, self._modality = frames, tables.calibrations.sensors
+        sizes = [sum(map(len, chains.values())) for chains in frames]
+        self._first_view = np.cumsum([0, *sizes]).tolist()
+        rows = np.array([row for chains in frames for chain in chains.values() for row in chain])
+        known, place = np.unique(rows, return_inverse=True)
+        self._place = place.tolist()
+        sensor2global = self._read(tables, known)
+        lidars = np.searchsorted(known, [chains[LIDAR_CHANNEL][0] for chains in frames])
+        self.global2lidar = inverses(sensor2global[lidars])
+        sensor2lidar = np.repeat(self.global2lidar, sizes, axis=0) @ sensor2global[place]
+        self._sensor2lidar, self._lidar2sensor = sensor2lidar.tolist(), inverses(sensor2lidar).tolist()
+
+    def of_frame(self, number: int) -> _Info:
+        """The sensors' part of a key frame's info."""
+        view, info = self._first_view[number], {'images': {}, 'radar_points': {}}
+        for channel, chain in self._frames[number].items():
+            views = range(view, view + len(chain))
+            view += len(chain)
+            modality = self._modality[channel]
+            if channel == LIDAR_CHANNEL:
+                info.update(self._lidar(views))
+            elif modality == 'camera':
+                info['images'][channel] = self._image(views[0], channel)
+            elif modality == 'radar':
+                info['radar_points'][channel] = self._radar(views)
+        return info
+
+    def _read(self, tables: NuScenesTables, known: np.ndarray) -> np.ndarray:
+        """Keep what infos say of the measurements ``known`` (K); returns the sensors' poses (K, 4, 4) in the world."""
+        measurements, calibrations = tables.measurements, tables.calibrations
+        pose, calibration = measurements.pose[known], measurements.calibration[known]
+        ego2global = pose_matrices(tables.poses.translation[pose], tables.poses.rotation[pose])
+        sensor2ego = pose_matrices(calibrations.translation[calibration], calibrations.rotation[calibration])
+        self._ego2global, self._sensor2ego = ego2global.tolist(), sensor2ego.tolist()
+        self._tokens, self._filenames = measurements.tokens.take(known), measurements.filenames.take(known)
+        self._times = (measurements.timestamp[known] / 1e6).tolist()
+        self._heights, self._widths = measurements.height[known].tolist(), measurements.width[known].tolist()
+        self._intrinsics = [calibrations.intrinsics[row] for row in calibration.tolist()]
+        return ego2global @ sensor2ego
+
+    def _image(self, view: int, channel: str) -> _Info:
+        place = self._place[view]
+        return {
+            'img_path': _key_path(self._filenames[place], channel),
+            'height': self._heights[place],
+            'width': self._widths[place],
+            'cam2img': self._intrinsics[place],
+            'sample_data_token': self._tokens[place],
+            'timestamp': self._times[place],
+            'cam2ego': self._sensor2ego[place],
+            'lidar2cam': self._lidar2sensor[view],
+        }
+
+    def _lidar(self, views: range) -> _Info:
+        place = self._place[views[0]]
+        return {
+            'timestamp': self._times[place],
+            'ego2global': self._ego2global[place],
+            'lidar_points': {
+                'num_pts_feats': LIDAR_FEATURES,
+                'lidar_path': _key_path(self._filenames[place], LIDAR_CHANNEL),
+                'lidar2ego': self._sensor2ego[place],
+            },
+            'lidar_sweeps': list(map(self._lidar_sweep, views[1:])),
+        }
+
+    def _lidar_sweep(self, view: int) -> _Info:
+        place = self._place[view]
+        return {
+            'timestamp': self._times[place],
+            'sample_data_token': self._tokens[place],
+            'ego2global': self._ego2global[place],
+            'lidar_points': {
+                'lidar_path': self._filenames[place],
+                'lidar2ego': self._sensor2ego[place],
+                'lidar2sensor': self._lidar2sensor[view],
+            },
+        }
+
+    def _radar(self, views: range) -> _Info:
+        return {
+            **self._radar_sweep(views[0]),
+            'num_pts_feats': RADAR_FEATURES,
+            'radar2ego': self._sensor2ego[self._place[views[0]]],
+            'sweeps': list(map(self._radar_sweep, views[1:])),
+        }
+
+    def _radar_sweep(self, view: int) -> _Info:
+        place = self._place[view]
+        return {
+            'radar_path': self._filenames[place],
+            'radar2lidar': self._sensor2lidar[view],
+            'timestamp': self._times[place],
+            'sample_data_token': self._tokens[place],
+        }
 
 
-def _sensor2ego(tables: NuScenesTables, row: Row) -> Matrix:
-    calibration = tables.calibration(row)
-    return pose_matrix(calibration['translation'], calibration['rotation'])
-
-
-def _ego2global(tables: NuScenesTables, row: Row) -> Matrix:
-    pose = tables.ego_pose(row)
-    return pose_matrix(pose['translation'], pose['rotation'])
-
-
-def _sensor2global(tables: NuScenesTables, row: Row) -> Matrix:
-    return _ego2global(tables, row) @ _sensor2ego(tables, row)
+def _key_path(filename: str, channel: str) -> str:
+    folder, _, name = filename.rpartition('/')
+    return name if folder == f'samples/{channel}' else filename

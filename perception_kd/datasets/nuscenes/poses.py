@@ -32,6 +32,28 @@ def inverse(motion: Matrix) -> Matrix:
     return result
 
 
+def pose_matrices(translations: np.ndarray, rotations: np.ndarray) -> Matrix:
+    """(N, 4, 4) as :func:`pose_matrix`, from translations (N, 3) in m and unit quaternions (N, 4: w, x, y, z)."""
+    w, x, y, z = (rotations / np.linalg.norm(rotations, axis=1, keepdims=True)).T
+    matrices = np.tile(np.eye(4), (len(w), 1, 1))
+    matrices[:, :3, :3] = np.moveaxis(np.array([
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]), -1, 0)
+    matrices[:, :3, 3] = translations
+    return matrices
+
+
+def inverses(motions: Matrix) -> Matrix:
+    """(N, 4, 4) as :func:`inverse`."""
+    results = np.tile(np.eye(4), (len(motions), 1, 1))
+    turned_back = np.swapaxes(motions[:, :3, :3], 1, 2)
+    results[:, :3, :3] = turned_back
+    results[:, :3, 3] = -(turned_back @ motions[:, :3, 3:])[..., 0]
+    return results
+
+
 def frame_motion(from_lidar2global: Matrix, to_lidar2global: Matrix) -> NDArray[np.float32]:
     """``(4, 4)`` points of one moment's LiDAR frame -> the frame of another moment.
 

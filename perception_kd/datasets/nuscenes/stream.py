@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -45,16 +45,24 @@ def iter_rows(path: str | Path, columns: Sequence[str]) -> Iterator[tuple[Any, .
         yield from block
 
 
-def iter_blocks(path: str | Path, columns: Sequence[str],
-                block_bytes: int = BLOCK_BYTES) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows of :func:`iter_rows` in lists, one for about ``block_bytes`` of the file. Same errors."""
+def iter_blocks(path: str | Path, columns: Sequence[str], block_bytes: int = BLOCK_BYTES,
+                advance: Callable[[int], None] | None = None) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows of :func:`iter_rows` in lists, one for about ``block_bytes`` of the file. Same errors.
+
+    ``advance`` is told after each list how many bytes it took.
+    """
     path = Path(path)
     try:
         file = path.open('rb')
     except FileNotFoundError:
         raise FileNotFoundError(f'{path} is missing; {_CURE}') from None
     with file:
-        yield from _Reader(path, tuple(columns), file).blocks(block_bytes)
+        reader, before = _Reader(path, tuple(columns), file), 0
+        for rows in reader.blocks(block_bytes):
+            if advance:
+                advance(reader.offset - before)
+                before = reader.offset
+            yield rows
 
 
 class _Reader:

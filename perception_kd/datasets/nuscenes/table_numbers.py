@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ _SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
     'calibrated_sensor': {**_POSE, 'camera_intrinsic': (3, 3)},
     'sample_annotation': {**_POSE, 'size': (3,), 'num_lidar_pts': (), 'num_radar_pts': ()},
     'sample': {'timestamp': ()},
-    'sample_data': {'timestamp': ()},
+    'sample_data': {'timestamp': (), 'height': (), 'width': ()},
 }
 
 
@@ -29,25 +30,35 @@ def check_numbers(path: Path, rows: list[dict[str, Any]]) -> None:
     Raises:
         ValueError: names the file, the row and the column.
     """
-    for column, shape in _SHAPES.get(path.stem, {}).items():
-        if not _are_good(column, rows, shape):
-            bad = next(row for row in rows if not _are_good(column, [row], shape))
-            raise ValueError(f'{path}: row {bad["token"]}: {column} is {bad[column]}, which cannot be; unpack the '
-                             'data set again')
+    tokens = [row['token'] for row in rows]
+    for column in _SHAPES.get(path.stem, {}):
+        # Sensors that are no cameras have no intrinsics.
+        numbered = [(token, row[column]) for token, row in zip(tokens, rows)
+                    if column != 'camera_intrinsic' or row[column] != []]
+        checked_numbers(path, column, *map(list, zip(*numbered)) if numbered else ([], []))
 
 
-def _are_good(column: str, rows: list[dict[str, Any]], shape: tuple[int, ...]) -> bool:
-    values = [row[column] for row in rows]
-    if column == 'camera_intrinsic':
-        values = [value for value in values if value != []]  # which other sensors have
-    if not values:
-        return True
+def checked_numbers(path: Path, column: str, tokens: Sequence[str], values: Sequence[Any]) -> np.ndarray:
+    """A column of a table as an array (N, ...), checked as :func:`check_numbers` does; N tokens name its rows."""
+    shape = _SHAPES[path.stem][column]
+    array = _as_numbers(column, values, shape)
+    if array is None:
+        bad, value = next(pair for pair in zip(tokens, values) if _as_numbers(column, [pair[1]], shape) is None)
+        raise ValueError(f'{path}: row {bad}: {column} is {value}, which cannot be; unpack the data set again')
+    return array
+
+
+def _as_numbers(column: str, values: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray | None:
+    if not len(values):
+        return np.zeros((0, *shape))
     try:
         array = np.array(values)
     except ValueError:  # rows of different lengths
-        return False
+        return None
     if array.shape != (len(values), *shape) or array.dtype.kind not in 'iuf' or not np.isfinite(array).all():
-        return False
+        return None
     if column == 'rotation':
-        return bool((np.abs(np.linalg.norm(array, axis=1) - 1) < 0.01).all())
-    return column != 'size' or bool((array > 0).all())
+        good = np.abs(np.linalg.norm(array, axis=1) - 1) < 0.01
+    else:
+        good = array > 0 if column == 'size' else np.True_
+    return array if good.all() else None
