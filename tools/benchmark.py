@@ -8,6 +8,8 @@ examples:
   python tools/benchmark.py latency configs/imkd/student_r50_256x704.py --device cuda --amp --streaming --beside crn-r50
   python tools/benchmark.py latency configs/demo/sim_student.py student.pth --onnx student.onnx
   python tools/benchmark.py step configs/demo/sim_imkd.py --batch 2 --runs 5 --json step.json
+  python tools/benchmark.py nds --frames 600 --boxes 200 --json nds.json
+  python tools/benchmark.py nds --check 10000
 """
 
 from __future__ import annotations

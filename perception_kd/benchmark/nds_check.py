@@ -6,7 +6,6 @@ import io
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping
 from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from perception_kd.benchmark.nds_answers import split_answer
 from perception_kd.benchmark.nds_cases import RESULTS, SPLIT, Case, CaseMaker
 from perception_kd.benchmark.nds_tables import VERSION
 from perception_kd.benchmark.timing import machine, versions
-from perception_kd.evaluation.fast.boxes import Floats
 from perception_kd.evaluation.fast.evaluate import score
 from perception_kd.evaluation.fast.predictions import load_results
 from perception_kd.evaluation.fast.settings import OfficialSettings
@@ -121,7 +120,7 @@ def _compare(check: Check, number: int, official: Answer, ours: Answer) -> None:
         if official != ours:
             check.disagreeing.append(number)
         return
-    (words, theirs), (our_words, mine) = _split(official), _split(ours)
+    (words, theirs), (our_words, mine) = split_answer(official), split_answer(ours)
     good = words == our_words and len(theirs) == len(mine)
     if good:
         check.values += len(theirs)
@@ -133,23 +132,3 @@ def _compare(check: Check, number: int, official: Answer, ours: Answer) -> None:
         good = bool((difference <= 1e-12).all())
     if not good:
         check.disagreeing.append(number)
-
-
-def _split(answer: Any) -> tuple[list[Any], Floats]:
-    """Keys and words of an answer in their order, and all its numbers."""
-    leaves = list(_leaves(answer))
-    words = [(path, value) if isinstance(value, str) else (path, np.shape(value)) for path, value in leaves]
-    numbers = [np.ravel(value) for _, value in leaves if not isinstance(value, str)]
-    return words, np.concatenate(numbers).astype(np.float64)
-
-
-def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """What nested dictionaries hold, but for the time that the evaluation took."""
-    parts = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, tuple) else None
-    if parts is None:
-        words = value if isinstance(value, list) and value and isinstance(value[0], str) else [value]
-        yield from ((path, one) for one in words)
-        return
-    for key, part in parts:
-        if key != 'eval_time':
-            yield from _leaves(part, (*path, str(key)))

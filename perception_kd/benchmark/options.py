@@ -14,14 +14,19 @@ def build_parser(doc: str) -> argparse.ArgumentParser:
     """Args: ``doc``, the tool's description. Every kind's namespace has ``run``, which makes its report."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest='kind', required=True, metavar='KIND')
+    for add in (_add_pooling, _add_ops, _add_latency, _add_step):
+        add(kinds, _shared(runs=10))
+    _add_nds(kinds, _shared(runs=1))
+    return parser
+
+
+def _shared(runs: int) -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument('--runs', type=int, default=10, metavar='N', help='measured runs a side (default: 10)')
+    shared.add_argument('--runs', type=int, default=runs, metavar='N', help=f'measured runs a side (default: {runs})')
     shared.add_argument('--threads', type=int, metavar='N', help='CPU threads (default: torch decides)')
     shared.add_argument('--device', default='cpu', help='cpu or cuda (default: cpu)')
     shared.add_argument('--json', type=Path, metavar='FILE', help='write all runs, machine, versions')
-    for add in (_add_pooling, _add_ops, _add_latency, _add_step):
-        add(kinds, shared)
-    return parser
+    return shared
 
 
 def _add_pooling(kinds: Any, shared: argparse.ArgumentParser) -> None:
@@ -59,6 +64,15 @@ def _add_step(kinds: Any, shared: argparse.ArgumentParser) -> None:
     step.add_argument('--data', action='store_true', help="the training loader's batches (default: random ones)")
     _add_model(step)
     step.set_defaults(run=_run_step)
+
+
+def _add_nds(kinds: Any, shared: argparse.ArgumentParser) -> None:
+    nds = kinds.add_parser('nds', parents=[shared], help="the detection metrics' two engines, on the CPU")
+    nds.add_argument('--frames', type=int, default=6019, metavar='N', help='key frames (default: 6019, as val has)')
+    nds.add_argument('--boxes', type=int, default=200, metavar='N', help='predictions a frame (default: 200)')
+    nds.add_argument('--check', type=int, metavar='N', help='no timing: compare both engines on N random cases')
+    nds.add_argument('--seed', type=int, default=0, help='of the world or the cases')
+    nds.set_defaults(run=_run_nds)
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -100,6 +114,17 @@ def _run_step(args: argparse.Namespace) -> Any:
 
     case = StepCase(device=args.device, batch=args.batch, amp=args.amp, data=args.data, runs=args.runs)
     return benchmark_step(_config(args), case)
+
+
+def _run_nds(args: argparse.Namespace) -> Any:
+    from perception_kd.benchmark.nds import WorldSize, benchmark_nds
+    from perception_kd.benchmark.nds_check import check_cases
+
+    if args.check is None:
+        return benchmark_nds(WorldSize(frames=args.frames, boxes=args.boxes, seed=args.seed), runs=args.runs)
+    if args.check < 1 or args.seed < 0:
+        raise ValueError('--check is 1 or more, --seed 0 or more')
+    return check_cases(args.check, args.seed)
 
 
 def _config(args: argparse.Namespace) -> Any:

@@ -44,26 +44,28 @@ class Comparison:
         return self.medians[self.other] / self.medians[self.ours]
 
 
-def compare(other: tuple[str, Work], ours: tuple[str, Work], *, runs: int) -> Comparison:
+def compare(other: tuple[str, Work], ours: tuple[str, Work], *, runs: int, warm_up: bool = True) -> Comparison:
     """Time two sides turn by turn, so that a busy machine disturbs both alike.
 
     Args:
-        other, ours: Name and work. The work returns the results to compare, by name; it runs once unmeasured.
+        other, ours: Name and work. The work returns the results to compare, by name.
         runs: Measured runs of each side.
+        warm_up: Run both once unmeasured before; not for work of many minutes.
     """
     if runs < 1:
         raise ValueError(f'compare needs at least one run, got {runs}')
     sides = dict((other, ours))
-    first, second = (work() for work in sides.values())
-    difference = {name: float((value - second[name]).detach().abs().max()) for name, value in first.items()}
+    results = {side: work() for side, work in sides.items()} if warm_up else {}
     seconds: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(runs):
         for side, work in sides.items():
             _wait()
             start = time.perf_counter()
-            work()
+            results.setdefault(side, work())
             _wait()
             seconds[side].append(time.perf_counter() - start)
+    first, second = results.values()
+    difference = {name: float((value - second[name]).detach().abs().max()) for name, value in first.items()}
     return Comparison(other[0], ours[0], seconds, difference)
 
 

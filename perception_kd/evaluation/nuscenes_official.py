@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 EVAL_CONFIG = 'detection_cvpr_2019'
 SUMMARY_FILE = 'metrics_summary.json'
+DETAILS_FILE = 'metrics_details.json'
 BoxFilter = Callable[['DetectionEval'], None]
 
 
@@ -121,7 +122,7 @@ def add_counts(summary: dict[str, Any], num_gt: dict[str, int], num_pred: int, n
 def write_metrics(out_dir: str | Path, summary: Mapping[str, Any], details: Mapping[str, Any]) -> None:
     """Write ``metrics_summary.json`` and ``metrics_details.json``, as the devkit names them."""
     write_json(Path(out_dir) / SUMMARY_FILE, summary)
-    write_json(Path(out_dir) / 'metrics_details.json', details, indent=None)
+    write_json(Path(out_dir) / DETAILS_FILE, details, indent=None)
 
 
 def devkit_evaluation(nusc: NuScenes, content: dict[str, Any], tokens: Sequence[str], results_json: str | Path,
