@@ -81,6 +81,7 @@ class FrozenTeacher:
         prefix: Part of the checkpoint that holds the model, e.g. ``student.``.
         trust: Read a checkpoint that needs full pickle; it can run code.
         dtype: ``bfloat16`` or ``float16``: autocast to it; None: float32 without autocast.
+        renamed: Inputs that it reads under another name: ``dict(img='clean_img')`` gives it ``clean_img`` as ``img``.
         name: For messages.
 
     Raises:
@@ -99,6 +100,7 @@ class FrozenTeacher:
         prefix: str = '',
         trust: bool = False,
         dtype: str | None = None,
+        renamed: Mapping[str, str] | None = None,
         name: str = 'teacher',
     ) -> None:
         if checkpoint is None and not allow_random:
@@ -110,7 +112,7 @@ class FrozenTeacher:
             raise ValueError(
                 f"teacher '{name}': dtype is one of {', '.join(map(str, _AUTOCAST))}, got '{dtype}'"
             )
-        self.name, self._autocast = name, _AUTOCAST[dtype]
+        self.name, self._autocast, self._renamed = name, _AUTOCAST[dtype], dict(renamed or {})
         self.source = None if checkpoint is None else str(checkpoint)
         self._model = model if isinstance(model, nn.Module) else MODELS.build(model)
         self.report = self._load(checkpoint, exceptions, prefix, trust)
@@ -156,8 +158,9 @@ class FrozenTeacher:
         """Values of ``taps``, detached, held against their declarations.
 
         Raises:
-            ValueError: The adapter did not deliver a tap, or not as declared.
+            ValueError: The adapter did not deliver a tap, or not as declared; an input to rename is not there.
         """
+        inputs = {**inputs, **{name: self._input(inputs, source) for name, source in self._renamed.items()}}
         taps, specs = list(taps), self.tap_specs()
         self._model.eval()
         with torch.no_grad(), self._precision():
@@ -168,6 +171,12 @@ class FrozenTeacher:
                 raise ValueError(f"teacher '{self.name}': its adapter did not deliver tap '{name}'")
             check_value(f"teacher '{self.name}'", specs[name], found[name])
         return {name: detached(found[name]) for name in taps}
+
+    def _input(self, inputs: Mapping[str, Any], name: str) -> Any:
+        if name not in inputs:
+            raise ValueError(f"teacher '{self.name}' reads {name}, which the pipeline does not give; it gives "
+                             f'{", ".join(inputs)}')
+        return inputs[name]
 
     def functions(self) -> dict[str, Callable]:
         """Declared functions by name: frozen weights, gradient to their inputs."""

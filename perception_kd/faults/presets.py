@@ -43,13 +43,15 @@ def fault_cases(names: Sequence[str] = FAMILIES) -> list[FaultCase]:
     return [case for case in CASES if case.family in names or case.name in names]
 
 
-def with_faults(dataloader: Mapping[str, Any], faults: Sequence[Config], seed: int = 0, prob: float = 1.0) -> Config:
+def with_faults(dataloader: Mapping[str, Any], faults: Sequence[Config], seed: int | None = 0, prob: float = 1.0,
+                keep_clean: Sequence[str] = ()) -> Config:
     """A loader's config whose samples have faults.
 
     Args:
         dataloader: Such as ``cfg.test_dataloader``; data sets within others (``dataset``, ``datasets``) are found.
         faults: Configs of faults.
         seed, prob: See :class:`~perception_kd.datasets.transforms.sensor_faults.ApplyFaults`.
+        keep_clean: Inputs that are wanted without faults, too, for a teacher; see ``BesideClean``.
 
     Raises:
         ValueError: no data set in it has a pipeline.
@@ -61,7 +63,8 @@ def with_faults(dataloader: Mapping[str, Any], faults: Sequence[Config], seed: i
     if not inner:
         raise ValueError('with_faults: no data set of this loader has a pipeline')
     for data in inner:
-        data['pipeline'] = [copy.deepcopy(first), *data['pipeline']]
+        data['pipeline'] = [copy.deepcopy(first), *data['pipeline']] if not keep_clean else [
+            dict(type='BesideClean', faults=copy.deepcopy(first), transforms=data['pipeline'], keys=tuple(keep_clean))]
         if back > data.get('earlier_frames', 0):
             data['earlier_frames'] = back
     return dataloader
@@ -104,6 +107,8 @@ CASES: tuple[FaultCase, ...] = (
     _levels('color_quant', 'camera', 'ColorQuant'),
     _levels('camera_crash', 'camera', 'CameraCrash'),
     _levels('frame_lost', 'camera', 'FrameLost'),
+    _levels('camera_extrinsic', 'camera_rig', 'CameraExtrinsic'),
+    _levels('camera_stale', 'camera_rig', 'CameraStale'),
     _steps('radars_lost', 'radar', 'RadarsLost', radars=(1, 2, 3, 4, 5)),
     _steps('radar_drop', 'radar', 'RadarDrop', share=(0.25, 0.5, 0.75)),
     _levels('radar_sweeps_lost', 'radar', 'RadarSweepsLost'),
@@ -116,8 +121,6 @@ CASES: tuple[FaultCase, ...] = (
     _levels('doppler_noise', 'radar', 'DopplerNoise'),
     _steps('radar_stale', 'radar', 'RadarStale', delay=(0.1, 0.2, 0.3, 0.5)),
     _levels('radar_extrinsic', 'radar', 'RadarExtrinsic'),
-    _levels('camera_extrinsic', 'camera_rig', 'CameraExtrinsic'),
-    _levels('camera_stale', 'camera_rig', 'CameraStale'),
     FaultCase('lidar_lost', 'lidar', {'all': [dict(type='LidarLost')]}),
     _levels('lidar_sweeps_lost', 'lidar', 'LidarSweepsLost'),
     _levels('beam_drop', 'lidar', 'BeamDrop'),

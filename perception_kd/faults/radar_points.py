@@ -83,7 +83,7 @@ class RadarSweepsLost(Fault):
 class RadarMultipath(Fault):
     """Ghosts by reflection: objects seen a second time in a wall or a guard rail.
 
-    In each sweep a vertical mirror stands somewhere in front of the radar. Points on the radar's side may have a
+    In each sweep a vertical mirror stands somewhere to the left or right of the radar. Points on its side may have a
     second, mirrored one: farther away, its velocity mirrored too and cut to the part along the new line of sight, its
     return weaker.
 
@@ -103,7 +103,7 @@ class RadarMultipath(Fault):
     def change(self, data: np.ndarray, draw: Draw) -> np.ndarray:
         """Points (N, 18) -> the same and their ghosts."""
         rng = draw.here
-        angle, distance = np.deg2rad(rng.uniform(-90, 90)), rng.uniform(*self.distance)
+        angle, distance = np.deg2rad(rng.choice([-1, 1]) * rng.uniform(60, 120)), rng.uniform(*self.distance)
         normal = np.array([np.cos(angle), np.sin(angle)], data.dtype)
         before = distance - data[:, POSITION] @ normal  # how far each point is from the mirror
         ghosts = data[(rng.random(len(data)) < self.share) & (before > 0)]
