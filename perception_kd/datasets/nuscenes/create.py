@@ -6,22 +6,26 @@ import hashlib
 import os
 import pickle
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 
+from perception_kd.datasets.nuscenes.info_writer import InfoWriter, open_info_file, pack, unpack
 from perception_kd.datasets.nuscenes.infos import scene_infos
-from perception_kd.datasets.nuscenes.joined_tables import NuScenesTables
+from perception_kd.datasets.nuscenes.joined_tables import NuScenesTables, bytes_to_read
 from perception_kd.datasets.nuscenes.missing_files import MissingFiles, holds_sensor_files
-from perception_kd.datasets.nuscenes.stamp import load_infos, load_plain_pickle, make_stamp, save_infos
+from perception_kd.datasets.nuscenes.sensor_files import sensor_files
+from perception_kd.datasets.nuscenes.stamp import load_plain_pickle, load_stamp, make_stamp
 from perception_kd.datasets.nuscenes.tables import simulated_world, split_scenes, table_folder
 from perception_kd.files import check_folder_target, write_bytes, write_json
-from perception_kd.processes import run_unordered
+from perception_kd.processes import collection_paused, run_unordered
 
 PARTS = '.nuscenes_infos_parts-'
 _FINGERPRINT_BYTES = 1 << 20
@@ -115,14 +119,15 @@ def create_infos(job: InfoJob, *, splits: list[str] | None = None, workers: int 
         echo(f'{job.info_file(name)}: up to date')
     if due:
         chosen = {name: scenes[name] for name in due}
-        _make(job, chosen, explicit=splits is not None, workers=workers,
-              most=-1 if strict else max_missing, echo=echo)
+        with collection_paused():  # which would look at millions of objects again and again, and find nothing
+            _make(job, chosen, explicit=splits is not None, workers=workers, most=-1 if strict else max_missing,
+                  echo=echo)
     return {name: job.info_file(name) for name in scenes if job.info_file(name).is_file()}
 
 
 def _make(job: InfoJob, scenes: dict[str, list[str]], *, explicit: bool, workers: int, most: int,
           echo: Callable[[str], None]) -> None:
-    tables = NuScenesTables(job.root, job.version)
+    tables = _read_tables(job)
     known = set(tables.scene_names)
     chosen = {name: [scene for scene in listed if scene in known] for name, listed in scenes.items()}
     for name in [name for name, found in chosen.items() if not found]:
@@ -135,35 +140,57 @@ def _make(job: InfoJob, scenes: dict[str, list[str]], *, explicit: bool, workers
             echo(f'split {name}: only {len(found)} of its {len(scenes[name])} scenes are in {tables.folder}; what is '
                  'made from them, a result file for the server too, is not complete')
     due = dict.fromkeys(scene for found in chosen.values() for scene in found)
-    missing = [scene for scene in due if not _is_whole(_part(job, scene))]
+    missing = [scene for scene in due if _load_part(job, scene) is None]
     for _ in track(_run(job, tables, missing, workers), 'scenes', len(missing), console=Console(stderr=True)):
         pass
-    looked = holds_sensor_files(job.root)
-    gaps = {name: MissingFiles(job.root, tables.radar_channels) for name in chosen}
-    infos = {name: _assemble(job, found, gaps[name] if looked else None) for name, found in chosen.items()}
-    _check_gaps(gaps, most)
-    for name, found in chosen.items():
-        _save(job, name, infos.pop(name), gaps[name], looked=looked, scenes=len(found), echo=echo)
-    if not looked:
-        echo(f'{job.root} has neither samples/ nor sweeps/: no sensor file was looked for')
+    _assemble(job, tables, chosen, most=most, echo=echo)
     for parts in job.out.glob(f'{PARTS}{job.version}-*'):  # of earlier settings and tables too
         shutil.rmtree(parts, ignore_errors=True)
 
 
-def _is_whole(part: Path) -> bool:
-    try:
-        load_plain_pickle(part)
-    except (FileNotFoundError, ValueError):
-        return False
-    return True
+def _read_tables(job: InfoJob) -> NuScenesTables:
+    with Progress(*Progress.get_default_columns(), console=Console(stderr=True)) as progress:
+        task = progress.add_task('tables', total=bytes_to_read(job.root, job.version))
+        return NuScenesTables(job.root, job.version, lambda count: progress.advance(task, count))
 
 
-def _assemble(job: InfoJob, scenes: list[str], gaps: MissingFiles | None) -> list[dict[str, Any]]:
-    infos = [info for scene in scenes for info in load_plain_pickle(_part(job, scene))]
-    infos = infos if gaps is None else gaps.close(infos)
-    for index, info in enumerate(infos):
-        info['sample_idx'] = index
-    return infos
+def _assemble(job: InfoJob, tables: NuScenesTables, chosen: dict[str, list[str]], *, most: int,
+              echo: Callable[[str], None]) -> None:
+    """Put the info files of all splits together; none is there before all are whole."""
+    looked = holds_sensor_files(job.root)
+    gaps = {name: MissingFiles(job.root, tables.radar_channels) for name in chosen}
+    lines: list[str] = []
+    with ExitStack() as stack:
+        for name, found in chosen.items():
+            out = stack.enter_context(open_info_file(job.info_file(name)))
+            boxes = _add_scenes(job, tables, found, out, gaps[name] if looked else None)
+            out.finish(job.stamp(name, gaps[name].count if looked else None, len(gaps[name].left_out)))
+            lines.append(f'{job.info_file(name)}: {len(found)} scenes, {out.count} key frames, {boxes} boxes')
+        _check_gaps(gaps, most)
+    for name, line in zip(chosen, lines):
+        echo(line)
+        _report_gaps(job, name, gaps[name], echo)
+    if not looked:
+        echo(f'{job.root} has neither samples/ nor sweeps/: no sensor file was looked for')
+
+
+def _add_scenes(job: InfoJob, tables: NuScenesTables, scenes: list[str], out: InfoWriter,
+                gaps: MissingFiles | None) -> int:
+    """Add the infos of a split's scenes, those with gaps in their sensor files closed; returns the number of boxes."""
+    cameras, boxes = tables.channels_of(scenes, 'camera'), 0
+    wanted = {*cameras, *tables.radar_channels}
+    for scene in track(scenes, out.path.name, console=Console(stderr=True)):
+        part = _load_part(job, scene)
+        packed = part['infos']
+        if gaps and not (gaps.none_of(part['files']) and all(wanted <= set(one) for one in part['channels'])):
+            infos = gaps.close(list(map(unpack, packed)), cameras)
+            packed = list(map(pack, infos))
+            boxes += sum(len(info['instances']) for info in infos)
+        else:
+            boxes += part['boxes']
+        for one in packed:
+            out.add(one)
+    return boxes
 
 
 def _check_gaps(gaps: dict[str, MissingFiles], most: int) -> None:
@@ -178,12 +205,7 @@ def _check_gaps(gaps: dict[str, MissingFiles], most: int) -> None:
                                     f'--max-missing {left_out} (now {most})')
 
 
-def _save(job: InfoJob, split: str, infos: list[dict[str, Any]], gaps: MissingFiles, *, looked: bool, scenes: int,
-          echo: Callable[[str], None]) -> None:
-    stamp = job.stamp(split, gaps.count if looked else None, len(gaps.left_out))
-    save_infos(job.info_file(split), stamp, infos)
-    boxes = sum(len(info['instances']) for info in infos)
-    echo(f'{job.info_file(split)}: {scenes} scenes, {len(infos)} key frames, {boxes} boxes')
+def _report_gaps(job: InfoJob, split: str, gaps: MissingFiles, echo: Callable[[str], None]) -> None:
     if not gaps.count:
         job.missing_file(split).unlink(missing_ok=True)
         return
@@ -202,14 +224,22 @@ def _wanted(available: dict[str, list[str]], splits: list[str] | None, job: Info
 def _up_to_date(job: InfoJob, split: str) -> bool:
     stamp = job.stamp(split)  # reads a table: a root without it is refused before any work
     try:
-        metainfo, _ = load_infos(job.info_file(split))
+        return load_stamp(job.info_file(split)) == stamp
     except (FileNotFoundError, ValueError):
         return False
-    return metainfo == stamp
 
 
 def _part(job: InfoJob, scene: str) -> Path:
     return job.parts / f'{scene}.pkl'
+
+
+def _load_part(job: InfoJob, scene: str) -> dict[str, Any] | None:
+    """What :func:`_write_part` wrote; None where it is not there, not whole, or of an older form."""
+    try:
+        part = load_plain_pickle(_part(job, scene))
+    except (FileNotFoundError, ValueError):
+        return None
+    return part if isinstance(part, dict) else None
 
 
 # Read-only in the workers: forked processes share the tables' memory with their parent.
@@ -228,6 +258,13 @@ def _run(job: InfoJob, tables: NuScenesTables, scenes: list[str], workers: int) 
 
 
 def _write_part(scene: str) -> None:
+    """The infos of a scene, ready for the info file, and what is asked of them before they go there."""
     job, tables = _shared['job'], _shared['tables']
     infos = scene_infos(tables, scene, lidar_sweeps=job.lidar_sweeps, radar_sweeps=job.radar_sweeps)
-    write_bytes(_shared['parts'] / f'{scene}.pkl', pickle.dumps(infos, protocol=4))
+    files: dict[str, dict[str, None]] = defaultdict(dict)
+    for file in (file for info in infos for file in sensor_files(info)):
+        files[file.channel][file.path] = None
+    part = {'infos': list(map(pack, infos)), 'boxes': sum(len(info['instances']) for info in infos),
+            'channels': [[*info['images'], *info['radar_points']] for info in infos],
+            'files': {channel: list(paths) for channel, paths in files.items()}}
+    write_bytes(_shared['parts'] / f'{scene}.pkl', pickle.dumps(part, protocol=4))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +78,13 @@ class NuScenesTables:
         channels = self.calibrations.channels
         found = {channels[self.measurements.calibration[row]]: row for row in rows}
         return dict(sorted(found.items()))
+
+    def channels_of(self, scenes: Iterable[str], modality: str) -> list[str]:
+        """Channels of a modality that key frames of these scenes have, sorted."""
+        rows = np.concatenate([self._measurements_of.rows(sample) for scene in scenes
+                               for sample in self.samples_of_scene(scene)])
+        found = {self.calibrations.channels[row] for row in np.unique(self.measurements.calibration[rows])}
+        return sorted(channel for channel in found if self.calibrations.sensors[channel] == modality)
 
     def annotations_of(self, sample: int) -> Rows:
         """Rows of ``annotations`` of a key frame, in the order of the table."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perception_kd.datasets.nuscenes.sensor_files import sensor_files
+from perception_kd.datasets.nuscenes.sensor_files import SensorFile, sensor_files
 
 NAMED = 3
 """How many missing files of a channel are named in a line."""
@@ -41,17 +41,25 @@ class MissingFiles:
         """Token of a key frame that cannot be used -> why."""
         self._listings: dict[str, NDArray[np.int64]] = {}
 
-    def close(self, infos: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    def none_of(self, files: dict[str, list[str]]) -> bool:
+        """Whether none of these files is missing (channel -> paths); those that are count."""
+        return not self._gone(SensorFile(channel, '', path, key=True) for channel in files for path in files[channel])
+
+    def close(self, infos: Sequence[dict[str, Any]], cameras: Iterable[str]) -> list[dict[str, Any]]:
         """The infos (N) of a split that can be used, each changed in place.
+
+        Args:
+            infos: All of the split, or a part of it.
+            cameras: Those that key frames of the split have.
 
         A sweep without a file leaves the list of sweeps, a radar whose key file is missing leaves the key frame, and a
         key frame without its LiDAR, or without a camera that others have, is left out.
         """
-        cameras = sorted({channel for info in infos for channel in info['images']})
+        cameras = sorted(cameras)
         kept = []
         for start in range(0, len(infos), _CHUNK):
             chunk = infos[start:start + _CHUNK]
-            gone = self._gone(chunk)
+            gone = self._gone(file for info in chunk for file in sensor_files(info))
             kept += [info for info in chunk if self._usable(info, cameras, gone)]
         return kept
 
@@ -100,13 +108,12 @@ class MissingFiles:
         self.files[channel][f'no row for key frame {info["token"]}'] = None
         return f'{channel}: no row'
 
-    def _gone(self, infos: Sequence[dict[str, Any]]) -> set[str]:
-        """Files of these infos that are not there."""
+    def _gone(self, files: Iterable[SensorFile]) -> set[str]:
+        """Those of the files that are not there."""
         wanted: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
-        for info in infos:
-            for file in sensor_files(info):
-                folder, _, name = file.path.rpartition('/')
-                wanted[file.channel, folder][file.path] = hash(name)
+        for file in files:
+            folder, _, name = file.path.rpartition('/')
+            wanted[file.channel, folder][file.path] = hash(name)
         gone: set[str] = set()
         for (channel, folder), names in wanted.items():
             there = _among(np.fromiter(names.values(), np.int64, len(names)), self._listing(folder))

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from perception_kd.datasets.nuscenes.info_writer import stamp_at_end
 from perception_kd.files import atomic_path, limited_memory, remove_left_overs, require_file
 from perception_kd.structures.classes import CLASS_COLOURS, NUSCENES_CLASSES
 
@@ -62,6 +63,21 @@ def save_infos(path: str | Path, metainfo: dict[str, Any], data_list: list[dict[
     remove_left_overs(path)
     with atomic_path(path) as temporary, temporary.open('wb') as file:
         pickle.dump({'metainfo': metainfo, 'data_list': data_list}, file, protocol=4)
+
+
+def load_stamp(path: str | Path) -> dict[str, Any]:
+    """``metainfo`` of an info file, checked; reads the end of the file only where ``info_writer`` made it.
+
+    Errors as :func:`load_infos`.
+    """
+    path = Path(path)
+    stamp = stamp_at_end(path) if path.is_file() else None
+    if stamp is None:
+        return load_infos(path)[0]
+    with naming_damage(path):
+        metainfo = _PlainUnpickler(stamp).load()['metainfo']
+        check_stamp(metainfo, path)
+    return metainfo
 
 
 def load_infos(path: str | Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
