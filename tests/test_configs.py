@@ -55,7 +55,7 @@ def teacher_specs(teachers: dict[str, Config]) -> dict[str, TapSpec]:
 def check_rest(cfg: Config) -> None:
     """Transforms and hooks build, and there is one moving average."""
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
-        for transform in loader.dataset.pipeline:
+        for transform in loader.dataset.get('dataset', loader.dataset).pipeline:  # inside of a wrapper
             TRANSFORMS.build(transform)
     for hook in cfg.get('custom_hooks', []):
         HOOKS.build(hook)

@@ -127,7 +127,7 @@ def create_gt_database(job: GTDatabaseJob, *, workers: int = 0, force: bool = Fa
 
 def _up_to_date(job: GTDatabaseJob) -> int | None:
     """How many key frames a finished database lacks; None: there is none."""
-    stamp = job.stamp
+    stamp = json.loads(json.dumps(job.stamp))
     try:
         said = json.loads((job.folder / 'stamp.json').read_bytes())
         return len(said['left_out']) if job.index.is_file() and said['stamp'] == stamp else None
