@@ -21,6 +21,7 @@ examples:
       --student work_dirs/demo/student/results_nusc.json \\
       --distilled work_dirs/demo/student_imkd/results_nusc.json \\
       --root work_dirs/demo/data --version v1.0-sim --split sim_val --out work_dirs/demo/bias
+  python tools/evaluate.py doctor results_nusc.json --root data/nuscenes --version v1.0-trainval --split val
   python tools/evaluate.py check results_nusc.json --root data/nuscenes --version v1.0-test --split test \\
       --uses camera radar
 """

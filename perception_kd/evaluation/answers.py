@@ -16,6 +16,7 @@ from perception_kd.evaluation.fast.settings import OfficialSettings
 from perception_kd.evaluation.fast.truth import Truth, load_truth
 from perception_kd.evaluation.nuscenes_official import key_frames
 from perception_kd.evaluation.subsets import BoxSubset
+from perception_kd.evaluation.token_owner import naming_owner
 from perception_kd.files import require_file
 
 
@@ -56,7 +57,9 @@ def load_answers(results: Sequence[str | Path], data_root: str | Path, version: 
     counting = filter_truth(whole, settings.class_range)
     truth, predicted = counting, []
     for path in results:
-        boxes = filter_boxes(load_predictions(path, whole, known), whole.racks, settings.class_range)
+        with naming_owner(data_root):
+            boxes = load_predictions(path, whole, known)
+        boxes = filter_boxes(boxes, whole.racks, settings.class_range)
         if subset is not None:
             truth, boxes = subset.subset(counting, boxes)
         predicted.append(boxes)

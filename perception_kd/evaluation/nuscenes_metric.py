@@ -14,6 +14,8 @@ from mmengine.logging import print_log
 
 from perception_kd.datasets.nuscenes.stamp import load_infos
 from perception_kd.evaluation.devkit_tables import split_tokens
+from perception_kd.evaluation.doctor import examine, format_findings
+from perception_kd.evaluation.doctor.load import frames_of_poses
 from perception_kd.evaluation.fast.evaluate import score
 from perception_kd.evaluation.fast.predictions import predictions_from_rows
 from perception_kd.evaluation.fast.truth import Truth, load_truth
@@ -21,6 +23,7 @@ from perception_kd.evaluation.nuscenes_official import evaluate_devkit, key_fram
 from perception_kd.evaluation.report import flatten_summary, format_summary
 from perception_kd.evaluation.submission import DEFAULT_MODALITY, boxes_to_rows, check_tokens
 from perception_kd.evaluation.submission_check import absent_scenes, check_inputs, check_submission
+from perception_kd.evaluation.token_owner import naming_owner
 from perception_kd.files import write_json
 from perception_kd.registry import METRICS
 from perception_kd.structures.classes import NUSCENES_CLASSES
@@ -49,6 +52,7 @@ class NuScenesDetMetric(BaseMetric):
             ``use_external``).
         prefix: Put before every metric's name.
         collect_device: ``cpu`` or ``gpu``, see mmengine's ``BaseMetric``.
+        doctor: Log which known mistakes of convention the predictions look like, if any.
 
     Raises:
         FileNotFoundError, ValueError: ``format_only`` without ``jsonfile_prefix`` or with ``subset``; no info file, or
@@ -58,7 +62,7 @@ class NuScenesDetMetric(BaseMetric):
     def __init__(self, *, data_root: str, ann_file: str, jsonfile_prefix: str | None = None,
                  format_only: bool = False, subset: bool = False, engine: str = 'devkit',
                  modality: Mapping[str, bool] | None = None, prefix: str | None = 'nusc',
-                 collect_device: str = 'cpu') -> None:
+                 collect_device: str = 'cpu', doctor: bool = True) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         if format_only and jsonfile_prefix is None:
             raise ValueError('format_only needs jsonfile_prefix: the folder that gets results_nusc.json')
@@ -70,14 +74,17 @@ class NuScenesDetMetric(BaseMetric):
         self.data_root, self.ann_file = data_root, str(inside if inside.is_file() else ann_file)
         self.folder, self.format_only, self.subset = jsonfile_prefix, format_only, subset
         self.engine = engine
+        self.doctor = doctor
         self._truth: Truth | None = None  # kept between validations
         self.modality = {**DEFAULT_MODALITY, **(modality or {})}
         stamp, infos = load_infos(self.ann_file)
         self.version, self.split = stamp['version'], stamp['split']
         self._poses = {info['token']: (info['lidar_points']['lidar2ego'], info['ego2global'])
                        for info in infos}
-        check_tokens(self._poses, split_tokens(data_root, self.version, self.split),
-                     f'{self.ann_file} (split {self.split} of {data_root})')
+        self._times = {info['token']: info['timestamp'] for info in infos}
+        with naming_owner(data_root):
+            check_tokens(self._poses, split_tokens(data_root, self.version, self.split),
+                         f'{self.ann_file} (split {self.split} of {data_root})')
         self._fed: set[str] = set()  # inputs that the model was given
         if not format_only and not any(info.get('instances') for info in infos):
             raise ValueError(f'{self.ann_file}: split {self.split} of {self.version} has no annotation to score with '
@@ -118,6 +125,8 @@ class NuScenesDetMetric(BaseMetric):
             return {}
         summary = self._score_fast(answers) if self.engine == 'fast' else self._score_official(answers)
         print_log('\n' + format_summary(summary), logger='current')
+        if self.doctor:
+            self._log_mistakes(answers)
         return flatten_summary(summary)
 
     def _score_official(self, answers: Mapping[str, list[dict]]) -> dict[str, Any]:
@@ -129,14 +138,26 @@ class NuScenesDetMetric(BaseMetric):
     def _score_fast(self, answers: Mapping[str, list[dict]]) -> dict[str, Any]:
         if self.folder is not None:
             self._write(self.folder, answers)
-        if self._truth is None or set(self._truth.tokens) != set(answers):
-            tokens = key_frames(self.data_root, self.version, self.split, list(answers))
-            self._truth = load_truth(self.data_root, self.version, tokens)
-        summary, details = score(self._truth, predictions_from_rows(answers, self._truth))
+        truth = self._truth_of(answers)
+        summary, details = score(truth, predictions_from_rows(answers, truth))
         summary['meta'] = result_meta(self.modality, self.data_root, self.version, self.split, 'fast')
         if self.folder is not None:
             write_metrics(self.folder, summary, details)
         return summary
+
+    def _truth_of(self, answers: Mapping[str, list[dict]]) -> Truth:
+        if self._truth is None or set(self._truth.tokens) != set(answers):
+            tokens = key_frames(self.data_root, self.version, self.split, list(answers))
+            self._truth = load_truth(self.data_root, self.version, tokens)
+        return self._truth
+
+    def _log_mistakes(self, answers: Mapping[str, list[dict]]) -> None:
+        """Say which known mistakes the predictions look like, if any."""
+        truth = self._truth_of(answers)
+        findings = examine(truth, predictions_from_rows(answers, truth),
+                           frames_of_poses(self._poses, self._times, truth))
+        if findings:
+            print_log('\n' + format_findings(findings), logger='current', level=logging.WARNING)
 
     def _write_checked(self, answers: Mapping[str, list[dict]]) -> None:
         """Write the file to be sent. A failure of its form is an error; tables that lack scenes are told."""

@@ -20,6 +20,7 @@ from perception_kd.datasets.nuscenes.tables import simulated_world
 from perception_kd.evaluation.devkit_tables import load_devkit, split_tokens, version_tokens
 from perception_kd.evaluation.report import format_summary
 from perception_kd.evaluation.submission import read_results
+from perception_kd.evaluation.token_owner import naming_owner
 from perception_kd.files import write_json
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def evaluate_devkit(results_json: str | Path, data_root: str | Path, version: st
         FileNotFoundError, ValueError: bad paths, another set of samples, bad numbers, a split without truth.
     """
     tokens = key_frames(data_root, version, split, sample_tokens)
-    content = read_results(results_json, tokens, version_tokens(data_root, version))
+    with naming_owner(data_root):
+        content = read_results(results_json, tokens, version_tokens(data_root, version))
     with nullcontext() if verbose else redirect_stderr(io.StringIO()):  # the devkit's progress bars
         evaluation = devkit_evaluation(load_devkit(data_root, version), content, tokens, results_json, verbose)
     if box_filter is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from perception_kd.evaluation.commands import bias, check, diff, nuscenes, slices
+from perception_kd.evaluation.commands import bias, check, diff, doctor, nuscenes, slices
 
-COMMANDS = (nuscenes, slices, diff, bias, check)
+COMMANDS = (nuscenes, slices, diff, bias, doctor, check)
 
 
 def build_parser(doc: str) -> argparse.ArgumentParser:

@@ -17,6 +17,7 @@ def add(tasks: Any) -> None:
     parser.add_argument('--engine', choices=['devkit', 'fast'], default='devkit',
                         help='who computes: nuscenes-devkit, or arrays that give its numbers in a fraction of the time')
     parser.add_argument('--out', type=Path, help='folder for metrics_summary.json and metrics_details.json')
+    parser.add_argument('--no-doctor', action='store_true', help='do not look for known mistakes behind the numbers')
     add_part(parser)
     parser.set_defaults(run=run)
 
@@ -36,4 +37,14 @@ def run(args: argparse.Namespace) -> int:
         print(f'not the official protocol: only {len(part["sample_tokens"])} key frames of the split were chosen')
     if args.out:
         print(f'metrics: {args.out / "metrics_summary.json"}')
+    if not args.no_doctor:
+        _print_findings(args, part['sample_tokens'])
     return 0
+
+
+def _print_findings(args: argparse.Namespace, sample_tokens: list[str] | None) -> None:
+    from perception_kd.evaluation.doctor import examine_file, format_findings
+
+    findings = examine_file(args.results, args.root, args.version, args.split, sample_tokens)
+    if findings:
+        print(f'\n{format_findings(findings)}')

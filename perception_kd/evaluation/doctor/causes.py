@@ -95,3 +95,18 @@ CAUSES: dict[str, tuple[str, str, str]] = {
                         'look at its score threshold and its share of the boxes kept in a key frame'),
 }
 """Code -> severity, cause, cure."""
+
+_LABELS = 'make the info files again with tools/create_data.py nuscenes, and train again'
+
+INFO_CAUSES: dict[str, tuple[str, str, str]] = {
+    'labels_old_convention': ('error', 'labels follow the convention of mmdet3d before 1.0', _LABELS),
+    'labels_swapped': ('error', 'labels have width and length swapped', _LABELS),
+    'labels_yaw': ('error', 'labels have another heading', _LABELS),
+    'labels_frame': ('error', 'labels are in the ego frame, the LiDAR frame is wanted', _LABELS),
+    'labels_bottom': ('error', 'labels have another z than that of the centre', _LABELS),
+    'labels_mirrored': ('error', 'labels are mirrored', _LABELS),
+    'labels_scale': ('error', 'labels have sizes in another unit, or halved or doubled', _LABELS),
+    'labels_elsewhere': ('error', 'labels do not lie on their LiDAR points, for no reason that is known',
+                         'look whether LiDAR files and labels are of the same key frames and the same data set'),
+}
+"""The same for the labels of info files."""

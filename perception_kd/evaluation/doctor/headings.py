@@ -6,12 +6,12 @@ heading modulo pi) is looked at first and the direction only where it is almost 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from perception_kd.evaluation.doctor.cures import Cure, facing, turned
-from perception_kd.evaluation.doctor.evidence import ENOUGH, Floats, Pairs, Trial, attempt, best
+from perception_kd.evaluation.doctor.evidence import ENOUGH, SIMPLER, Floats, Pairs, Trial, attempt, best
 from perception_kd.evaluation.doctor.frames import Frames, headings, wrapped
 from perception_kd.evaluation.fast.boxes import LABELS, BoxArrays
 from perception_kd.evaluation.fast.errors import pair_errors
@@ -21,6 +21,10 @@ AXIS_FLOOR = 0.25
 BACKWARDS, FORWARDS = 1.7, 0.8
 """rad; a mean error of the heading above the first means that most directions are wrong, below the second, hardly any.
 Guessed directions lie between them."""
+WORSE = 0.2
+"""rad by which a right axis may make directions worse, which a weak model guesses."""
+SURE = 0.6
+"""Share of what a known mistake leaves below which a free offset is preferred."""
 LEAST_OFFSET = 0.15
 """rad; a smaller constant error is a model's, not a convention's."""
 
@@ -45,13 +49,21 @@ def find_heading(pairs: Pairs, swapped_sizes: bool) -> Trial | None:
         swapped_sizes: Widths and lengths are swapped, which with a turned heading is the old box convention.
     """
     pairs = pairs.take(pairs.truth.label != LABELS['traffic_cone'])
-    found = best(pairs, [family[0] for family in _families(swapped_sizes)], axis_error, AXIS_FLOOR)
-    found = _offset(pairs, found) or found
-    if found is None:
-        return _backwards(pairs)
-    family = next((one for one in _families(swapped_sizes) if one[0].reading == found.cure.reading), [found.cure])
-    trials = [attempt(pairs, cure, heading_error, 0.0) for cure in family]
-    return min(trials, key=lambda trial: trial.after)
+    found = None
+    for family in _families(swapped_sizes):
+        axis, whole = attempt(pairs, family[0], axis_error, AXIS_FLOOR), _direction(pairs, family)
+        if axis.convincing and whole.after <= whole.before + WORSE and (
+                found is None or axis.after < SIMPLER * found[0].after):
+            found = axis, whole
+    offset = _offset(pairs)
+    if offset is not None and (found is None or offset.after < SURE * found[0].after):
+        return _direction(pairs, [offset.cure])
+    return found[1] if found is not None else _backwards(pairs)
+
+
+def _direction(pairs: Pairs, cures: Sequence[Cure]) -> Trial:
+    """The one of several readings with one axis that gets most directions right."""
+    return min((attempt(pairs, cure, heading_error, 0.0) for cure in cures), key=lambda trial: trial.after)
 
 
 def _backwards(pairs: Pairs) -> Trial | None:
@@ -62,8 +74,8 @@ def _backwards(pairs: Pairs) -> Trial | None:
     return trial if trial and trial.before >= BACKWARDS and trial.after <= FORWARDS else None
 
 
-def _offset(pairs: Pairs, found: Trial | None) -> Trial | None:
-    """A constant offset of another kind, where it explains more than any known mistake."""
+def _offset(pairs: Pairs) -> Trial | None:
+    """A constant offset that is no quarter turn."""
     if len(pairs) < ENOUGH:
         return None
     double = np.exp(2j * (headings(pairs.truth) - headings(pairs.predicted))).mean()
@@ -72,7 +84,7 @@ def _offset(pairs: Pairs, found: Trial | None) -> Trial | None:
         return None
     cure = Cure('yaw_offset', f'yaw is read as yaw {angle:+.2f}', _by(angle))
     trial = attempt(pairs, cure, axis_error, LEAST_OFFSET / 2)
-    return trial if trial.convincing and (found is None or trial.after < 0.6 * found.after) else None
+    return trial if trial.convincing else None
 
 
 def _families(swapped_sizes: bool) -> list[list[Cure]]:

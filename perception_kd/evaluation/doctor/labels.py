@@ -18,8 +18,10 @@ CLEAR, RARE = 0.4, 0.2
 """Shares of a class's predictions that have to lie on boxes of one other class, and may lie on those of their own."""
 FOREIGN = 0.3
 """Share of the attributes that belong to another kind of object."""
+RARELY = 0.1
+"""Share of right attributes below which they are worse than guessed."""
 COUNTS = 0.15
-"""Share of the attributes from which on a value is more than an accident."""
+"""Share of the attributes of a kind of object above which a value is more than an accident."""
 
 _FAMILY = np.array([name.split('.')[0] for name in ATTRIBUTES])
 _FAMILY_OF = {'bicycle': 'cycle', 'motorcycle': 'cycle', 'pedestrian': 'pedestrian', 'traffic_cone': '', 'barrier': ''}
@@ -115,15 +117,16 @@ def _wrong_way_round(case: Case) -> Clue | None:
     """Never right although different values are given: chance would be right now and then."""
     pairs = case.pairs.take((case.pairs.truth.attribute >= 0) & (case.pairs.predicted.attribute >= 0))
     right = pairs.truth.attribute == pairs.predicted.attribute
-    if len(pairs) < ENOUGH or right.mean() > 0.05 or not _varied(pairs.truth) or not _varied(pairs.predicted):
+    if len(pairs) < ENOUGH or right.mean() > RARELY or not _varied(pairs.truth) or not _varied(pairs.predicted):
         return None
     return Clue('attributes_wrong', f'{right.sum()} of {len(pairs)} attributes are right, fewer than by chance')
 
 
 def _varied(boxes: BoxArrays) -> bool:
     """Whether at least two values of one kind of object are common."""
-    share = np.bincount(boxes.attribute, minlength=len(ATTRIBUTES)) / len(boxes)
-    return any((share[family == _FAMILY] >= COUNTS).sum() >= 2 for family in ('vehicle', 'cycle', 'pedestrian'))
+    count = np.bincount(boxes.attribute, minlength=len(ATTRIBUTES))
+    parts = (count[np.equal(_FAMILY, family)] for family in ('vehicle', 'cycle', 'pedestrian'))
+    return any((part > COUNTS * part.sum()).sum() >= 2 for part in parts)
 
 
 MOVABLE = np.array([place for name, place in LABELS.items() if _CLASS_FAMILY[place]])

@@ -18,6 +18,8 @@ from perception_kd.evaluation.doctor.finding import Finding
 from perception_kd.evaluation.doctor.frames import Frames
 from perception_kd.evaluation.fast.predictions import load_predictions
 from perception_kd.evaluation.fast.truth import Truth, load_truth
+from perception_kd.evaluation.token_owner import naming_owner
+from perception_kd.files import require_file
 
 
 def examine_file(results_json: str | Path, root: str | Path, version: str, split: str,
@@ -32,8 +34,10 @@ def examine_file(results_json: str | Path, root: str | Path, version: str, split
     Raises:
         FileNotFoundError, ValueError: bad paths, a broken file, another set of samples, a split without truth.
     """
+    require_file(results_json, 'result file')
     truth = load_truth(root, version, split if sample_tokens is None else sample_tokens)
-    predicted = load_predictions(results_json, truth, version_tokens(root, version))
+    with naming_owner(root):
+        predicted = load_predictions(results_json, truth, version_tokens(root, version))
     return examine(truth, predicted, load_frames(root, version, truth))
 
 
@@ -58,13 +62,17 @@ def load_frames(root: str | Path, version: str, truth: Truth) -> Frames:
     return _frames(lidar, ego, [1e-6 * times[token] for token in truth.tokens], truth)
 
 
-def frames_of_infos(infos: Sequence[Mapping[str, Any]], truth: Truth) -> Frames:
-    """The same from infos of these key frames."""
-    by_token = {info['token']: info for info in infos}
-    ordered = [by_token[token] for token in truth.tokens]
-    ego = [np.asarray(info['ego2global'], np.float64) for info in ordered]
-    lidar = [pose @ np.asarray(info['lidar_points']['lidar2ego']) for pose, info in zip(ego, ordered)]
-    return _frames(lidar, ego, [info['timestamp'] for info in ordered], truth)
+def frames_of_poses(poses: Mapping[str, tuple[Any, Any]], times: Mapping[str, float], truth: Truth) -> Frames:
+    """The same from what infos say.
+
+    Args:
+        poses: Sample token -> ``lidar2ego`` and ``ego2global`` (4, 4).
+        times: Sample token -> s.
+        truth: Names the key frames.
+    """
+    ego = [np.asarray(poses[token][1], np.float64) for token in truth.tokens]
+    lidar = [pose @ np.asarray(poses[token][0], np.float64) for pose, token in zip(ego, truth.tokens)]
+    return _frames(lidar, ego, [times[token] for token in truth.tokens], truth)
 
 
 def _frames(lidar: Sequence[np.ndarray], ego: Sequence[np.ndarray], times: Sequence[float], truth: Truth) -> Frames:

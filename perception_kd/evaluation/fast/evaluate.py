@@ -17,6 +17,7 @@ from perception_kd.evaluation.fast.settings import DetectionSettings, OfficialSe
 from perception_kd.evaluation.fast.truth import Truth, load_truth
 from perception_kd.evaluation.nuscenes_official import add_counts, key_frames, result_meta, write_metrics
 from perception_kd.evaluation.report import format_summary
+from perception_kd.evaluation.token_owner import naming_owner
 from perception_kd.files import require_file
 
 
@@ -33,7 +34,8 @@ def evaluate_fast(results_json: str | Path, data_root: str | Path, version: str,
     """Score a result file; everything as in ``nuscenes_official.evaluate_devkit``, but for ``meta.engine``."""
     require_file(results_json, 'result file')  # said before the tables are read
     truth = load_truth(data_root, version, key_frames(data_root, version, split, sample_tokens))
-    meta, predictions = load_results(results_json, truth, version_tokens(data_root, version))
+    with naming_owner(data_root):
+        meta, predictions = load_results(results_json, truth, version_tokens(data_root, version))
     summary, details = score(truth, predictions, box_filter=box_filter)
     summary['meta'] = result_meta(meta, data_root, version, split, 'fast', str(box_filter or ''))
     if out_dir is not None:

@@ -1,0 +1,132 @@
+"""Labels of info files held against the LiDAR points: do boxes hold the points that they were annotated with?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from perception_kd.datasets.box_tests import points_of_boxes
+from perception_kd.datasets.nuscenes.formats import read_lidar_bin
+from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL, resolve_path
+from perception_kd.evaluation.doctor.causes import INFO_CAUSES
+from perception_kd.evaluation.doctor.evidence import ENOUGH, Floats
+from perception_kd.evaluation.doctor.finding import Finding
+
+LEAST_POINTS = 5
+"""Points of a box from which on it can tell."""
+HEALTHY = 0.35
+"""Mean difference of the logarithms of the numbers of points that right labels stay below, flat as they are."""
+SHARE_LEFT = 0.5
+"""What a cure may leave of it."""
+
+Reading = Callable[[Floats, Floats], Floats]
+
+
+def examine_infos(infos: Sequence[Mapping[str, Any]], root: str | Path, *, most_frames: int = 40) -> list[Finding]:
+    """Find known mistakes in the labels of info files.
+
+    Boxes are read in the way of each known mistake, and a mistake is named where the numbers of points inside then are
+    those that the annotations have, and are not as the labels stand. A half turn holds the same points and is not seen.
+
+    Args:
+        infos: With ``lidar_points`` (``lidar_path``, ``lidar2ego``) and ``instances`` (``bbox_3d`` as x, y, z of the
+            centre, l, w, h, yaw, LiDAR frame; ``num_lidar_pts``), as mmdet3d's; from this package or from another.
+        root: Data root of the LiDAR files.
+        most_frames: More infos than these are sampled.
+
+    Raises:
+        FileNotFoundError, ValueError: a LiDAR file is missing or broken, or an info lacks an entry.
+    """
+    step = max(1, -(-len(infos) // most_frames))
+    frames = [_frame(info, Path(root)) for info in infos[::step]]
+    count = sum(len(annotated) for _, _, annotated, _ in frames)
+    if count < ENOUGH:
+        return []
+    misfits = {code_reading: _misfit(frames, change) for code_reading, change in _READINGS.items()}
+    before = misfits['', 'as they stand']
+    (code, reading), after = min(misfits.items(), key=lambda item: item[1])
+    if before <= HEALTHY:
+        return []
+    if after > SHARE_LEFT * before or not code:
+        code, reading, after = 'labels_elsewhere', 'as they stand', before
+    text = (f'{count} boxes of {len(frames)} key frames hold {np.exp(before):.1f} times too many or too few of their '
+            f'LiDAR points, {np.exp(after):.1f} times if {reading}')
+    return [Finding(code, *INFO_CAUSES[code], text)]
+
+
+def _frame(info: Mapping[str, Any], root: Path) -> tuple[Floats, Floats, Floats, Floats]:
+    """Points (P, 3), boxes (M, 7), annotated numbers of points (M,) and ``lidar2ego`` of an info."""
+    try:
+        points = info['lidar_points']
+        path = resolve_path(root, LIDAR_CHANNEL, points['lidar_path'])
+        kept = [one for one in info['instances'] if one['num_lidar_pts'] >= LEAST_POINTS]
+        boxes = np.array([list(one['bbox_3d'])[:7] for one in kept], np.float64).reshape(-1, 7)
+        lidar2ego = np.asarray(points['lidar2ego'], np.float64)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f'info {info.get("token", "without token")}: no entry {error}; the labels are held against '
+                         'lidar_points and instances of mmdet3d 1.x infos') from None
+    annotated = np.array([one['num_lidar_pts'] for one in kept], np.float64)
+    return read_lidar_bin(path)[:, :3].astype(np.float64), boxes, annotated, lidar2ego
+
+
+def _misfit(frames: Sequence[tuple[Floats, Floats, Floats, Floats]], change: Reading) -> float:
+    """Mean difference of the logarithms of counted and annotated numbers of points."""
+    parts = []
+    for points, boxes, annotated, lidar2ego in frames:
+        bottom = change(boxes.copy(), lidar2ego)
+        bottom[:, 2] -= bottom[:, 5] / 2
+        counted = np.array([len(rows) for rows in points_of_boxes(points, bottom)], np.float64)
+        parts.append(np.abs(np.log1p(counted) - np.log1p(annotated)))
+    return float(np.concatenate(parts).mean())
+
+
+def _from_ego(boxes: Floats, lidar2ego: Floats) -> Floats:
+    rotation, place = lidar2ego[:3, :3], lidar2ego[:3, 3]
+    boxes[:, :3] = (boxes[:, :3] - place) @ rotation
+    boxes[:, 6] -= np.arctan2(rotation[1, 0], rotation[0, 0])
+    return boxes
+
+
+def _columns(order: Sequence[int], sign: float = 1.0, offset: float = 0.0) -> Reading:
+    """Sizes in another order, and the heading times ``sign`` plus ``offset``."""
+    def change(boxes: Floats, lidar2ego: Floats) -> Floats:
+        boxes[:, 3:6] = boxes[:, [3 + place for place in order]]
+        boxes[:, 6] = sign * boxes[:, 6] + offset
+        return boxes
+    return change
+
+
+def _raised(share: float) -> Reading:
+    return lambda boxes, lidar2ego: boxes + share * boxes[:, 5:6] * np.eye(7)[2]
+
+
+def _mirrored(axis: int) -> Reading:
+    def change(boxes: Floats, lidar2ego: Floats) -> Floats:
+        boxes[:, axis] *= -1
+        boxes[:, 6] = (np.pi if axis == 0 else 0) - boxes[:, 6]
+        return boxes
+    return change
+
+
+def _scaled(factor: float) -> Reading:
+    return lambda boxes, lidar2ego: boxes * np.where(np.isin(np.arange(7), (3, 4, 5)), factor, 1.0)
+
+
+_READINGS: dict[tuple[str, str], Reading] = {
+    ('', 'as they stand'): lambda boxes, lidar2ego: boxes,
+    ('labels_old_convention', 'w and l are swapped and yaw is read as -yaw - pi/2'):
+        _columns((1, 0, 2), -1, -np.pi / 2),
+    ('labels_swapped', 'w and l are swapped'): _columns((1, 0, 2)),
+    ('labels_yaw', 'yaw is read as -yaw'): _columns((0, 1, 2), -1),
+    ('labels_yaw', 'yaw is read as -yaw - pi/2'): _columns((0, 1, 2), -1, -np.pi / 2),
+    ('labels_frame', 'boxes are moved from the ego into the LiDAR frame'): _from_ego,
+    ('labels_bottom', 'half the height is added to z'): _raised(0.5),
+    ('labels_bottom', 'half the height is taken from z'): _raised(-0.5),
+    ('labels_mirrored', 'boxes are mirrored in y'): _mirrored(1),
+    ('labels_mirrored', 'boxes are mirrored in x'): _mirrored(0),
+    ('labels_scale', 'sizes are doubled'): _scaled(2.0),
+    ('labels_scale', 'sizes are halved'): _scaled(0.5),
+}
