@@ -78,7 +78,9 @@ class BoxArrays:
 
     def take(self, chosen: Ints | Mask) -> BoxArrays:
         """The boxes at these places, or where the mask holds."""
-        return BoxArrays(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
+        places = np.asarray(chosen)
+        places = np.flatnonzero(places) if places.dtype == bool else places.astype(np.int64)
+        return BoxArrays(**{field.name: np.take(getattr(self, field.name), places, axis=0) for field in fields(self)})
 
     def replace(self, **changed: Any) -> BoxArrays:
         """The same boxes with other values of some fields."""

@@ -83,16 +83,18 @@ def _near_pairs(truth: BoxArrays, predicted: BoxArrays, order: Ints, reach: floa
 
     Sorted by rank, then by distance, then by place.
     """
-    groups = truth.frame * _CLASSES + truth.label
+    groups, wanted = (boxes.frame * _CLASSES + boxes.label for boxes in (truth, predicted))
     by_group = np.argsort(groups, kind='stable')
-    groups = groups[by_group]
-    wanted = (predicted.frame * _CLASSES + predicted.label)[order]
-    first, last = np.searchsorted(groups, wanted), np.searchsorted(groups, wanted, side='right')
+    counts = np.bincount(groups, minlength=wanted.max() + 1)
+    ends, wanted = np.cumsum(counts), wanted[order]
+    count = counts[wanted]
     true_xy, xy = truth.translation[by_group, :2], predicted.translation[order, :2]
+    x, true_x = np.ascontiguousarray(xy[:, 0]), np.ascontiguousarray(true_xy[:, 0])
     found = []
-    for some, places in _expand(first, last - first):
-        offset = np.abs(xy[some] - true_xy[places])
-        close = (offset[:, 0] <= reach) & (offset[:, 1] <= reach)
+    for some, places in _expand(ends[wanted] - count, count):
+        close = np.abs(x[some] - true_x[places]) <= reach
+        some, places = some[close], places[close]
+        close = np.abs(xy[some, 1] - true_xy[places, 1]) <= reach
         some, places = some[close], places[close]
         distance = centre_distance(xy[some], true_xy[places])
         close = distance < reach

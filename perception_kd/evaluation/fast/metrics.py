@@ -60,15 +60,19 @@ def class_curves(truth: BoxArrays, predicted: BoxArrays, matches: Matches,
                  settings: DetectionSettings) -> dict[tuple[str, float], Curves]:
     """Curves of every class (in the order of ``settings.class_range``) and distance."""
     positives = np.bincount(truth.label, minlength=len(LABELS))
-    score, found = predicted.score[matches.order], {}
+    score, met = predicted.score[matches.order], np.full(len(predicted), -1)
+    values, found = {key: np.empty(len(predicted)) for key in TP_METRICS}, {}
     for distance, true_box in zip(settings.dist_ths, matches.true_box):
         hit = true_box >= 0
-        errors = pair_errors(truth.take(true_box[hit]), predicted.take(matches.order[hit]))
-        before = np.concatenate([[0], np.cumsum(hit)])  # hits of the predictions up to each
+        new = np.flatnonzero(hit & (true_box != met))  # most pairs are those of the distance before
+        errors = pair_errors(truth.take(true_box[new]), predicted.take(matches.order[new]))
+        met[new] = true_box[new]
+        for key in TP_METRICS:
+            values[key][new] = errors[key]
         for label, name in enumerate(NUSCENES_CLASSES):
-            start, end = matches.starts[label], matches.starts[label + 1]
-            own = {key: values[before[start]:before[end]] for key, values in errors.items()}
-            found[name, distance] = curves(hit[start:end], score[start:end], own, int(positives[label]))
+            part = slice(matches.starts[label], matches.starts[label + 1])
+            own = {key: values[key][part][hit[part]] for key in TP_METRICS}
+            found[name, distance] = curves(hit[part], score[part], own, int(positives[label]))
     return {(name, distance): found[name, distance] for name in settings.class_range for distance in settings.dist_ths}
 
 

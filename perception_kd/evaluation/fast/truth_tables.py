@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from perception_kd.datasets.nuscenes.stream import iter_rows
-from perception_kd.datasets.nuscenes.table_numbers import check_numbers
+from perception_kd.datasets.nuscenes.stream import iter_blocks, iter_rows
+from perception_kd.datasets.nuscenes.table_numbers import checked_numbers
 from perception_kd.evaluation.fast.boxes import Floats, Ints
 
 ANNOTATION = 'sample_annotation'
-_COLUMNS = ('token', 'sample_token', 'instance_token', 'attribute_tokens', 'visibility_token', 'translation', 'size',
-            'rotation', 'num_lidar_pts', 'num_radar_pts', 'prev', 'next')  # fmt: skip
+_WORDS = ('token', 'sample_token', 'instance_token', 'attribute_tokens', 'visibility_token', 'prev', 'next')
+_NUMBERS = ('translation', 'size', 'rotation', 'num_lidar_pts', 'num_radar_pts')
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Annotations:
     frame: Ints
     seconds: Floats
     category: list[str]
-    attributes: list[list[str]]
+    attributes: list[tuple[str, ...]]
     translation: Floats
     size: Floats
     rotation: Floats
@@ -89,18 +89,31 @@ class TruthTables:
         """All rows of the key frames' scenes; a scene without any is no mistake."""
         near = set(self._scene_of)
         times = {token: time for token, (time, scene) in self._samples.items() if scene in near}
-        rows = [row for row in self._rows(ANNOTATION, *_COLUMNS) if row[1] in times]
-        columns = dict(zip(_COLUMNS, map(list, zip(*rows)))) if rows else {name: [] for name in _COLUMNS}
-        numbers = self._numbers(columns)
-        own = {token: place for place, token in enumerate(columns['token'])}
-        stamps = np.array([times[token] for token in columns['sample_token']], np.float64)
+        words, numbers = self._annotation_columns(times)
+        own = {token: place for place, token in enumerate(words['token'])}
+        stamps = np.array([times[token] for token in words['sample_token']], np.float64)
         return Annotations(
-            tokens=columns['token'], seconds=1e-6 * stamps,
-            frame=np.array([self.frames.get(token, -1) for token in columns['sample_token']], np.int64),
-            category=self._categories(columns['instance_token']), attributes=columns['attribute_tokens'],
-            visibility=np.array([_level(token) for token in columns['visibility_token']], np.int64),
-            previous=self._neighbours(own, columns['prev']), following=self._neighbours(own, columns['next']),
-            **numbers)
+            tokens=words['token'], seconds=1e-6 * stamps,
+            frame=np.array([self.frames.get(token, -1) for token in words['sample_token']], np.int64),
+            category=self._categories(words['instance_token']), attributes=words['attribute_tokens'],
+            visibility=np.array([_level(token) for token in words['visibility_token']], np.int64),
+            previous=self._neighbours(own, words['prev']), following=self._neighbours(own, words['next']),
+            translation=numbers['translation'], size=numbers['size'], rotation=numbers['rotation'],
+            lidar=numbers['num_lidar_pts'], radar=numbers['num_radar_pts'])
+
+    def _annotation_columns(self, samples: Collection[str]) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+        """Columns of the rows of these samples; numbers become arrays block by block, which spares memory."""
+        path, names = self.path(ANNOTATION), (*_WORDS, *_NUMBERS)
+        words: dict[str, list[Any]] = {name: [] for name in _WORDS}
+        parts: dict[str, list[Any]] = {name: [checked_numbers(path, name, [], [])] for name in _NUMBERS}
+        for block in iter_blocks(path, names):
+            columns = _by_column(names, [row for row in block if row[1] in samples])
+            columns['attribute_tokens'] = list(map(tuple, columns['attribute_tokens']))
+            for name in _WORDS:
+                words[name] += columns[name]
+            for name, values in zip(_NUMBERS, self._numbers(ANNOTATION, columns, *_NUMBERS)):
+                parts[name].append(values)
+        return words, {name: np.concatenate(arrays) for name, arrays in parts.items()}
 
     def ego_poses(self, channel: str) -> tuple[Floats, Floats]:
         """Translations ``(F, 3)`` and rotations ``(F, 4)`` of the ego at this sensor's key measurement."""
@@ -113,19 +126,14 @@ class TruthTables:
         lacking = [token for token in self.tokens if token not in pose_of]
         if lacking:
             raise ValueError(f'{self.folder}: key frame {lacking[0]} has no {channel}')
-        wanted, path = set(pose_of.values()), self.path('ego_pose')
-        columns = ('token', 'translation', 'rotation')
-        found = {row[0]: dict(zip(columns, row)) for row in self._rows('ego_pose', *columns) if row[0] in wanted}
+        wanted, columns = set(pose_of.values()), ('token', 'translation', 'rotation')
+        found = {row[0]: row for row in self._rows('ego_pose', *columns) if row[0] in wanted}
         rows = [self._of('ego_pose', found, pose_of[token]) for token in self.tokens]
-        check_numbers(path, rows)
-        return (_array([row['translation'] for row in rows], 3), _array([row['rotation'] for row in rows], 4))
+        translation, rotation = self._numbers('ego_pose', _by_column(columns, rows), 'translation', 'rotation')
+        return translation, rotation
 
-    def _numbers(self, columns: Mapping[str, list[Any]]) -> dict[str, Any]:
-        parts = ('token', 'translation', 'size', 'rotation', 'num_lidar_pts', 'num_radar_pts')
-        check_numbers(self.path(ANNOTATION), [dict(zip(parts, row)) for row in zip(*(columns[part] for part in parts))])
-        return dict(translation=_array(columns['translation'], 3), size=_array(columns['size'], 3),
-                    rotation=_array(columns['rotation'], 4), lidar=np.array(columns['num_lidar_pts'], np.int64),
-                    radar=np.array(columns['num_radar_pts'], np.int64))
+    def _numbers(self, table: str, columns: Mapping[str, list[Any]], *names: str) -> list[Floats]:
+        return [checked_numbers(self.path(table), name, columns['token'], columns[name]) for name in names]
 
     def _categories(self, instances: Collection[str]) -> list[str]:
         names = dict(self._rows('category', 'token', 'name'))
@@ -149,8 +157,8 @@ class TruthTables:
         return iter_rows(self.path(table), columns)
 
 
-def _array(values: list[Any], width: int) -> Floats:
-    return np.array(values, np.float64).reshape(len(values), width)
+def _by_column(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    return dict(zip(names, map(list, zip(*rows)))) if rows else {name: [] for name in names}
 
 
 def _level(token: Any) -> int:
