@@ -119,29 +119,43 @@ def _errors(ranking: Ranking, weight: Ints, confidence: Floats) -> Floats:
         weight: ``(R, T)`` how often each hit is there.
         confidence: ``(R, Q)``.
     """
-    score = ranking.score[ranking.hits[ranking.strict].places]
     reached = np.flip(np.maximum.accumulate(np.flip(confidence != 0, axis=1), axis=1), axis=1)
     there = np.cumsum(weight, axis=1, dtype=weight.dtype)
-    upto = np.searchsorted(-score, -confidence, side='left')  # hits with a higher score
-    before = _at(there, upto)
-    low = _search(there, before, 'right')
-    high = _search(there, before, 'left')
-    none_low, none_high = low >= len(score), before == 0
-    low, high = low.clip(max=len(score) - 1), high.clip(max=len(score) - 1)
-    step = np.where(none_low | none_high, 1, score[high] - score[low])
-    share = np.where(none_low, 1, np.where(none_high, 0, (confidence - score[low]) / np.where(step == 0, 1, step)))
+    above, next_hit, share = _between_hits(ranking.score[ranking.hits[ranking.strict].places], there, confidence)
     values = []
     for error in ranking.errors:
         known = np.isfinite(error)
-        sums = np.cumsum(weight * np.where(known, error, 0), axis=1)
+        value = np.where(known, error, 0)
+        sums = np.cumsum(weight * value, axis=1)
         counts = there if known.all() else np.cumsum(weight * known, axis=1)
-        sum_before, count_before = _at(sums, upto), _at(counts, upto)
-        mean_high = _divide(sum_before, count_before)
-        mean_low = _divide(sum_before + np.where(known, error, 0)[low], count_before + known[low])
-        mean = (mean_high - mean_low) * share + mean_low
+        total, count = _at(sums, above), _at(counts, above)
+        at_next = _divide(total + value[next_hit], count + known[next_hit])
+        mean = (_divide(total, count) - at_next) * share + at_next
         mean = np.where(counts[:, -1:] == 0, 1.0, mean)
         values.append(_divide((mean * reached).sum(axis=1), reached.sum(axis=1), empty=1.0))
     return np.stack(values, axis=1)
+
+
+def _between_hits(score: Floats, there: Ints, confidence: Floats) -> tuple[Ints, Ints, Floats]:
+    """Where confidences lie between the scores of the hits ``(T,)``; the devkit interpolates between the two nearest.
+
+    Args:
+        score: Falling.
+        there: ``(R, T)`` running number of hits of each resample.
+        confidence: ``(R, Q)``.
+
+    Returns:
+        Each ``(R, Q)``: how many places of ``score`` are above; place of the first hit of the resample that is not, of
+        whose copies the first counts; and the share of the mean over all that are above, the rest being that of the
+        mean up to and with this first copy. Beyond the ends, only one of the two counts.
+    """
+    above = np.searchsorted(-score, -confidence, side='left')
+    before = _at(there, above)
+    next_hit, last_hit = (_search(there, before, side) for side in ('right', 'left'))
+    none_left = next_hit >= len(score)
+    next_hit, last_hit = next_hit.clip(max=len(score) - 1), last_hit.clip(max=len(score) - 1)
+    share = _divide(confidence - score[next_hit], score[last_hit] - score[next_hit])
+    return above, next_hit, np.where(none_left, 1.0, np.where(before == 0, 0.0, share))
 
 
 def _at(running: NDArray, count: Ints) -> NDArray:

@@ -67,18 +67,18 @@ def find_slice(text: str, slices: Sequence[Slice]) -> Slice:
         ValueError: no such family or value; names those there are.
     """
     family, _, value = text.partition('=')
-    chosen = of_families([family], slices)
+    chosen, ranged = of_families([family], slices), _RANGED.get(family)
     for one in chosen:
         if value in (one.name, one.name.split(' ')[0]):
             return one
     match = re.fullmatch(r'(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?)|\+)', value)
-    if match is None or key_of(chosen[0].family) not in _RANGED:
-        raise ValueError(f'slice {text!r}: {family} has {", ".join(one.name for one in chosen)}'
-                         + (', and any LOW-HIGH or LOW+' if key_of(chosen[0].family) in _RANGED else ''))
+    if match is None or ranged is None:
+        names = ', '.join(one.name for one in chosen)
+        raise ValueError(f'slice {text!r}: {family} has {names}' + (', and any LOW-HIGH or LOW+' if ranged else ''))
     low, high = (float(border) if border else np.inf for border in match.groups())
     if low >= high:
         raise ValueError(f'slice {text!r}: the range is empty')
-    return _RANGED[key_of(chosen[0].family)](low, high)
+    return ranged(low, high)
 
 
 def of_families(keys: Iterable[str], slices: Sequence[Slice]) -> list[Slice]:
