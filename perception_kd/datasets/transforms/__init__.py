@@ -1,5 +1,6 @@
 """What happens to a sample between disk and model."""
 
+from perception_kd.datasets.transforms.beside_clean import BesideClean
 from perception_kd.datasets.transforms.bev_aug import BEVAug
 from perception_kd.datasets.transforms.bev_frame import ToBEVFrame
 from perception_kd.datasets.transforms.boxes import FilterObjects, FilterPoints, LoadBoxes3D
@@ -13,7 +14,7 @@ from perception_kd.datasets.transforms.radar import FILTER_PRESETS, RADAR_COLUMN
 from perception_kd.datasets.transforms.sensor_faults import ApplyFaults
 
 __all__ = [
-    'FILTER_PRESETS', 'LIDAR_COLUMNS', 'RADAR_COLUMNS', 'ApplyFaults', 'BEVAug', 'FilterObjects', 'FilterPoints',
-    'ImageAug', 'LidarDepthTarget', 'LoadBoxes3D', 'LoadLidarSweeps', 'LoadMultiViewImages',
+    'FILTER_PRESETS', 'LIDAR_COLUMNS', 'RADAR_COLUMNS', 'ApplyFaults', 'BEVAug', 'BesideClean', 'FilterObjects',
+    'FilterPoints', 'ImageAug', 'LidarDepthTarget', 'LoadBoxes3D', 'LoadLidarSweeps', 'LoadMultiViewImages',
     'LoadPastFrames', 'LoadRadarSweeps', 'PackInputs', 'PasteObjects', 'ToBEVFrame',
 ]

@@ -43,9 +43,9 @@ class BesideClean(BaseTransform):
         faulty = self.faults(results)
         for transform in self.transforms:
             before = np.random.get_state(legacy=False)
-            clean = transform(clean)
-            np.random.set_state(before)
             faulty = transform(faulty)
+            np.random.set_state(before)  # what is drawn goes on from the clean sample, whatever a fault left
+            clean = transform(clean)
             if clean is None or faulty is None:
                 return None
         missing = [key for key in self.keys if key not in clean['inputs']]
