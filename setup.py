@@ -35,7 +35,8 @@ EXTRAS = {
     'sim': ['open3d>=0.19.0', 'opencv-python>=4.8', 'pyquaternion>=0.9.9', 'scipy>=1.10'],
     'viz': ['matplotlib>=3.7', 'pillow>=9.5', 'opencv-python>=4.8', 'tensorboard>=2.13'],
     'deploy': ['onnx>=1.17', 'onnxscript>=0.5', 'onnxruntime>=1.20'],
-    'dev': ['hypothesis>=6.90', 'pytest>=8.0', 'ruff>=0.9', 'shapely>=2.0', 'scipy>=1.10'],
+    'dev': ['atheris>=2.3; python_version >= "3.11"', 'hypothesis>=6.90', 'pytest>=8.0', 'ruff>=0.9', 'scipy>=1.10',
+            'shapely>=2.0'],
 }
 # `lite` is a choice that `make setup` makes, so it is not part of `all`.
 EXTRAS['all'] = sorted({need for name in ('det3d', 'deploy', 'eval', 'sim', 'viz') for need in EXTRAS[name]})

@@ -7,7 +7,15 @@ import sys
 import pytest
 
 from perception_kd.cli import one_line
-from perception_kd.files import atomic_path, check_file_target, fingerprint, require_file, require_folder, write_json
+from perception_kd.files import (
+    atomic_path,
+    check_file_target,
+    fingerprint,
+    limited_memory,
+    require_file,
+    require_folder,
+    write_json,
+)
 
 
 def test_write_json_round_trip(tmp_path):
@@ -114,3 +122,11 @@ def test_error_of_a_loader_worker_loses_its_traceback():
 
 def test_key_error_loses_its_quotes():
     assert one_line(KeyError('unknown thing')) == 'unknown thing'
+
+
+def test_limited_memory():
+    with pytest.raises(MemoryError), limited_memory(2**28):
+        bytearray(2**30)
+    assert len(bytearray(2**30)) == 2**30  # the limit ends with the block
+    with limited_memory(2**28):
+        assert len(bytes(2**20)) == 2**20

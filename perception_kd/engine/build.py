@@ -13,11 +13,13 @@ from perception_kd.engine.config_text import install as install_config_text
 from perception_kd.engine.hooks.weight_check import WeightCheckHook
 from perception_kd.engine.references import refuse_unread, resolve_references
 from perception_kd.engine.runner import BriefRunner, DistillRunner
+from perception_kd.engine.safe_yaml import install as install_safe_yaml
 from perception_kd.engine.schedulers import check_spans
 from perception_kd.engine.switches import apply_amp, apply_auto_scale_lr, apply_resume, apply_sync_bn
 from perception_kd.files import DiskFullError, naming_full_disk, require_file
 
 install_config_text()
+install_safe_yaml()
 
 
 def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
@@ -38,7 +40,7 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     except DiskFullError:
         raise
     except Exception as error:  # a config is a program: any error can come out of it
-        raise ValueError(f'config {path} cannot be read: {type(error).__name__}: {error}') from error
+        raise ValueError(f'config {path} cannot be read: {type(error).__name__}: {str(error)[:300]}') from error
     options = options or {}
     early = {key: value for key, value in options.items() if not _behind_reference(cfg, key)}
     given = cfg.to_dict()

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from perception_kd.distill.checkpoint_origin import Origin, origin_of
-from perception_kd.files import require_file
+from perception_kd.files import limited_memory, require_file
 
 # Containers, dtypes and the functions that make a tensor from a storage. None of them runs code of the file.
 _NEEDED = {
@@ -37,6 +37,8 @@ _NEEDED = {
 # What such a file names besides tensors: log buffers, numpy scalars, configs. Made inert, never imported.
 _INERT_PREFIXES = ('mmengine.', 'mmcv.', 'mmdet.', 'mmdet3d.', 'numpy', 'pathlib', 'argparse', 'datetime')
 _INERT_NAMES = {('builtins', 'getattr'), ('__builtin__', 'getattr'), ('_codecs', 'encode')}
+
+_LEAST_MEMORY = 2**31  # what reading a small checkpoint may take
 
 
 class _Refused(pickle.UnpicklingError):
@@ -100,9 +102,10 @@ def read_without_code(path: str | Path, map_location: Any = 'cpu') -> Any:
             try:
                 return torch.load(path, map_location=map_location, weights_only=True)
             except pickle.UnpicklingError:
-                return torch.load(
-                    path, map_location=map_location, pickle_module=_careful_pickle, weights_only=False
-                )
+                with limited_memory(_LEAST_MEMORY + 10 * path.stat().st_size):
+                    return torch.load(
+                        path, map_location=map_location, pickle_module=_careful_pickle, weights_only=False
+                    )
     except _Refused as error:
         raise ValueError(
             f'checkpoint {path} is refused: {error}. Loading it could run code; if you made the file '

@@ -15,6 +15,7 @@ from typing import Any
 from mmengine.config import Config
 
 _REFERENCE = re.compile(r'\$\{([A-Za-z_][\w.]*)\}')
+_MOST = 100_000  # references to follow: a few that double what they name would fill any memory
 
 
 def resolve_references(cfg: Config) -> Config:
@@ -24,10 +25,10 @@ def resolve_references(cfg: Config) -> Config:
     value is written as text. Values may hold references themselves.
 
     Raises:
-        ValueError: a name that the config does not have, or references that run in a circle.
+        ValueError: a name that the config does not have, references that run in a circle, or that unfold without end.
     """
     raw = cfg.to_dict()
-    return Config(_resolve(raw, raw, ()), filename=cfg.filename)
+    return Config(_Resolver(raw, cfg.filename).resolve(raw, ()), filename=cfg.filename)
 
 
 def refuse_unread(cfg: Config, given: dict[str, Any], options: Iterable[str]) -> None:
@@ -53,27 +54,33 @@ def refuse_unread(cfg: Config, given: dict[str, Any], options: Iterable[str]) ->
             raise ValueError(f'config {cfg.filename}: nothing reads {option}; {name} has {", ".join(entries)}')
 
 
-def _resolve(value: Any, root: dict, path: tuple[str, ...]) -> Any:
-    if isinstance(value, dict):
-        return {key: _resolve(item, root, path) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_resolve(item, root, path) for item in value)
-    if not isinstance(value, str):
-        return value
-    whole = _REFERENCE.fullmatch(value)
-    if whole:
-        return _look_up(whole[1], root, path)
-    return _REFERENCE.sub(lambda match: str(_look_up(match[1], root, path)), value)
+class _Resolver:
+    def __init__(self, root: dict[str, Any], filename: str | None) -> None:
+        self.root, self.config, self.left = root, f'config {filename}' if filename else 'config', _MOST
 
+    def resolve(self, value: Any, path: tuple[str, ...]) -> Any:
+        if isinstance(value, dict):
+            return {key: self.resolve(item, path) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)(self.resolve(item, path) for item in value)
+        if not isinstance(value, str):
+            return value
+        whole = _REFERENCE.fullmatch(value)
+        if whole:
+            return self.look_up(whole[1], path)
+        return _REFERENCE.sub(lambda match: str(self.look_up(match[1], path)), value)
 
-def _look_up(name: str, root: dict, path: tuple[str, ...]) -> Any:
-    if name in path:
-        raise ValueError(f'config: references run in a circle: {" -> ".join((*path, name))}')
-    value: Any = root
-    for key in name.split('.'):
-        if isinstance(value, str) and _REFERENCE.fullmatch(value):  # a choice among named values leads on
-            value = _resolve(value, root, (*path, name))
-        if not isinstance(value, dict) or key not in value:
-            raise ValueError(f'config: "${{{name}}}" is used but the config has no {name}')
-        value = value[key]
-    return _resolve(copy.deepcopy(value), root, (*path, name))
+    def look_up(self, name: str, path: tuple[str, ...]) -> Any:
+        if name in path:
+            raise ValueError(f'{self.config}: references run in a circle: {" -> ".join((*path, name))}')
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError(f'{self.config}: more than {_MOST} references, one inside the other')
+        value: Any = self.root
+        for key in name.split('.'):
+            if isinstance(value, str) and _REFERENCE.fullmatch(value):  # a choice among named values leads on
+                value = self.resolve(value, (*path, name))
+            if not isinstance(value, dict) or key not in value:
+                raise ValueError(f'{self.config}: "${{{name}}}" is used but the config has no {name}')
+            value = value[key]
+        return self.resolve(copy.deepcopy(value), (*path, name))

@@ -187,3 +187,23 @@ def test_packed_matrices_invert_the_infos(tiny_root, scope, tiny_config):
         product = packed['cam2lidar'][index].numpy() @ image['lidar2cam']
         np.testing.assert_allclose(product, np.eye(4), atol=1e-5)
         np.testing.assert_allclose(packed['cam2img'][index], image['cam2img'], rtol=1e-6)
+
+
+@pytest.mark.parametrize('spoil', [
+    lambda info: info.pop('ego2global'), lambda info: info.update(ego2global=[[1.0] * 3] * 3),
+    lambda info: info['images']['CAM_FRONT'].update(cam2img='x'), lambda info: info.update(lidar_sweeps=None),
+    lambda info: info['radar_points']['RADAR_FRONT'].pop('radar_path'), lambda info: info.update(instances=[7])])
+def test_info_of_another_form(tiny_root, tmp_path, spoil):
+    stamp, infos = load_infos(tiny_root / TRAIN)
+    spoil(infos[1])
+    save_infos(tmp_path / 'infos.pkl', stamp, infos)
+    dataset = NuScenesRadarDataset(ann_file=str(tmp_path / 'infos.pkl'), data_root=str(tiny_root))
+    assert dataset.get_data_info(0)['token'] == infos[0]['token']
+    with pytest.raises(ValueError, match=r'infos\.pkl: key frame 1: damaged'):
+        dataset.get_data_info(1)
+
+
+def test_empty_info_file(tiny_root, tmp_path):
+    save_infos(tmp_path / 'infos.pkl', load_infos(tiny_root / TRAIN)[0], [])
+    with pytest.raises(ValueError, match=r'infos\.pkl: has no key frame'):
+        NuScenesRadarDataset(ann_file=str(tmp_path / 'infos.pkl'), data_root=str(tiny_root))

@@ -85,3 +85,11 @@ def test_class_tables_agree_with_mmdet3d_and_the_devkit():
     assert NuScenesDataset.METAINFO['palette'] == [CLASS_COLOURS[name] for name in NUSCENES_CLASSES]
     assert {name: category_to_detection_name(name) for name in CATEGORIES} == {
         name: CATEGORY_TO_CLASS.get(name) for name in CATEGORIES}
+
+
+@pytest.mark.parametrize('bomb', [b'\x80\x04Nr\xff\xff\xff\x7f.', b'\x80\x05\x96\x00\x00\x00\x00\x00\x01\x00\x00'],
+                         ids=['place in the memo', 'bytearray'])
+def test_file_that_asks_for_more_memory_than_there_is(path, bomb):
+    path.write_bytes(bomb)
+    with pytest.raises(ValueError, match=r'nuscenes_infos_val\.pkl: damaged'):
+        load_infos(path)

@@ -94,3 +94,14 @@ def test_word_that_is_no_override(capsys, word, message):
     with pytest.raises(SystemExit):
         parser.parse_args(['--cfg-options', 'a=1', word])
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('text', ['a: !!python/object/apply:os.getcwd []', 'a: !!python/name:os.system',
+                                  '!!python/object/new:os.system ["true"]'])
+def test_yaml_is_data(tmp_path, text):
+    path = tmp_path / 'config.yaml'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r'config\.yaml cannot be read: ConstructorError'):
+        load_config(path)
+    path.write_text('a: [1, 2.5, null]\nb: ${a}')
+    assert load_config(path).b == [1, 2.5, None]

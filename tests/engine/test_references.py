@@ -54,3 +54,10 @@ def test_unknown_and_circular_names():
         resolve_references(Config({'a': '${nowhere}'}))
     with pytest.raises(ValueError, match='circle: b -> a -> b'):
         resolve_references(Config({'a': '${b}', 'b': '${a}'}))
+
+
+def test_references_that_unfold_without_end():
+    """Thirty lines that would fill any memory."""
+    lines = [f"x{place} = '${{x{place + 1}}}${{x{place + 1}}}'" for place in range(30)]
+    with pytest.raises(ValueError, match='more than 100000 references'):
+        resolve_references(Config.fromstring('\n'.join([*lines, "x30 = 'a'"]), '.py'))

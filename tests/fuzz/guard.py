@@ -6,9 +6,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-_NEVER = ('compile', 'ctypes.dlopen', 'exec', 'import', 'os.chmod', 'os.exec', 'os.fork', 'os.forkpty', 'os.kill',
+_NEVER = ('ctypes.dlopen', 'exec', 'import', 'os.chmod', 'os.exec', 'os.fork', 'os.forkpty', 'os.kill',
           'os.posix_spawn', 'os.putenv', 'os.remove', 'os.rename', 'os.rmdir', 'os.spawn', 'os.symlink', 'os.system',
           'os.truncate', 'pty.spawn', 'shutil.rmtree', 'signal.pthread_kill', 'socket.connect', 'socket.__new__',
           'subprocess.Popen', 'webbrowser.open')
@@ -59,7 +60,10 @@ class Guard:
         if event == 'open':
             path, _, flags = args
             return bool(flags & _WRITING) and not self._inside(path)
-        if event in ('os.remove', 'os.rename', 'os.rmdir', 'shutil.rmtree'):
+        if event in ('os.remove', 'os.rmdir'):
+            path, folder = args
+            return not self._inside(path if folder < 0 else Path(os.readlink(f'/proc/self/fd/{folder}'), path))
+        if event in ('os.rename', 'shutil.rmtree'):
             return not self._inside(args[0])
         return event in _NEVER
 

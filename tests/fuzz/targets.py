@@ -18,7 +18,6 @@ class Target:
 
     Args:
         name: On the command line.
-        share: Part of all inputs that it gets: quick readers more.
         suffixes: Of the file that is written for it; an input chooses one by its first byte.
         seeds: Inputs to begin with, without that first byte, by suffix.
         read: Reads the file; raises ``AssertionError`` where the answer is not what it should be.
@@ -29,7 +28,6 @@ class Target:
     """
 
     name: str
-    share: float
     suffixes: tuple[str, ...]
     seeds: Mapping[str, list[bytes]]
     read: Callable[[Path], None]

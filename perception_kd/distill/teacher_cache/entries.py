@@ -41,11 +41,11 @@ class Entries:
         path = self.folder / RECORD
         try:
             record = json.loads(path.read_text())
-            found = record['teacher']
+            found = dict(record['teacher'])
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f'{path} is damaged ({error}); {self._cure}') from None
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise self._damaged_record(error) from None
         differing = [f'{key} {found.get(key)}, now {value}' for key, value in self.teacher.items()
                      if found.get(key) != value]
         if differing:
@@ -58,11 +58,21 @@ class Entries:
         return 'remove the folder, or name another one (cache.folder of the teacher)'
 
     def specs(self) -> dict[str, TapSpec] | None:
-        """The teacher's declarations, None where nothing was written yet."""
+        """The teacher's declarations, None where nothing was written yet.
+
+        Raises:
+            ValueError: the record is damaged.
+        """
         if self._record is None:
             return None
-        return {name: TapSpec(**{**spec, 'grid': spec['grid'] and BEVGrid(**spec['grid'])})
-                for name, spec in self._record['taps'].items()}
+        try:
+            return {name: TapSpec(**{**spec, 'grid': spec['grid'] and BEVGrid(**spec['grid'])})
+                    for name, spec in self._record['taps'].items()}
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+            raise self._damaged_record(error) from None
+
+    def _damaged_record(self, error: Exception) -> ValueError:
+        return ValueError(f'{self.folder / RECORD} is damaged ({str(error)[:200]}); {self._cure}')
 
     def record(self, specs: Mapping[str, TapSpec]) -> None:
         """Write down whose entries these are, once."""
