@@ -10,6 +10,7 @@ examples:
   python tools/benchmark.py step configs/demo/sim_imkd.py --batch 2 --runs 5 --json step.json
   python tools/benchmark.py nds --frames 600 --boxes 200 --json nds.json
   python tools/benchmark.py nds --check 10000
+  python tools/benchmark.py infos --scenes 50
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ def build_parser(doc: str) -> argparse.ArgumentParser:
     for add in (_add_pooling, _add_ops, _add_latency, _add_step):
         add(kinds, _shared(runs=10))
     _add_nds(kinds, _shared(runs=1))
+    _add_infos(kinds, _shared(runs=1))
     return parser
 
 
@@ -75,6 +76,15 @@ def _add_nds(kinds: Any, shared: argparse.ArgumentParser) -> None:
     nds.set_defaults(run=_run_nds)
 
 
+def _add_infos(kinds: Any, shared: argparse.ArgumentParser) -> None:
+    infos = kinds.add_parser('infos', parents=[shared], help='info files of full nuScenes against nuscenes-devkit')
+    infos.add_argument('--scenes', type=int, default=850, metavar='N', help='scenes of the tables made (default: 850)')
+    infos.add_argument('--root', type=Path,
+                       help='with v1.0-trainval, or where it is made and stays (default: temporary)')
+    infos.add_argument('--workers', type=int, default=2, metavar='N', help='processes of our side (default: 2)')
+    infos.set_defaults(run=_run_infos)
+
+
 def _add_model(parser: argparse.ArgumentParser) -> None:
     from perception_kd.overrides import OverrideAction
 
@@ -125,6 +135,14 @@ def _run_nds(args: argparse.Namespace) -> Any:
     if args.check < 1 or args.seed < 0:
         raise ValueError('--check is 1 or more, --seed 0 or more')
     return check_cases(args.check, args.seed)
+
+
+def _run_infos(args: argparse.Namespace) -> Any:
+    from perception_kd.benchmark.infos import benchmark_infos
+
+    if args.workers < 1:
+        raise ValueError('--workers is 1 or more')
+    return benchmark_infos(scenes=args.scenes, root=args.root, workers=args.workers, runs=args.runs)
 
 
 def _config(args: argparse.Namespace) -> Any:
