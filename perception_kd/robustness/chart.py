@@ -21,6 +21,7 @@ COLOURS: tuple[Colour, ...] = ((0.0, 0.447, 0.698), (0.835, 0.369, 0.0), (0.0, 0
                                (0.0, 0.0, 0.0))
 MARKERS = 'osD^v'
 LINES = (('NDS', '-'), ('mAP', (0, (2.5, 1.5))))
+DIAMOND = dict(marker='D', markersize=3.6, markeredgewidth=0.9, linestyle='none', clip_on=False)
 DPI = 160
 LEFT, COLUMNS, PANEL, GAP, HEIGHT, PITCH, TOP, FAMILY = 56, 5, 166, 22, 104, 152, 76, 34
 BAR, ROW_GAP, BARS_LEFT, BARS_WIDTH = 11, 9, 200, 660
@@ -40,7 +41,7 @@ def draw_curves(summary: Table) -> Sheet:
     top, last = TOP, None
     for family, names in rows:
         if family != last:
-            sheet.text(LEFT, top + 6, family.capitalize(), size=10, weight='bold')
+            sheet.text(LEFT, top + 6, _title(family).capitalize(), size=10, weight='bold')
             top, last = top + FAMILY, family
         for column, name in enumerate(names):
             axes = sheet.axes(LEFT + column * (PANEL + GAP), top, PANEL, HEIGHT)
@@ -71,23 +72,23 @@ def _panel(axes: Axes, models: Sequence[Table], name: str, highest: float, label
 
 
 def draw_bars(summary: Table) -> Sheet:
-    """Horizontal bars: the part of the clean NDS that each fault leaves, for all models, and its mean."""
+    """Horizontal bars: the part of the clean NDS (and mAP) that each fault leaves, for all models, and its mean."""
     models, families = summary['models'], _families(summary['models'])
     pitch = len(models) * BAR + ROW_GAP
     count = sum(map(len, families.values()))
     height = TOP + (count + 1) * pitch + (len(families) + 1) * FAMILY + 16
     sheet = Sheet(width=BARS_LEFT + BARS_WIDTH + 70, height=height)
-    _head(sheet, summary, 'NDS left under faults, % of the clean NDS (mean over severities)', ())
-    rates = _known(fault['RR']['NDS'] for model in models for fault in model['faults'].values())
-    longest = max(1.0, *rates) * 1.04 if rates else 1.0
+    _head(sheet, summary, 'Score left under faults, % of the clean score (mean over severities)', ())
+    known = _known(rate for model in models for fault in model['faults'].values() for rate in fault['RR'].values())
+    longest = 1.04 * max([1.0, *known])
     top = TOP
     for family, names in (*families.items(), ('all', ['mean over faults (mRR)'])):
-        sheet.text(16, top + 8, family.capitalize(), size=10, weight='bold')
+        sheet.text(16, top + 8, _title(family).capitalize(), size=10, weight='bold')
         top += FAMILY - 8
         axes = sheet.axes(BARS_LEFT, top, BARS_WIDTH, len(names) * pitch)
-        values = [[model['mRR']['NDS']] if family == 'all' else [model['faults'][name]['RR']['NDS'] for name in names]
-                  for model in models]
-        _bars(axes, names, values, longest, pitch)
+        rates = [[model['mRR']] if family == 'all' else [model['faults'][name]['RR'] for name in names]
+                 for model in models]
+        _bars(axes, names, rates, longest, pitch)
         for row, name in enumerate(names):
             sheet.text(BARS_LEFT - 10, top + (row + 0.5) * pitch, _title(name), size=8.5, align='right')
         top += len(names) * pitch + 8
@@ -97,18 +98,21 @@ def draw_bars(summary: Table) -> Sheet:
     return sheet
 
 
-def _bars(axes: Axes, names: Sequence[str], values: Sequence[Sequence[float | None]], longest: float,
+def _bars(axes: Axes, names: Sequence[str], rates: Sequence[Sequence[Mapping[str, float | None]]], longest: float,
           pitch: float) -> None:
+    """Bars are NDS, diamonds mAP; ``rates`` by model and fault."""
     axes.set(xlim=(0, longest), ylim=(len(names) * pitch, 0))
     for place in (0.25, 0.5, 0.75, 1.0):
         axes.axvline(place, color=FAINT_INK if place == 1 else RULE, linewidth=0.8 if place == 1 else 0.5, zorder=0)
-    for number, (row, colour) in enumerate(zip(values, _cycle(COLOURS))):
-        for place, value in enumerate(row):
-            middle = place * pitch + ROW_GAP / 2 + (number + 0.5) * BAR
+    for number, (row, colour) in enumerate(zip(rates, _cycle(COLOURS))):
+        for place, rate in enumerate(row):
+            middle, value = place * pitch + ROW_GAP / 2 + (number + 0.5) * BAR, rate['NDS']
             axes.barh(middle, value or 0.0, height=BAR - 2, color=colour, zorder=2)
-            axes.annotate('no score' if value is None else f'{100 * value:.0f}', (value or 0.0, middle), (3, 0),
+            axes.annotate('no score' if value is None else f'{100 * value:.0f}', (value or 0.0, middle), (5, 0),
                           textcoords='offset points', va='center_baseline', fontsize=6.5, color=INK,
                           bbox=dict(facecolor=PAPER, edgecolor='none', pad=0.4), zorder=3)
+            if rate['mAP'] is not None:
+                axes.plot([rate['mAP']], [middle], color=PAPER, markeredgecolor=INK, zorder=4, **DIAMOND)
     for spine in axes.spines.values():
         spine.set_visible(False)
 
@@ -125,6 +129,11 @@ def _head(sheet: Sheet, summary: Table, title: str, lines: Sequence[tuple[str, A
         overlay.plot([left, left + 22], [57, 57], color=colour, linewidth=1.6 if lines else 7, marker=marker if lines
                      else None, markevery=[0, 1], markersize=4, solid_capstyle='butt')
         left += 30 + sheet.width_of(sheet.text(left + 30, 57, model['name'], size=9)) + 18
+    if not lines:
+        overlay.plot([left, left + 22], [57, 57], color=FAINT_INK, linewidth=7, solid_capstyle='butt')
+        left += 30 + sheet.width_of(sheet.text(left + 30, 57, 'NDS', size=9)) + 18
+        overlay.plot([left + 6], [57], color=PAPER, markeredgecolor=INK, **DIAMOND)
+        sheet.text(left + 18, 57, 'mAP', size=9)
     for name, style in lines:
         overlay.plot([left, left + 26], [57, 57], color=INK, linewidth=1.4, linestyle=style)
         left += 34 + sheet.width_of(sheet.text(left + 34, 57, name, size=9)) + 18
@@ -149,7 +158,7 @@ def _families(models: Sequence[Table]) -> dict[str, list[str]]:
 
 
 def _title(name: str) -> str:
-    return name.replace('_', ' ')
+    return name.replace('_', ' ').replace('+', ' + ')
 
 
 def _scores(model: Table, score: str) -> list[float | None]:

@@ -12,8 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mmengine.registry import LOOPS
-
 from perception_kd.comparison.entry import Entry
 from perception_kd.comparison.fairness import portable
 from perception_kd.datasets.nuscenes.stamp import load_infos
@@ -56,13 +54,18 @@ class Model:
         self.cfg = without_teachers(cfg)
         self.cfg.load_from, self.cfg.log_level = str(checkpoint), 'WARNING'
         self.data = self._choose(frames)
-        self.reads = {SENSOR_OF[name] for name in _transforms(self.cfg.test_dataloader.dataset.pipeline)
-                      if name in SENSOR_OF}
+        self.reads = self._sensors()
         if engine != 'devkit':
             self.cfg.test_evaluator.engine = engine
         parts = portable({name: self.cfg.get(name) for name in DECIDING})
         self.key = dict(config=hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16],
                         checkpoint=fingerprint(checkpoint), data=json.dumps(self.data, sort_keys=True))
+
+    def _sensors(self) -> set[str]:
+        """Kinds of sensors that are loaded, less those that the metric's ``modality`` says are not used."""
+        loaded = {SENSOR_OF.get(name) for name in _transforms(self.cfg.test_dataloader.dataset.pipeline)} - {None}
+        modality = self.cfg.test_evaluator.get('modality') or {}
+        return {sensor for sensor in loaded if modality.get(f'use_{sensor}', True)}
 
     def _choose(self, frames: int | None) -> dict[str, Any]:
         """Thin out the split, and say what is left of which data."""
@@ -106,12 +109,12 @@ class Model:
         Returns:
             Metrics by name; None for one that is not defined (a class without truth).
         """
-        runner, cfg = self._runner, self.cfg
-        loader = with_faults(cfg.test_dataloader, list(faults), seed) if faults else cfg.test_dataloader
-        # The loop alone is new: Runner.test makes one from the config on its first call and keeps it.
-        runner._test_loop = LOOPS.build({'type': 'TestLoop', **cfg.test_cfg}, default_args=dict(
-            runner=runner, dataloader=copy.deepcopy(loader),
-            evaluator=dict(cfg.test_evaluator, jsonfile_prefix=str(folder))))
+        runner = self._runner
+        loader = with_faults(self.cfg.test_dataloader, list(faults), seed) if faults else self.cfg.test_dataloader
+        loop = runner.test_loop  # one for all cells, with a metric that keeps the truth
+        loop.dataloader = runner.build_dataloader(copy.deepcopy(loader), seed=runner.seed)
+        for metric in loop.evaluator.metrics:
+            metric.folder = str(folder)
         metrics = runner.test()
         return {name.rpartition('/')[2]: float(value) if math.isfinite(value) else None
                 for name, value in metrics.items()}

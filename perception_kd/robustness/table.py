@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from perception_kd.comparison.table import aligned
+from perception_kd.evaluation.bootstrap import FEW_SCENES
 
 Table = Mapping[str, Any]
 
@@ -20,7 +21,7 @@ def report(summary: Table) -> str:
     parts = ['# Robustness', '\n'.join(_conditions(summary)), '## All faults', overview(models),
              *(f'## {model["name"]}\n\n{fault_table(model)}' for model in models),
              *(f'## {one["model"]} less {one["against"]}\n\n{difference_table(one)}'
-               for one in summary.get('differences', ()))]
+               for one in summary['differences'])]
     return '\n\n'.join(parts)
 
 
@@ -35,10 +36,18 @@ def _conditions(summary: Table) -> list[str]:
             f'faults of seed {summary["seed"]}, scored by {_ENGINES.get(summary["engine"], summary["engine"])}.',
             f'CE is the error 1 - NDS as a part of that of {baseline["model"]} ({baseline["of"]}), lower is better; '
             'RR is the part of the clean NDS that is left, higher is better; both in %, over all severities of a '
-            'fault. mCE and mRR are their means over faults.', *untouched]
+            'fault. mCE and mRR are their means over faults.', *untouched, *_intervals(summary)]
 
 
 _ENGINES = {'devkit': 'nuscenes-devkit', 'fast': 'the fast engine'}
+
+
+def _intervals(summary: Table) -> list[str]:
+    scenes = summary['data']['scenes']
+    if not any(one['clean']['interval'] for one in summary['differences']):
+        return []
+    few = f' With {scenes} scenes only they say little.' if scenes < FEW_SCENES else ''
+    return [f'Intervals are 95 % of the differences for scenes drawn with replacement, alike for both models.{few}']
 
 
 def overview(models: Sequence[Table]) -> str:
