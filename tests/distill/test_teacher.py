@@ -30,6 +30,18 @@ def test_outputs_are_detached_of_eval_mode_and_usable_in_a_loss():
     torch.testing.assert_close(weight.grad, first.sum()[None])
 
 
+def test_an_input_can_be_read_under_another_name():
+    inputs, data_samples = toy_batch(1, 2).values()
+    black = [torch.zeros_like(one) for one in inputs['img']]
+    plain, renamed = teacher(), teacher(renamed=dict(img='clean_img'))
+    clean = plain.run(inputs, data_samples, ['bev_s8'])['bev_s8']
+    found = renamed.run({**inputs, 'img': black, 'clean_img': inputs['img']}, data_samples, ['bev_s8'])['bev_s8']
+    assert torch.equal(found, clean)
+    assert not torch.equal(plain.run({**inputs, 'img': black}, data_samples, ['bev_s8'])['bev_s8'], clean)
+    with pytest.raises(ValueError, match='reads clean_img, which the pipeline does not give'):
+        renamed.run(inputs, data_samples, ['bev_s8'])
+
+
 def test_no_weights_is_an_error_unless_random_ones_are_asked_for():
     with pytest.raises(ValueError, match="teacher 'lidar' has no checkpoint"):
         FrozenTeacher(model=ToyTeacher(), adapter=None, name='lidar')
