@@ -22,7 +22,7 @@ COLOURS: tuple[Colour, ...] = ((0.0, 0.447, 0.698), (0.835, 0.369, 0.0), (0.0, 0
 MARKERS = 'osD^v'
 LINES = (('NDS', '-'), ('mAP', (0, (2.5, 1.5))))
 DIAMOND = dict(marker='D', markersize=3.6, markeredgewidth=0.9, linestyle='none', clip_on=False)
-DPI = 160
+DPI, TITLE = 160, 25  # so many letters fit over a panel
 LEFT, COLUMNS, PANEL, GAP, HEIGHT, PITCH, TOP, FAMILY = 56, 5, 166, 22, 104, 152, 76, 34
 BAR, ROW_GAP, BARS_LEFT, BARS_WIDTH = 11, 9, 200, 660
 
@@ -60,7 +60,8 @@ def _panel(axes: Axes, models: Sequence[Table], name: str, highest: float, label
             values = [math.nan if one is None else one for one in (model['clean'][score], *fault[score])]
             axes.plot(places, values, color=colour, linestyle=style, linewidth=1.4, marker=marker, markersize=3.4,
                       clip_on=False)
-    axes.set_title(_title(name), fontsize=8.5, color=INK, loc='left', pad=4)
+    title = _title(name)
+    axes.set_title(title, fontsize=min(8.5, 8.5 * TITLE / len(title)), color=INK, loc='left', pad=4)
     axes.set(xlim=(-0.15, longest + 0.15), ylim=(0, 1.08 * highest or 1.0))
     axes.set_xticks(range(longest + 1))
     axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
