@@ -24,13 +24,11 @@ class Cure:
         code: Of the finding that it proves.
         reading: Completes "... -> ... if".
         change: The predictions so read.
-        note: Put before the finding's cure where it has more to say.
     """
 
     code: str
     reading: str
     change: Change
-    note: str = ''
 
 
 def facing(boxes: BoxArrays, yaw: Floats) -> BoxArrays:

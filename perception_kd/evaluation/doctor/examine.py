@@ -62,6 +62,7 @@ class _Examination:
         self.found: list[Clue] = []
 
     def clues(self) -> Sequence[Clue]:
+        """All that is found, in the order in which it is mended."""
         nothing = find_nothing(self.case)
         if (nothing is not None and nothing.code == 'no_predictions') or not len(self.case.truth):
             return [nothing] if nothing else []

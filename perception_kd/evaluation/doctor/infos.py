@@ -50,11 +50,11 @@ def examine_infos(infos: Sequence[Mapping[str, Any]], root: str | Path, *, most_
     (code, reading), after = min(misfits.items(), key=lambda item: item[1])
     if before <= HEALTHY:
         return []
-    if after > SHARE_LEFT * before or not code:
-        code, reading, after = 'labels_elsewhere', 'as they stand', before
     text = (f'{count} boxes of {len(frames)} key frames hold {np.exp(before):.1f} times too many or too few of their '
-            f'LiDAR points, {np.exp(after):.1f} times if {reading}')
-    return [Finding(code, *INFO_CAUSES[code], text)]
+            'LiDAR points')
+    if after > SHARE_LEFT * before or not code:
+        return [Finding('labels_elsewhere', *INFO_CAUSES['labels_elsewhere'], text)]
+    return [Finding(code, *INFO_CAUSES[code], f'{text}, {np.exp(after):.1f} times if {reading}')]
 
 
 def _frame(info: Mapping[str, Any], root: Path) -> tuple[Floats, Floats, Floats, Floats]:

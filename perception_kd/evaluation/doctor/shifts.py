@@ -59,7 +59,7 @@ def _later(pairs: Pairs, seconds: float) -> Callable[[BoxArrays, Frames], BoxArr
 def _forgotten_place(pairs: Pairs) -> Trial | None:
     frames = pairs.frames
     place = np.tile(np.eye(4), (len(frames.group), 1, 1))
-    place[:, :2, 3] = frames.lidar2ego[:, :2, 3]
+    place[:, :3, 3] = frames.lidar2ego[:, :3, 3]
     motion = frames.ego2global @ place @ inverse_all(frames.ego2global)
     cure = Cure('sensor_place', "the LiDAR's place on the car is added",
                 lambda boxes, frames: moved(boxes, frames, motion))

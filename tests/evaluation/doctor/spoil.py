@@ -171,6 +171,10 @@ def spoils(rig: Rig) -> dict[str, tuple[str, Callable[[Results], Results]]]:
             translation=(100 * np.array(box['translation'])).tolist())))),
         'z at the bottom': ('height_bottom', rows(lambda row, token: dict(
             translation=[*row['translation'][:2], row['translation'][2] - row['size'][2] / 2]))),
+        'z at the top': ('height_top', rows(lambda row, token: dict(
+            translation=[*row['translation'][:2], row['translation'][2] + row['size'][2] / 2]))),
+        'LiDAR place missing': ('sensor_place', motion(
+            lambda token: ego[token] @ away(sensor[token]) @ inverse(ego[token]))),
         'LiDAR height missing': ('height_offset', rows(lambda row, token: dict(
             translation=[*row['translation'][:2], row['translation'][2] - 1.84]))),
         'sizes halved': ('size_scale', rows(lambda row, token: dict(size=(np.array(row['size']) / 2).tolist()))),
@@ -226,6 +230,13 @@ OPPOSITE = {'vehicle.moving': 'vehicle.parked', 'vehicle.parked': 'vehicle.movin
             'cycle.with_rider': 'cycle.without_rider', 'cycle.without_rider': 'cycle.with_rider',
             'pedestrian.moving': 'pedestrian.standing', 'pedestrian.standing': 'pedestrian.moving',
             'pedestrian.sitting_lying_down': 'pedestrian.moving'}
+
+
+def away(sensor: np.ndarray) -> np.ndarray:
+    """Back by the place of a sensor."""
+    motion = np.eye(4)
+    motion[:3, 3] = -sensor[:3, 3]
+    return motion
 
 
 def from_neighbour(rig: Rig, results: Results, side: str) -> Results:
