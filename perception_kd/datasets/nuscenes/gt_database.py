@@ -26,7 +26,7 @@ from perception_kd.datasets.box_tests import points_of_boxes
 from perception_kd.datasets.nuscenes.dataset import NuScenesRadarDataset
 from perception_kd.datasets.nuscenes.gt_layouts import LAYOUTS
 from perception_kd.datasets.nuscenes.gt_objects import OBJECT
-from perception_kd.datasets.nuscenes.stamp import load_infos, load_plain_pickle, make_stamp
+from perception_kd.datasets.nuscenes.stamp import load_infos, load_plain_pickle, load_stamp, make_stamp
 from perception_kd.datasets.transforms.boxes import LoadBoxes3D
 from perception_kd.datasets.transforms.lidar import LoadLidarSweeps
 from perception_kd.files import check_folder_target, fingerprint, write_bytes, write_json
@@ -57,15 +57,14 @@ class GTDatabaseJob:
     layout: Literal['packed', 'mmdet3d'] = 'packed'
 
     @cached_property
-    def source(self) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-        """Stamp of the info file, and tokens of its key frames and their scenes."""
-        stamp, infos = load_infos(self.infos)
-        return stamp, [(info['token'], info['scene_token']) for info in infos]
+    def frames(self) -> list[tuple[str, str]]:
+        """Tokens of the split's key frames and of their scenes."""
+        return [(info['token'], info['scene_token']) for info in load_infos(self.infos)[1]]
 
     @cached_property
     def stamp(self) -> dict[str, Any]:
-        """Stamp of the database."""
-        source = self.source[0]
+        """Stamp of the database, from that of the info file."""
+        source = load_stamp(self.infos)
         return make_stamp(version=source['version'], split=source['split'], sweeps=self.sweeps, layout=self.layout,
                           infos=fingerprint(self.infos), world=source.get('world', ''), form=_FORM)
 
@@ -96,7 +95,7 @@ def create_gt_database(job: GTDatabaseJob, *, workers: int = 0, force: bool = Fa
     Args:
         job: What to make and where.
         workers: Processes; 0 or 1 works in this one.
-        force: Make everything again.
+        force: Remove database and parts, and make everything again.
         max_corrupt: So many key frames whose files are missing or broken may be left out; they are told.
         echo: Where report lines go.
 
@@ -115,10 +114,11 @@ def create_gt_database(job: GTDatabaseJob, *, workers: int = 0, force: bool = Fa
         echo(f'{job.index}: up to date{again}')
         return job.index
     if force:
+        job.index.unlink(missing_ok=True)
         shutil.rmtree(job.folder, ignore_errors=True)
     dataset = NuScenesRadarDataset(ann_file=str(job.infos), data_root=str(job.root), cameras=[], radars=[])
     scenes: dict[str, list[int]] = {}
-    for row, (_, scene) in enumerate(job.source[1]):
+    for row, (_, scene) in enumerate(job.frames):
         scenes.setdefault(scene, []).append(row)
     _make_parts(job, dataset, scenes, workers, max_corrupt)
     _finish(job, list(scenes), echo)
@@ -158,7 +158,7 @@ def _finish(job: GTDatabaseJob, scenes: list[str], echo: Callable[[str], None]) 
     for folder in job.out.glob(f'{job.name}*'):
         if folder != job.folder:
             shutil.rmtree(folder, ignore_errors=True)
-    index = LAYOUTS[job.layout].make_index(job.stamp, job.folder.name, scenes, job.source[1], objects)
+    index = LAYOUTS[job.layout].make_index(job.stamp, job.folder.name, scenes, job.frames, objects)
     write_bytes(job.index, pickle.dumps(index, protocol=4))
     write_json(job.folder / 'stamp.json', {'stamp': job.stamp, 'left_out': faults})
     shutil.rmtree(job.folder / _PARTS)
