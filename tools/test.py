@@ -3,12 +3,14 @@
 
 examples:
   python tools/test.py configs/demo/sim_imkd.py work_dirs/imkd/epoch_10.pth
-  python tools/test.py configs/demo/sim_imkd.py work_dirs/imkd/epoch_10.pth --format-only --work-dir submission
+  python tools/test.py configs/imkd/imkd_r50_256x704.py work_dirs/imkd_r50_256x704/epoch_24.pth --format-only \\
+      --work-dir submission --cfg-options test_split=test
 """
 
 import argparse
 import os
 from pathlib import Path
+from typing import Any
 
 from perception_kd.cli import run_tool
 
@@ -23,12 +25,28 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='weights')
     parser.add_argument('--work-dir', help='where results_nusc.json, metrics and logs go '
                                            '(default: work_dirs/<config name>/test)')
-    parser.add_argument('--format-only', action='store_true', help='only write the result file')
+    parser.add_argument('--format-only', action='store_true',
+                        help='only write the result file, checked as by the nuScenes server; needs no annotations')
     parser.add_argument('--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE',
                         help='override settings of the config')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+def check_whole_split(cfg: Any) -> None:
+    """See, before hours of predicting, that the config can write what the server takes.
+
+    Raises:
+        ValueError: another metric than that of nuScenes, or a part of the test split.
+    """
+    evaluator = cfg.test_evaluator
+    kind = evaluator.get('type') if isinstance(evaluator, dict) else 'a list'
+    if kind != 'NuScenesDetMetric':
+        raise ValueError(f'--format-only writes the result file of NuScenesDetMetric; test_evaluator is {kind}')
+    if cfg.test_dataloader.dataset.get('indices') is not None:
+        raise ValueError('--format-only is for the whole split, as the server wants it; '
+                         'test_dataloader.dataset.indices chooses a part')
 
 
 def main() -> int:
@@ -46,6 +64,8 @@ def main() -> int:
     cfg = load_config(args.config, args.cfg_options)
     require(cfg, 'model', 'test_dataloader', 'test_cfg', 'test_evaluator')
     cfg = without_teachers(cfg)
+    if args.format_only:
+        check_whole_split(cfg)
     folder = Path(args.work_dir or Path('work_dirs') / Path(args.config).stem / 'test')
     cfg.load_from = args.checkpoint
     cfg.test_evaluator.jsonfile_prefix = str(folder)
