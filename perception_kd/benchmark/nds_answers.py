@@ -14,7 +14,7 @@ def split_answer(answer: Any) -> tuple[list[Any], NDArray[np.float64]]:
     leaves = list(_leaves(answer))
     words = [(path, value) if isinstance(value, str) else (path, np.shape(value)) for path, value in leaves]
     numbers = [np.ravel(value) for _, value in leaves if not isinstance(value, str)]
-    return words, np.concatenate(numbers).astype(np.float64)
+    return words, np.concatenate([*numbers, np.empty(0)]).astype(np.float64)
 
 
 def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -14,6 +14,7 @@ from nuscenes.eval.detection.evaluate import DetectionEval
 from perception_kd.datasets.nuscenes.rows import SceneRows
 from perception_kd.datasets.nuscenes.writer import NuScenesWriter
 from perception_kd.evaluation.devkit_tables import load_devkit, split_tokens
+from perception_kd.evaluation.fast.evaluate import evaluate_fast
 from perception_kd.evaluation.nuscenes_official import evaluate_devkit
 from perception_kd.evaluation.report import METRICS, flatten_summary, format_summary
 from perception_kd.evaluation.subsets import BoxSubset
@@ -224,7 +225,9 @@ def test_published_metrics_of_the_real_mini_val(real_data, tmp_path):
     results.update({row['token']: [] for row in load_devkit(tmp_path, 'v1.0-published').sample
                     if row['token'] not in results})
     path = save(tmp_path / 'r.json', {'meta': found['meta'], 'results': results})
-    ours = evaluate_devkit(path, tmp_path, 'v1.0-published', 's', sample_tokens=list(tokens.values()))
+    ours, fast = (engine(path, tmp_path, 'v1.0-published', 's', sample_tokens=list(tokens.values()))
+                  for engine in (evaluate_devkit, evaluate_fast))
+    assert json.dumps({**fast, 'meta': 0, 'eval_time': 0}) == json.dumps({**ours, 'meta': 0, 'eval_time': 0})
     assert ours['num_samples'] == 81 and sum(ours['num_gt'].values()) == 3393
     assert ours['mean_ap'] == pytest.approx(published['mean_ap'], abs=1e-9)
     for name, aps in published['label_aps'].items():

@@ -93,4 +93,4 @@ def _check(settings: DetectionSettings) -> None:
     if settings.dist_th_tp not in settings.dist_ths or settings.dist_fcn != 'center_distance':
         raise ValueError('dist_th_tp must be one of dist_ths, and dist_fcn center_distance')
     if not (0 <= settings.min_precision < 1 and 0 <= settings.min_recall <= 1):
-        raise ValueError('min_recall must be from 0 to 1, and min_precision from 0 to below 1')
+        raise ValueError('min_recall must be from 0 to 1, min_precision from 0 to below 1')
