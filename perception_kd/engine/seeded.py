@@ -45,7 +45,16 @@ class SeededDataset(Dataset):
         if not isinstance(index, SeededIndex):
             return self.dataset[index]
         with random_draws(index.seed):
-            return self.dataset[int(index)]
+            return self._placed(self.dataset[int(index)], int(index))
+
+    def _placed(self, sample: Any, index: int) -> Any:
+        """Inside of a wrapper a sample knows its place in the inner data set; samplers need the one in the wrapper."""
+        packed = sample.get('data_samples') if isinstance(sample, dict) else None
+        wrapped = hasattr(self.dataset, 'dataset') or hasattr(self.dataset, 'datasets')
+        if wrapped and 'index' in getattr(packed, 'metainfo', ()):
+            # One that stands for a corrupt sample lies anywhere.
+            packed.set_metainfo({'index': None if packed.metainfo.get('replaced') else index})
+        return sample
 
     def __len__(self) -> int:
         return len(self.dataset)

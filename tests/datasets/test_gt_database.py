@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import perception_kd.compat  # noqa: F401  isort: skip
+
 import json
 import os
 import pickle
