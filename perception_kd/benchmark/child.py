@@ -36,10 +36,13 @@ def run_in_child(work: Callable[..., None], *args: Any, every: float = 0.25) -> 
     peak = 0
     while process.is_alive() and not here.poll(every):
         peak = max(peak, sum(map(_memory, _family(process.pid))))
-    seconds = here.recv() if here.poll() else None
+    try:
+        seconds = here.recv()
+    except EOFError:  # it ended without a word
+        process.join()
+        raise ChildProcessError(f'{work.__name__} failed in its process (status {process.exitcode}); see '
+                                'above') from None
     process.join()
-    if seconds is None or process.exitcode:
-        raise ChildProcessError(f'{work.__name__} failed in its process (status {process.exitcode}); see above')
     return Measured(seconds, peak)
 
 

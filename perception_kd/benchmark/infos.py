@@ -117,7 +117,7 @@ def largest_difference(theirs: Any, ours: Any, where: str = '') -> float:
                    default=0.0)
     if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
         return max((largest_difference(one, other, where) for one, other in zip(theirs, ours)), default=0.0)
-    if theirs != ours or isinstance(theirs, (dict, list)):
+    if type(theirs) is not type(ours) or isinstance(theirs, (dict, list)) or theirs != ours:
         raise ValueError(f'{where}: {str(theirs)[:200]} and {str(ours)[:200]} differ')
     return 0.0
 

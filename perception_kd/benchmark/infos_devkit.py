@@ -1,8 +1,8 @@
 """Infos of our schema made through nuscenes-devkit, in the way of mmdet3d's converter: the other side of a comparison.
 
 All tables are loaded as Python objects, every key frame asks for its boxes (``get_sample_data``) and each box for its
-velocity (``box_velocity``), all infos of a split are held, then written. Kinder than that converter in one point: the
-boxes of a key frame are asked for once, not again for every camera.
+velocity (``box_velocity``). Kinder than that converter in two points: the boxes of a key frame are asked for once, not
+again for every camera, and infos are written scene by scene, not held to the end.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ def devkit_infos(root: Path, version: str, out: Path, *, lidar_sweeps: int = 9, 
     nusc = load_devkit(root, version)
     scenes = {scene['name']: scene for scene in nusc.scene}
     for split, names in split_scenes(root, version).items():
-        made = [[_info(nusc, sample, lidar_sweeps, radar_sweeps) for sample in _samples(nusc, scenes[name])]
-                for name in names if name in scenes]
-        if made:
-            with (out / f'{split}.pickles').open('wb') as file:
-                for infos in made:
-                    pickle.dump(infos, file, protocol=4)
+        found = [scenes[name] for name in names if name in scenes]
+        if not found:
+            continue
+        with (out / f'{split}.pickles').open('wb') as file:
+            for scene in found:
+                infos = [_info(nusc, sample, lidar_sweeps, radar_sweeps) for sample in _samples(nusc, scene)]
+                pickle.dump(infos, file, protocol=4)
 
 
 def read_pickles(path: Path) -> Iterator[_Row]:

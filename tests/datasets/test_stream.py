@@ -70,7 +70,7 @@ def test_damage_is_seen_as_json_sees_it(tmp_path, table, cut, put, skip, block_b
     (b'[{"a": 1, "b": 2}', r'not valid JSON \(row 0, byte 17: a comma or the end'),
     (b'[{"a": 1, "b": 2},]', r'not valid JSON \(row 1, byte 18'),
     (b'[{"a": NaN, "b": 2},]', r'not valid JSON \(row 1, byte 20'),
-    (b'[{"a": 1, "b": 2}] []', r'not valid JSON \(row 0, byte 18'),
+    (b'[{"a": 1, "b": 2}] []', r'not valid JSON \(row 0, byte 17'),
     (b'{"a": 1}', 'not a nuScenes table, which is a list of rows'),
     (b'[1, 2]', 'not a nuScenes table.*row 0 is none'),
     (b'[{"a": 1, "b": 2}, 3]', 'not a nuScenes table.*row 1 is none'),

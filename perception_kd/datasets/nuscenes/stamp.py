@@ -10,7 +10,7 @@ import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from perception_kd.datasets.nuscenes.info_writer import stamp_at_end
 from perception_kd.files import atomic_path, limited_memory, remove_left_overs, require_file
@@ -66,7 +66,7 @@ def save_infos(path: str | Path, metainfo: dict[str, Any], data_list: list[dict[
 
 
 def load_stamp(path: str | Path) -> dict[str, Any]:
-    """``metainfo`` of an info file, checked; reads the end of the file only where ``info_writer`` made it.
+    """``metainfo`` of an info file, checked; reads only the end of a file that ``info_writer`` made.
 
     Errors as :func:`load_infos`.
     """
@@ -74,8 +74,8 @@ def load_stamp(path: str | Path) -> dict[str, Any]:
     stamp = stamp_at_end(path) if path.is_file() else None
     if stamp is None:
         return load_infos(path)[0]
-    with naming_damage(path):
-        metainfo = _PlainUnpickler(stamp).load()['metainfo']
+    with naming_damage(path), limited_memory(_LEAST_MEMORY):
+        metainfo = _load_plain(stamp, path)['metainfo']
         check_stamp(metainfo, path)
     return metainfo
 
@@ -125,9 +125,13 @@ def load_plain_pickle(path: str | Path) -> Any:
         beside = ', '.join(sorted(other.name for other in path.parent.glob('*.pkl'))) or 'no .pkl file'
         raise FileNotFoundError(f'info file {path} is missing (there: {beside}); {CURE}')
     require_file(path, 'info file')
+    with path.open('rb') as file, limited_memory(_LEAST_MEMORY + _MEMORY_PER_BYTE * path.stat().st_size):
+        return _load_plain(file, path)
+
+
+def _load_plain(file: BinaryIO, path: Path) -> Any:
     try:
-        with path.open('rb') as file, limited_memory(_LEAST_MEMORY + _MEMORY_PER_BYTE * path.stat().st_size):
-            return _PlainUnpickler(file).load()
+        return _PlainUnpickler(file).load()
     except _ForeignObjectError as error:
         raise ValueError(f'{path}: holds {error}, so it comes from another tool; {CURE}') from None
     except Exception as error:  # a damaged pickle can ask for anything, also for more memory than there is
