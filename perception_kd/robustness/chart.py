@@ -24,7 +24,7 @@ LINES = (('NDS', '-'), ('mAP', (0, (2.5, 1.5))))
 DIAMOND = dict(marker='D', markersize=3.6, markeredgewidth=0.9, linestyle='none', clip_on=False)
 DPI, TITLE = 160, 25  # so many letters fit over a panel
 LEFT, COLUMNS, PANEL, GAP, HEIGHT, PITCH, TOP, FAMILY = 56, 5, 166, 22, 104, 152, 76, 34
-BAR, ROW_GAP, BARS_LEFT, BARS_WIDTH = 11, 9, 200, 660
+BAR, ROW_GAP, BARS_LEFT, BARS_WIDTH = 11, 9, 228, 660
 
 
 def draw_curves(summary: Table) -> Sheet:

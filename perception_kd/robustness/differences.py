@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perception_kd.evaluation.bootstrap import interval
+from perception_kd.evaluation.resampling.bootstrap import interval
 
 SCORES = ('NDS', 'mAP')
 Samples = Mapping[str, Mapping[str, NDArray[np.float64]]]

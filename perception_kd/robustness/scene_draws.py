@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from perception_kd.evaluation.bootstrap import draw_scenes, sampled_metrics
 from perception_kd.evaluation.fast.filters import filter_boxes, filter_truth
 from perception_kd.evaluation.fast.predictions import load_predictions
 from perception_kd.evaluation.fast.settings import OfficialSettings
 from perception_kd.evaluation.fast.truth import load_truth
-from perception_kd.evaluation.ranking import rank
+from perception_kd.evaluation.resampling.bootstrap import draw_scenes, sampled_metrics
+from perception_kd.evaluation.resampling.ranking import rank
 
 SCORES = ('NDS', 'mAP')
 
 
 class SceneDraws:
-    """Draws of the scenes of one data set; see :mod:`perception_kd.evaluation.bootstrap`.
+    """Draws of the scenes of one data set; see :mod:`perception_kd.evaluation.resampling.bootstrap`.
 
     Args:
         data_root: nuScenes-format root.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from perception_kd.comparison.table import aligned
-from perception_kd.evaluation.bootstrap import FEW_SCENES
+from perception_kd.evaluation.resampling.bootstrap import FEW_SCENES
 
 Table = Mapping[str, Any]
 
