@@ -12,8 +12,9 @@ from perception_kd.datasets.box_tests import points_of_boxes
 from perception_kd.datasets.nuscenes.formats import read_lidar_bin
 from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL, resolve_path
 from perception_kd.evaluation.doctor.causes import INFO_CAUSES
-from perception_kd.evaluation.doctor.evidence import ENOUGH, Floats
+from perception_kd.evaluation.doctor.evidence import ENOUGH, SOME, Floats
 from perception_kd.evaluation.doctor.finding import Finding
+from perception_kd.structures.classes import NUSCENES_CLASSES
 
 LEAST_POINTS = 5
 """Points of a box from which on it can tell."""
@@ -21,6 +22,8 @@ HEALTHY = 0.35
 """Mean difference of the logarithms of the numbers of points that right labels stay below, flat as they are."""
 SHARE_LEFT = 0.5
 """What a cure may leave of it."""
+
+_VEHICLES = tuple(map(NUSCENES_CLASSES.index, ('car', 'truck', 'trailer', 'bus')))
 
 Reading = Callable[[Floats, Floats], Floats]
 
@@ -48,13 +51,25 @@ def examine_infos(infos: Sequence[Mapping[str, Any]], root: str | Path, *, most_
     misfits = {code_reading: _misfit(frames, change) for code_reading, change in _READINGS.items()}
     before = misfits['', 'as they stand']
     (code, reading), after = min(misfits.items(), key=lambda item: item[1])
-    if before <= HEALTHY:
-        return []
+    wide = _wider_than_long(infos)
+    if before <= HEALTHY:  # an old box is the same box where it is parallel to an axis of the LiDAR, as most are
+        return [] if wide < 0.9 else [Finding(
+            'labels_old_convention', *INFO_CAUSES['labels_old_convention'],
+            f'boxes lie on their points, and {wide:.0%} of the vehicles are wider than long')]
+    if (code, wide >= 0.9) in _SAME_BOX:
+        code, reading = _SAME_BOX[code, wide >= 0.9]
     text = (f'{count} boxes of {len(frames)} key frames hold {np.exp(before):.1f} times too many or too few of their '
             'LiDAR points')
     if after > SHARE_LEFT * before or not code:
         return [Finding('labels_elsewhere', *INFO_CAUSES['labels_elsewhere'], text)]
     return [Finding(code, *INFO_CAUSES[code], f'{text}, {np.exp(after):.1f} times if {reading}')]
+
+
+def _wider_than_long(infos: Sequence[Mapping[str, Any]]) -> float:
+    """Share of the vehicles whose length is less than their width."""
+    sides = np.array([list(one['bbox_3d'])[3:5] for info in infos for one in info['instances']
+                      if one['bbox_label_3d'] in _VEHICLES], np.float64).reshape(-1, 2)
+    return float((sides[:, 0] < sides[:, 1]).mean()) if len(sides) >= SOME else 0.0
 
 
 def _frame(info: Mapping[str, Any], root: Path) -> tuple[Floats, Floats, Floats, Floats]:
@@ -117,8 +132,6 @@ def _scaled(factor: float) -> Reading:
 
 _READINGS: dict[tuple[str, str], Reading] = {
     ('', 'as they stand'): lambda boxes, lidar2ego: boxes,
-    ('labels_old_convention', 'w and l are swapped and yaw is read as -yaw - pi/2'):
-        _columns((1, 0, 2), -1, -np.pi / 2),
     ('labels_swapped', 'w and l are swapped'): _columns((1, 0, 2)),
     ('labels_yaw', 'yaw is read as -yaw'): _columns((0, 1, 2), -1),
     ('labels_yaw', 'yaw is read as -yaw - pi/2'): _columns((0, 1, 2), -1, -np.pi / 2),
@@ -130,3 +143,7 @@ _READINGS: dict[tuple[str, str], Reading] = {
     ('labels_scale', 'sizes are doubled'): _scaled(2.0),
     ('labels_scale', 'sizes are halved'): _scaled(0.5),
 }
+
+_SAME_BOX = {('labels_yaw', True): ('labels_old_convention', 'w and l are swapped and yaw is read as -yaw - pi/2'),
+             ('labels_swapped', False): ('labels_yaw', 'yaw is read as yaw + pi/2')}
+"""Turned by a quarter with sides swapped a box is the same: whether vehicles are wider than long tells which."""
