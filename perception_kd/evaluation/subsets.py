@@ -10,8 +10,8 @@ import numpy as np
 
 from perception_kd.evaluation.fast.boxes import ATTRIBUTE_CODES, LABELS, BoxArrays, Mask
 from perception_kd.evaluation.fast.truth import Truth, load_truth
-from perception_kd.evaluation.sectors import ego_frame
-from perception_kd.evaluation.slices import Slice, inherit, owners
+from perception_kd.evaluation.slices.sectors import ego_frame
+from perception_kd.evaluation.slices.slice import Slice, inherit, owners
 
 if TYPE_CHECKING:
     from nuscenes.eval.detection.data_classes import DetectionBox

@@ -14,8 +14,8 @@ from perception_kd.evaluation.devkit_tables import split_tokens
 from perception_kd.evaluation.fast.evaluate import evaluate_fast
 from perception_kd.evaluation.frames import choose_frames
 from perception_kd.evaluation.nuscenes_official import evaluate_devkit
-from perception_kd.evaluation.sectors import load_cameras
-from perception_kd.evaluation.slice_families import default_slices, find_slice
+from perception_kd.evaluation.slices.families import default_slices, find_slice
+from perception_kd.evaluation.slices.sectors import load_cameras
 from perception_kd.evaluation.subsets import BoxSubset
 from tests.evaluation.helpers import disturb, perfect_results, save
 from tests.evaluation.slice_world import SPLIT, VERSION, make_sliced_world

@@ -32,10 +32,10 @@ def add(tasks: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table of slices."""
-    from perception_kd.evaluation.bias import FAMILIES, MODELS, compare_bias
-    from perception_kd.evaluation.bias_table import format_bias
-    from perception_kd.evaluation.sectors import load_cameras
-    from perception_kd.evaluation.slice_families import default_slices, of_families
+    from perception_kd.evaluation.slices.bias import FAMILIES, MODELS, compare_bias
+    from perception_kd.evaluation.slices.bias_table import format_bias
+    from perception_kd.evaluation.slices.families import default_slices, of_families
+    from perception_kd.evaluation.slices.sectors import load_cameras
     from perception_kd.files import write_json
 
     results = {name: getattr(args, name) for name in MODELS}

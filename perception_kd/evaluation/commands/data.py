@@ -53,8 +53,8 @@ def chosen_part(args: argparse.Namespace, results: Sequence[Path]) -> dict[str, 
 
 
 def _subset(args: argparse.Namespace) -> BoxSubset | None:
-    from perception_kd.evaluation.sectors import load_cameras
-    from perception_kd.evaluation.slice_families import default_slices, find_slice
+    from perception_kd.evaluation.slices.families import default_slices, find_slice
+    from perception_kd.evaluation.slices.sectors import load_cameras
     from perception_kd.evaluation.subsets import BoxSubset
 
     known = default_slices(cameras=load_cameras(args.root, args.version)) if args.slice else []

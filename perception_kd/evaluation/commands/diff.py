@@ -26,9 +26,9 @@ def add(tasks: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the table of differences."""
     from perception_kd.evaluation.answers import load_answers
-    from perception_kd.evaluation.difference import compare, count_steps
-    from perception_kd.evaluation.difference_table import as_dict, format_difference
-    from perception_kd.evaluation.ranking import rank
+    from perception_kd.evaluation.resampling.difference import compare, count_steps
+    from perception_kd.evaluation.resampling.difference_table import as_dict, format_difference
+    from perception_kd.evaluation.resampling.ranking import rank
     from perception_kd.files import write_json
 
     first, second = _sides(args.results, args.against)

@@ -33,10 +33,10 @@ def add(tasks: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the table of slices."""
     from perception_kd.evaluation.answers import load_answers
-    from perception_kd.evaluation.sectors import load_cameras
-    from perception_kd.evaluation.slice_families import default_slices, of_families
-    from perception_kd.evaluation.slice_scores import SlicedAnswers, score_slices
-    from perception_kd.evaluation.slice_table import format_slices
+    from perception_kd.evaluation.slices.families import default_slices, of_families
+    from perception_kd.evaluation.slices.scores import SlicedAnswers, score_slices
+    from perception_kd.evaluation.slices.sectors import load_cameras
+    from perception_kd.evaluation.slices.table import format_slices
     from perception_kd.files import write_json
 
     slices = default_slices(distances=args.distances, points=args.points, speeds=args.speeds,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from perception_kd.evaluation.fast.boxes import Floats, Ints, Mask
 from perception_kd.evaluation.fast.curves import RECALLS
 from perception_kd.evaluation.fast.settings import DetectionSettings
-from perception_kd.evaluation.ranking import Hits, Ranking
+from perception_kd.evaluation.resampling.ranking import Hits, Ranking
 
 _BATCH = 1 << 18
 """Predictions times resamples that are looked at together: few enough for a processor's cache."""

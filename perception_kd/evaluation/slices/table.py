@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from perception_kd.evaluation.bootstrap import FEW_SCENES, Interval
 from perception_kd.evaluation.report import ERRORS
-from perception_kd.evaluation.slice_scores import SliceScore
+from perception_kd.evaluation.resampling.text import bookkeeping, format_range
+from perception_kd.evaluation.slices.scores import SliceScore
 
 
 def format_slices(scores: Sequence[SliceScore], meta: Mapping[str, Any]) -> str:
@@ -30,28 +30,9 @@ def format_slices(scores: Sequence[SliceScore], meta: Mapping[str, Any]) -> str:
     return '\n'.join([*lines, *bookkeeping(meta)])
 
 
-def bookkeeping(meta: Mapping[str, Any]) -> list[str]:
-    """What was evaluated, how, and what to be careful about."""
-    lines = []
-    if meta['scenes'] < FEW_SCENES:
-        lines.append(f'only {meta["scenes"]} scenes: intervals are rough, or blank, and say little')
-    lines.append(f'{meta["key_frames"]} key frames of {meta["scenes"]} scenes, {meta["version"]} {meta["split"]}, '
-                 f'{meta["resamples"]} resamples of scenes (seed {meta["seed"]})')
-    lines.append("engine fast, whose numbers are equal to nuscenes-devkit's; not the official protocol"
-                 + (f': {meta["subset"]}' if meta.get('subset') else ''))
-    if meta['world']:
-        lines.append(f'simulated world {meta["world"]}')
-    return lines
-
-
 def title(one: Any) -> str:
     """Name in a table of what has ``family`` and ``name``: a slice or its result."""
     return one.name if one.family in ('all', 'class') else f'{one.family}: {one.name}'
-
-
-def format_range(interval: Interval, sign: str = '') -> str:
-    """``0.123 to 0.234``, or nothing."""
-    return '' if interval is None else f'{interval[0]:{sign}.3f} to {interval[1]:{sign}.3f}'
 
 
 def _line(score: SliceScore) -> str:

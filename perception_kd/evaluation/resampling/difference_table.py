@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from perception_kd.evaluation.difference import SIGNIFICANT, MetricDifference, smallest_p
 from perception_kd.evaluation.report import MEAN_ERRORS
-from perception_kd.evaluation.slice_table import bookkeeping, format_range
+from perception_kd.evaluation.resampling.difference import SIGNIFICANT, MetricDifference, smallest_p
+from perception_kd.evaluation.resampling.text import bookkeeping, format_range
 from perception_kd.structures.classes import NUSCENES_CLASSES
 
 _TOTALS = 2 + len(MEAN_ERRORS)  # in Holm's family

@@ -11,11 +11,11 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from perception_kd.evaluation.answers import load_answers
-from perception_kd.evaluation.bootstrap import Interval, interval
 from perception_kd.evaluation.fast.boxes import Floats, Ints
-from perception_kd.evaluation.slice_families import default_slices, of_families
-from perception_kd.evaluation.slice_scores import SlicedAnswers, check_numbers, count_boxes, weights_with_all
-from perception_kd.evaluation.slices import Slice
+from perception_kd.evaluation.resampling.bootstrap import Interval, interval
+from perception_kd.evaluation.slices.families import default_slices, of_families
+from perception_kd.evaluation.slices.scores import SlicedAnswers, check_numbers, count_boxes, weights_with_all
+from perception_kd.evaluation.slices.slice import Slice
 
 MODELS = ('teacher', 'student', 'distilled')
 FAMILIES = ('all', 'light', 'weather', 'distance', 'lidar-points', 'class')

@@ -7,13 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from perception_kd.evaluation.bootstrap import sampled_metrics
-from perception_kd.evaluation.difference import MetricDifference, compare, count_steps, holm, smallest_p
-from perception_kd.evaluation.difference_table import as_dict, format_difference
 from perception_kd.evaluation.fast.boxes import BoxArrays
 from perception_kd.evaluation.fast.settings import OfficialSettings
-from perception_kd.evaluation.ranking import Ranking, merge, rank
 from perception_kd.evaluation.report import METRICS
+from perception_kd.evaluation.resampling.bootstrap import sampled_metrics
+from perception_kd.evaluation.resampling.difference import MetricDifference, compare, count_steps, holm, smallest_p
+from perception_kd.evaluation.resampling.difference_table import as_dict, format_difference
+from perception_kd.evaluation.resampling.ranking import Ranking, merge, rank
 from tests.evaluation.random_boxes import devkit_metrics, random_predictions, random_truth
 
 SETTINGS = OfficialSettings()

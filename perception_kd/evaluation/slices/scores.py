@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from perception_kd.evaluation.bootstrap import (
+from perception_kd.evaluation.fast.boxes import BoxArrays, Floats, Ints
+from perception_kd.evaluation.fast.errors import TP_METRICS
+from perception_kd.evaluation.fast.settings import DetectionSettings
+from perception_kd.evaluation.fast.truth import Truth
+from perception_kd.evaluation.report import ERRORS
+from perception_kd.evaluation.resampling.bootstrap import (
     Interval,
     Progress,
     class_metrics,
@@ -16,13 +21,8 @@ from perception_kd.evaluation.bootstrap import (
     interval,
     known_mean,
 )
-from perception_kd.evaluation.fast.boxes import BoxArrays, Floats, Ints
-from perception_kd.evaluation.fast.errors import TP_METRICS
-from perception_kd.evaluation.fast.settings import DetectionSettings
-from perception_kd.evaluation.fast.truth import Truth
-from perception_kd.evaluation.ranking import rank
-from perception_kd.evaluation.report import ERRORS
-from perception_kd.evaluation.slices import Slice, owners
+from perception_kd.evaluation.resampling.ranking import rank
+from perception_kd.evaluation.slices.slice import Slice, owners
 from perception_kd.structures.classes import NUSCENES_CLASSES
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from perception_kd.evaluation.bias import INHERITED, MODELS, BiasReport, SliceResult
-from perception_kd.evaluation.bootstrap import FEW_SCENES
-from perception_kd.evaluation.slice_table import bookkeeping, format_range, title
+from perception_kd.evaluation.resampling.bootstrap import FEW_SCENES
+from perception_kd.evaluation.resampling.text import bookkeeping, format_range
+from perception_kd.evaluation.slices.bias import INHERITED, MODELS, BiasReport, SliceResult
+from perception_kd.evaluation.slices.table import title
 
 SURE = 0.95  # share of the resamples from which on a weakness is called more than noise
 

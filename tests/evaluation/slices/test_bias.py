@@ -10,7 +10,14 @@ import pytest
 from scipy.stats import rankdata
 
 from perception_kd.datasets.nuscenes.writer import NuScenesWriter
-from perception_kd.evaluation.bias import (
+from perception_kd.evaluation.devkit_tables import load_devkit
+from perception_kd.evaluation.fast.boxes import BoxArrays
+from perception_kd.evaluation.fast.filters import filter_boxes, filter_truth
+from perception_kd.evaluation.fast.predictions import predictions_from_rows
+from perception_kd.evaluation.fast.settings import OfficialSettings
+from perception_kd.evaluation.fast.truth import load_truth
+from perception_kd.evaluation.nuscenes_official import evaluate_devkit
+from perception_kd.evaluation.slices.bias import (
     INHERITED,
     MODELS,
     NOT_INHERITED,
@@ -19,17 +26,10 @@ from perception_kd.evaluation.bias import (
     compare_bias,
     rank_correlation,
 )
-from perception_kd.evaluation.bias_table import format_bias
-from perception_kd.evaluation.devkit_tables import load_devkit
-from perception_kd.evaluation.fast.boxes import BoxArrays
-from perception_kd.evaluation.fast.filters import filter_boxes, filter_truth
-from perception_kd.evaluation.fast.predictions import predictions_from_rows
-from perception_kd.evaluation.fast.settings import OfficialSettings
-from perception_kd.evaluation.fast.truth import load_truth
-from perception_kd.evaluation.nuscenes_official import evaluate_devkit
-from perception_kd.evaluation.slice_families import default_slices
-from perception_kd.evaluation.slice_scores import SlicedAnswers
-from perception_kd.evaluation.slices import Slice, owners
+from perception_kd.evaluation.slices.bias_table import format_bias
+from perception_kd.evaluation.slices.families import default_slices
+from perception_kd.evaluation.slices.scores import SlicedAnswers
+from perception_kd.evaluation.slices.slice import Slice, owners
 from perception_kd.files import write_bytes
 from tests.evaluation.helpers import disturb, perfect_results, save
 

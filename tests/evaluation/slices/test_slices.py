@@ -16,11 +16,11 @@ from nuscenes.eval.detection.evaluate import DetectionEval
 from perception_kd.evaluation.answers import Answers, load_answers
 from perception_kd.evaluation.devkit_tables import load_devkit
 from perception_kd.evaluation.nuscenes_official import devkit_evaluation
-from perception_kd.evaluation.sectors import Camera, ego_azimuth, load_cameras, sectors
-from perception_kd.evaluation.slice_families import default_slices, find_slice, of_families
-from perception_kd.evaluation.slice_scores import SlicedAnswers, SliceScore, score_slices
-from perception_kd.evaluation.slice_table import format_slices
-from perception_kd.evaluation.slices import Slice, owners
+from perception_kd.evaluation.slices.families import default_slices, find_slice, of_families
+from perception_kd.evaluation.slices.scores import SlicedAnswers, SliceScore, score_slices
+from perception_kd.evaluation.slices.sectors import Camera, ego_azimuth, load_cameras, sectors
+from perception_kd.evaluation.slices.slice import Slice, owners
+from perception_kd.evaluation.slices.table import format_slices
 from tests.evaluation.helpers import disturb, perfect_results, save
 from tests.evaluation.random_boxes import random_predictions, random_truth
 from tests.evaluation.slice_world import SPLIT, VERSION, make_sliced_world

@@ -14,9 +14,9 @@ from perception_kd.evaluation.fast.boxes import Floats, Ints
 from perception_kd.evaluation.fast.errors import TP_METRICS
 from perception_kd.evaluation.fast.metrics import NOT_MEASURED
 from perception_kd.evaluation.fast.settings import DetectionSettings
-from perception_kd.evaluation.ranking import Ranking
 from perception_kd.evaluation.report import ERRORS, MEAN_ERRORS
-from perception_kd.evaluation.resampling import weighted_metrics
+from perception_kd.evaluation.resampling.ranking import Ranking
+from perception_kd.evaluation.resampling.weighted import weighted_metrics
 
 FEW_SCENES = 10
 Interval = tuple[float, float] | None
@@ -44,7 +44,7 @@ def sampled_metrics(rankings: Mapping[str, Ranking], weights: Ints, settings: De
     and ``mAP_present`` leaves it out.
 
     Args:
-        rankings: By class, as :func:`~perception_kd.evaluation.ranking.rank` gives them.
+        rankings: By class, as :func:`~perception_kd.evaluation.resampling.ranking.rank` gives them.
         weights: ``(R, S)`` how often each scene is drawn; a row of ones is the data set itself.
         settings: Of the metric.
         progress: Is told each class that is done.

@@ -10,8 +10,8 @@ import numpy as np
 
 from perception_kd.evaluation.fast.boxes import LABELS, BoxArrays, Floats, Mask
 from perception_kd.evaluation.fast.truth import Truth
-from perception_kd.evaluation.sectors import Camera, sectors
-from perception_kd.evaluation.slices import Slice
+from perception_kd.evaluation.slices.sectors import Camera, sectors
+from perception_kd.evaluation.slices.slice import Slice
 
 STANDING, SLOW = 0.2, 5.0
 """m/s. Below the first an object gets the attribute of a standing one in result files; the second is fast on foot."""
@@ -33,8 +33,8 @@ def default_slices(*, distances: Sequence[float] = (20.0, 30.0), points: Sequenc
         distances: Borders of the rings around the ego car in m.
         points: Borders of the numbers of LiDAR points.
         speeds: Borders of the speeds in m/s.
-        cameras: Of the rig (:func:`~perception_kd.evaluation.sectors.load_cameras`); without any, the sectors are
-            front, left, back and right.
+        cameras: Of the rig (:func:`~perception_kd.evaluation.slices.sectors.load_cameras`); without any, the
+            sectors are front, left, back and right.
 
     Raises:
         ValueError: borders that do not rise from above 0.

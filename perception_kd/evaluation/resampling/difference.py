@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from perception_kd.evaluation.bootstrap import Interval, Progress, draw_scenes, interval, sampled_metrics
 from perception_kd.evaluation.fast.boxes import Floats, Ints
 from perception_kd.evaluation.fast.settings import DetectionSettings
-from perception_kd.evaluation.ranking import Ranking, merge
 from perception_kd.evaluation.report import METRICS
+from perception_kd.evaluation.resampling.bootstrap import Interval, Progress, draw_scenes, interval, sampled_metrics
+from perception_kd.evaluation.resampling.ranking import Ranking, merge
 from perception_kd.structures.classes import NUSCENES_CLASSES
 
 SIGNIFICANT = 0.05

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from perception_kd.evaluation.bootstrap import draw_scenes, sampled_metrics
 from perception_kd.evaluation.fast.settings import OfficialSettings
-from perception_kd.evaluation.ranking import rank
+from perception_kd.evaluation.resampling.bootstrap import draw_scenes, sampled_metrics
+from perception_kd.evaluation.resampling.ranking import rank
 from tests.evaluation.random_boxes import devkit_metrics, random_predictions, random_truth, repeat_frames
 
 SETTINGS = OfficialSettings()

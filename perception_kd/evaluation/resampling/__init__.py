@@ -1,0 +1,1 @@
+"""Scenes drawn with replacement: intervals of every metric, and whether two models differ."""
