@@ -44,6 +44,13 @@ def test_borders_and_nothing_at_all() -> None:
     assert points_of_boxes(points[:0], box)[0].tolist() == [] and points_of_boxes(points, box[:0]) == []
 
 
+def test_far_points_and_such_that_are_none() -> None:
+    boxes = np.array([[700, 0, 0, 4, 2, 2, 0.0], [-3000, 0, 0, 9, 2, 2, 1.0], [499.9, 0, 0, 2, 2, 2, 0.0]])
+    points = np.array([[700, 0, 1], [np.nan, 0, 1], [-3000, 1, 1], [-np.inf, 0, 1], [500.5, 0, 1], [499.5, 0, 1],
+                       [1e30, 0, 1]])
+    assert [rows.tolist() for rows in points_of_boxes(points, boxes)] == [[0], [2], [4, 5]]
+
+
 def test_boxes_meet_as_polygons_do() -> None:
     rng = np.random.default_rng(1)
     ones, others = random_boxes(40, rng, 12), random_boxes(30, rng, 12)
