@@ -40,11 +40,10 @@ def check_whole_split(cfg: Any) -> None:
     Raises:
         ValueError: another metric than that of nuScenes, or a part of the test split.
     """
-    evaluator = cfg.test_evaluator
-    kind = evaluator.get('type') if isinstance(evaluator, dict) else 'a list'
+    kind = cfg.test_evaluator.get('type')
     if kind != 'NuScenesDetMetric':
         raise ValueError(f'--format-only writes the result file of NuScenesDetMetric; test_evaluator is {kind}')
-    if cfg.test_dataloader.dataset.get('indices') is not None:
+    if cfg.test_dataloader.get('dataset', {}).get('indices') is not None:
         raise ValueError('--format-only is for the whole split, as the server wants it; '
                          'test_dataloader.dataset.indices chooses a part')
 

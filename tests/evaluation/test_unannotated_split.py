@@ -114,7 +114,7 @@ def test_a_submission_that_the_server_would_not_take(stripped, tmp_path, monkeyp
 @pytest.mark.parametrize(('more', 'message'), [
     ('test_dataloader["dataset"]["indices"] = 2', 'dataset.indices chooses a part'),
     ('test_evaluator = dict(type="Other")', 'test_evaluator is Other'),
-    ('test_evaluator = [test_evaluator]', 'test_evaluator is a list'),
+    ('test_evaluator = [test_evaluator]', 'test_evaluator is a dictionary of settings'),
 ])
 def test_what_cannot_become_a_submission_is_refused_before_predicting(stripped, tmp_path, monkeypatch, more, message):
     config, checkpoint = write_run(tmp_path, stripped[0])
