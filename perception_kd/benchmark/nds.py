@@ -19,10 +19,10 @@ from perception_kd.benchmark.nds_tables import VERSION
 from perception_kd.benchmark.nds_world import RESULTS, SPLIT, WorldSize, write_world
 from perception_kd.benchmark.timing import Comparison, Report, Work, compare
 from perception_kd.datasets.nuscenes.tables import read_json
-from perception_kd.evaluation.devkit_tables import split_tokens
 from perception_kd.evaluation.fast.evaluate import evaluate_fast, score
 from perception_kd.evaluation.fast.predictions import load_predictions
 from perception_kd.evaluation.fast.truth import load_truth
+from perception_kd.evaluation.frames import split_tokens
 from perception_kd.evaluation.nuscenes_official import DETAILS_FILE, EVAL_CONFIG, SUMMARY_FILE
 
 _SIDES = ('nuscenes-devkit', 'arrays')

@@ -21,7 +21,8 @@ from perception_kd.evaluation.fast.evaluate import score
 from perception_kd.evaluation.fast.predictions import load_results
 from perception_kd.evaluation.fast.settings import OfficialSettings
 from perception_kd.evaluation.fast.truth import load_truth
-from perception_kd.evaluation.nuscenes_official import devkit_evaluation, key_frames, score_official
+from perception_kd.evaluation.frames import key_frames, version_tokens
+from perception_kd.evaluation.nuscenes_official import devkit_evaluation, score_official
 from perception_kd.evaluation.submission import read_results
 
 Answer = tuple[dict[str, Any], dict[str, Any]] | str
@@ -107,8 +108,6 @@ def _by_devkit(root: Path, case: Case, tokens: list[str]) -> Answer:
 
 
 def _by_fast(root: Path, case: Case, tokens: list[str]) -> Answer:
-    from perception_kd.evaluation.devkit_tables import version_tokens
-
     truth = load_truth(root, VERSION, tokens)
     _, predictions = load_results(root / RESULTS, truth, version_tokens(root, VERSION))
     return score(truth, predictions, settings=OfficialSettings(**case.settings))

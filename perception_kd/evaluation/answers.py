@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from perception_kd.datasets.nuscenes.tables import simulated_world
-from perception_kd.evaluation.devkit_tables import version_tokens
 from perception_kd.evaluation.fast.boxes import BoxArrays
 from perception_kd.evaluation.fast.filters import filter_boxes, filter_truth
 from perception_kd.evaluation.fast.predictions import load_predictions
 from perception_kd.evaluation.fast.settings import OfficialSettings
 from perception_kd.evaluation.fast.truth import Truth, load_truth
-from perception_kd.evaluation.nuscenes_official import key_frames
+from perception_kd.evaluation.frames import key_frames, version_tokens
 from perception_kd.evaluation.subsets import BoxSubset
 from perception_kd.evaluation.token_owner import naming_owner
 from perception_kd.files import require_file

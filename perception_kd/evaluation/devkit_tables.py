@@ -1,4 +1,4 @@
-"""nuscenes-devkit's tables, loaded once a process, and the key frames of a split."""
+"""nuscenes-devkit's tables, loaded once a process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perception_kd.datasets.nuscenes.table_numbers import check_numbers
-from perception_kd.datasets.nuscenes.tables import read_rows, split_scenes, table_folder
+from perception_kd.datasets.nuscenes.tables import read_rows, table_folder
 from perception_kd.datasets.nuscenes.vocabulary import TABLES
 
 if TYPE_CHECKING:
@@ -57,28 +57,3 @@ def _what_is_wrong(folder: Path, error: Exception) -> Exception:
                                      'that map.json names; unpack the map archive into the root')
     return ValueError(f'{folder}: nuscenes-devkit cannot join these tables ({type(error).__name__}: {error}); are '
                       'all of one version and complete?')
-
-
-def version_tokens(root: str | Path, version: str) -> list[str]:
-    """Tokens of all key frames of a version."""
-    return [row['token'] for row in read_rows(table_folder(root, version) / 'sample.json')]
-
-
-def split_tokens(root: str | Path, version: str, split: str) -> list[str]:
-    """Sample tokens of a split, in the order of the table; reads three small tables, not the devkit.
-
-    Raises:
-        FileNotFoundError: no such root or version.
-        ValueError: the version has no such split, or no key frame of it; names the splits there are.
-    """
-    folder = table_folder(root, version)
-    splits = split_scenes(root, version)
-    if split not in splits:
-        raise ValueError(f'{folder} has no split {split!r}; it has {", ".join(splits)}')
-    names = set(splits[split])
-    scenes = {row['token'] for row in read_rows(folder / 'scene.json', ('token', 'name')) if row['name'] in names}
-    tokens = [row['token'] for row in read_rows(folder / 'sample.json', ('token', 'scene_token'))
-              if row['scene_token'] in scenes]
-    if not tokens:
-        raise ValueError(f'{folder}: split {split!r} has no key frame; are the tables complete?')
-    return tokens

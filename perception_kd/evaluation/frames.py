@@ -1,4 +1,4 @@
-"""Which key frames of a split are evaluated: all, some scenes', a list's, or those that result files are for."""
+"""Key frames of a split, and which of them count: all, some scenes', a list's, or those that result files are for."""
 
 from __future__ import annotations
 
@@ -8,9 +8,50 @@ from typing import Any
 
 import msgspec
 
-from perception_kd.datasets.nuscenes.tables import read_json, read_rows, table_folder
-from perception_kd.evaluation.devkit_tables import split_tokens
+from perception_kd.datasets.nuscenes.tables import read_json, read_rows, split_scenes, table_folder
 from perception_kd.files import require_file
+
+
+def version_tokens(root: str | Path, version: str) -> list[str]:
+    """Tokens of all key frames of a version."""
+    return [row['token'] for row in read_rows(table_folder(root, version) / 'sample.json')]
+
+
+def split_tokens(root: str | Path, version: str, split: str) -> list[str]:
+    """Sample tokens of a split, in the order of the table; reads three small tables, not the devkit.
+
+    Raises:
+        FileNotFoundError: no such root or version.
+        ValueError: the version has no such split, or no key frame of it; names the splits there are.
+    """
+    folder = table_folder(root, version)
+    splits = split_scenes(root, version)
+    if split not in splits:
+        raise ValueError(f'{folder} has no split {split!r}; it has {", ".join(splits)}')
+    names = set(splits[split])
+    scenes = {row['token'] for row in read_rows(folder / 'scene.json', ('token', 'name')) if row['name'] in names}
+    tokens = [row['token'] for row in read_rows(folder / 'sample.json', ('token', 'scene_token'))
+              if row['scene_token'] in scenes]
+    if not tokens:
+        raise ValueError(f'{folder}: split {split!r} has no key frame; are the tables complete?')
+    return tokens
+
+
+def key_frames(data_root: str | Path, version: str, split: str, sample_tokens: Sequence[str] | None) -> list[str]:
+    """The key frames to evaluate: those of the split, or the ones asked for.
+
+    Raises:
+        FileNotFoundError, ValueError: no such data or split, or samples that are not of it.
+    """
+    tokens = split_tokens(data_root, version, split)
+    if sample_tokens is None:
+        return tokens
+    if not sample_tokens:
+        raise ValueError(f'no sample of split {split!r} is asked for')
+    foreign = set(sample_tokens) - set(tokens)
+    if foreign:
+        raise ValueError(f'{len(foreign)} of {len(sample_tokens)} samples asked for are not in split {split!r}')
+    return list(dict.fromkeys(sample_tokens))
 
 
 def choose_frames(data_root: str | Path, version: str, split: str, *, scenes: Sequence[str] = (),

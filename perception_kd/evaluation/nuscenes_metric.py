@@ -13,13 +13,13 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from perception_kd.datasets.nuscenes.stamp import load_infos
-from perception_kd.evaluation.devkit_tables import split_tokens
 from perception_kd.evaluation.doctor import examine, format_findings
 from perception_kd.evaluation.doctor.load import frames_of_poses
 from perception_kd.evaluation.fast.evaluate import score
 from perception_kd.evaluation.fast.predictions import predictions_from_rows
 from perception_kd.evaluation.fast.truth import Truth, load_truth
-from perception_kd.evaluation.nuscenes_official import evaluate_devkit, key_frames, result_meta, write_metrics
+from perception_kd.evaluation.frames import key_frames, split_tokens
+from perception_kd.evaluation.nuscenes_official import evaluate_devkit, result_meta, write_metrics
 from perception_kd.evaluation.report import flatten_summary, format_summary
 from perception_kd.evaluation.submission import DEFAULT_MODALITY, boxes_to_rows, check_tokens
 from perception_kd.evaluation.submission_check import absent_scenes, check_inputs, check_submission

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perception_kd.datasets.nuscenes.tables import simulated_world
-from perception_kd.evaluation.devkit_tables import load_devkit, split_tokens, version_tokens
+from perception_kd.evaluation.devkit_tables import load_devkit
+from perception_kd.evaluation.frames import key_frames, version_tokens
 from perception_kd.evaluation.report import format_summary
 from perception_kd.evaluation.submission import read_results
 from perception_kd.evaluation.token_owner import naming_owner
@@ -90,21 +91,6 @@ def score_official(evaluation: DetectionEval) -> tuple[dict[str, Any], dict[str,
     return summary, details.serialize()
 
 
-def key_frames(data_root: str | Path, version: str, split: str, sample_tokens: Sequence[str] | None) -> list[str]:
-    """The key frames to evaluate: those of the split, or the ones asked for.
-
-    Raises:
-        FileNotFoundError, ValueError: no such data or split, or samples that are not of it.
-    """
-    tokens = split_tokens(data_root, version, split)
-    if sample_tokens is None:
-        return tokens
-    foreign = set(sample_tokens) - set(tokens)
-    if foreign or not sample_tokens:
-        raise ValueError(f'{len(foreign)} of {len(sample_tokens)} samples asked for are not in split {split!r}')
-    return list(sample_tokens)
-
-
 def result_meta(meta: Mapping[str, Any], data_root: str | Path, version: str, split: str,
                 engine: str, subset: str = '') -> dict[str, Any]:
     """``meta`` of a summary: that of the result file, and what was evaluated by which engine; ``subset`` in words."""
@@ -170,5 +156,3 @@ def devkit_evaluation(nusc: NuScenes, content: dict[str, Any], tokens: Sequence[
         setattr(evaluation, name, boxes)
     evaluation.sample_tokens = truth.sample_tokens
     return evaluation
-
-

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from perception_kd.datasets.nuscenes.tables import read_json, read_rows, split_scenes, table_folder
-from perception_kd.evaluation.devkit_tables import split_tokens
+from perception_kd.evaluation.frames import split_tokens
 from perception_kd.evaluation.submission import DEFAULT_MODALITY, MAX_BOXES_PER_SAMPLE
 from perception_kd.files import require_file
 from perception_kd.structures.classes import NUSCENES_CLASSES

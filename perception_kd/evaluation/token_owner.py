@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from perception_kd.datasets.nuscenes.tables import split_scenes
-from perception_kd.evaluation.devkit_tables import split_tokens, version_tokens
+from perception_kd.evaluation.frames import split_tokens, version_tokens
 from perception_kd.evaluation.submission import TokenMismatchError
 
 OFFICIAL_COUNTS = {81: 'mini_val of v1.0-mini', 323: 'mini_train of v1.0-mini', 404: 'all of v1.0-mini',

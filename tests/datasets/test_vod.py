@@ -12,7 +12,7 @@ from nuscenes.utils.splits import get_scenes_of_split
 
 from perception_kd.datasets.convert.vod import CATEGORIES, CLIPS, LIDAR_HEIGHT, VERSION, convert_vod
 from perception_kd.datasets.nuscenes.poses import inverse, move, yaw_of
-from perception_kd.evaluation.devkit_tables import split_tokens
+from perception_kd.evaluation.frames import split_tokens
 from tests.datasets.vod_world import (
     INTRINSIC,
     LIDAR2CAMERA,

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from nuscenes.eval.detection.utils import category_to_detection_name
 
-from perception_kd.evaluation.devkit_tables import load_devkit, split_tokens
+from perception_kd.evaluation.devkit_tables import load_devkit
+from perception_kd.evaluation.frames import split_tokens
 from perception_kd.files import write_json
 
 

@@ -13,8 +13,9 @@ from nuscenes.eval.detection.evaluate import DetectionEval
 
 from perception_kd.datasets.nuscenes.rows import SceneRows
 from perception_kd.datasets.nuscenes.writer import NuScenesWriter
-from perception_kd.evaluation.devkit_tables import load_devkit, split_tokens
+from perception_kd.evaluation.devkit_tables import load_devkit
 from perception_kd.evaluation.fast.evaluate import evaluate_fast
+from perception_kd.evaluation.frames import split_tokens
 from perception_kd.evaluation.nuscenes_official import evaluate_devkit
 from perception_kd.evaluation.report import METRICS, flatten_summary, format_summary
 from perception_kd.evaluation.subsets import BoxSubset

@@ -10,9 +10,8 @@ import pytest
 
 from perception_kd.evaluation.answers import load_answers
 from perception_kd.evaluation.commands import build_parser
-from perception_kd.evaluation.devkit_tables import split_tokens
 from perception_kd.evaluation.fast.evaluate import evaluate_fast
-from perception_kd.evaluation.frames import choose_frames
+from perception_kd.evaluation.frames import choose_frames, split_tokens
 from perception_kd.evaluation.nuscenes_official import evaluate_devkit
 from perception_kd.evaluation.slices.families import default_slices, find_slice
 from perception_kd.evaluation.slices.sectors import load_cameras

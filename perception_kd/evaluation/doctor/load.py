@@ -12,12 +12,12 @@ from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL
 from perception_kd.datasets.nuscenes.poses import pose_matrix
 from perception_kd.datasets.nuscenes.stream import iter_rows
 from perception_kd.datasets.nuscenes.tables import table_folder
-from perception_kd.evaluation.devkit_tables import version_tokens
 from perception_kd.evaluation.doctor.examine import examine
 from perception_kd.evaluation.doctor.finding import Finding
 from perception_kd.evaluation.doctor.frames import Frames
 from perception_kd.evaluation.fast.predictions import load_predictions
 from perception_kd.evaluation.fast.truth import Truth, load_truth
+from perception_kd.evaluation.frames import version_tokens
 from perception_kd.evaluation.token_owner import naming_owner
 from perception_kd.files import require_file
 

@@ -8,14 +8,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from perception_kd.evaluation.devkit_tables import version_tokens
 from perception_kd.evaluation.fast.boxes import LABELS, BoxArrays
 from perception_kd.evaluation.fast.filters import filter_boxes, filter_truth
 from perception_kd.evaluation.fast.metrics import evaluate_arrays
 from perception_kd.evaluation.fast.predictions import load_results
 from perception_kd.evaluation.fast.settings import DetectionSettings, OfficialSettings
 from perception_kd.evaluation.fast.truth import Truth, load_truth
-from perception_kd.evaluation.nuscenes_official import add_counts, key_frames, result_meta, write_metrics
+from perception_kd.evaluation.frames import key_frames, version_tokens
+from perception_kd.evaluation.nuscenes_official import add_counts, result_meta, write_metrics
 from perception_kd.evaluation.report import format_summary
 from perception_kd.evaluation.token_owner import naming_owner
 from perception_kd.files import require_file

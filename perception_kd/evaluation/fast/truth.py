@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL
 from perception_kd.datasets.nuscenes.tables import table_folder
-from perception_kd.evaluation.devkit_tables import split_tokens
 from perception_kd.evaluation.fast.boxes import ATTRIBUTE_CODES, LABELS, BoxArrays, Floats, Ints, Mask
 from perception_kd.evaluation.fast.truth_tables import ANNOTATION, Annotations, TruthTables
+from perception_kd.evaluation.frames import split_tokens
 from perception_kd.structures.classes import CATEGORY_TO_CLASS
 
 RACK = 'static_object.bicycle_rack'

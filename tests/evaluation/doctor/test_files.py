@@ -13,8 +13,8 @@ import pytest
 from perception_kd.datasets.nuscenes.create import InfoJob, create_infos
 from perception_kd.datasets.nuscenes.stamp import load_plain_pickle
 from perception_kd.evaluation.commands import build_parser
-from perception_kd.evaluation.devkit_tables import split_tokens
 from perception_kd.evaluation.doctor import examine_infos, examine_summary
+from perception_kd.evaluation.frames import split_tokens
 from perception_kd.evaluation.nuscenes_official import evaluate_devkit
 from perception_kd.evaluation.submission import TokenMismatchError
 from perception_kd.evaluation.token_owner import naming_owner, token_owner

@@ -9,9 +9,10 @@ from nuscenes.eval.common.loaders import add_center_dist, load_gt_of_sample_toke
 from nuscenes.eval.detection.data_classes import DetectionBox
 
 from perception_kd.benchmark.nds_tables import VERSION, KeyFrame, TrueBox, write_tables
-from perception_kd.evaluation.devkit_tables import load_devkit, split_tokens
+from perception_kd.evaluation.devkit_tables import load_devkit
 from perception_kd.evaluation.fast.boxes import ATTRIBUTE_CODES, LABELS, BoxArrays
 from perception_kd.evaluation.fast.truth import load_truth
+from perception_kd.evaluation.frames import split_tokens
 from tests.tiny_world import KEY_FRAMES
 from tests.tiny_world import VERSION as TINY
 
