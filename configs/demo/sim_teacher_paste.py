@@ -14,4 +14,4 @@ max_epochs = 12
 learning_rate = 4e-3
 train_cfg = dict(val_begin=1000)  # scored after training, not during it
 train_dataloader = dict(dataset=dict(
-    _delete_=True, type='mmdet3d.CBGSDataset', dataset={{_base_.train_dataloader.dataset}}))
+    _delete_=True, type='CBGSDataset', dataset={{_base_.train_dataloader.dataset}}))

@@ -15,4 +15,4 @@ _base_ = ['../_base_/rigs/nuscenes.py', '../_base_/datasets/nuscenes_lidar_paste
 model = '${teacher}'
 max_epochs = 20
 train_dataloader = dict(dataset=dict(
-    _delete_=True, type='mmdet3d.CBGSDataset', dataset={{_base_.train_dataloader.dataset}}))
+    _delete_=True, type='CBGSDataset', dataset={{_base_.train_dataloader.dataset}}))

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mmdet3d.datasets import CBGSDataset
+from mmdet3d.datasets import CBGSDataset as MMDet3DCBGSDataset
 from mmengine.dataset import ConcatDataset
 
+from perception_kd.datasets.class_balance import CBGSDataset
 from perception_kd.datasets.nuscenes.dataset import NuScenesRadarDataset
 from perception_kd.datasets.nuscenes.stamp import load_infos
 from perception_kd.datasets.transforms import LoadBoxes3D, LoadLidarSweeps, PackInputs
@@ -58,3 +59,28 @@ def test_unannotated_key_frames_belong_to_no_class(tiny_root: Path) -> None:
     part = data(tiny_root, labelled=dict(fraction=0.5, by='scene'))
     known = [bool(part.get_data_info(row)['annotated']) for row in range(6)]
     assert [bool(part.get_cat_ids(row)) for row in range(6)] == known and sum(known) == 3
+
+
+def test_classes_are_balanced_as_by_mmdet3d(tiny_root: Path) -> None:
+    def drawn(wrapper: type, **rows: set[int]) -> list[int]:
+        """Of six key frames: class -> those that have it."""
+        dataset = data(tiny_root)
+        dataset.get_cat_ids = lambda row: {CLASSES.index(name) for name in rows if row in rows[name]}
+        np.random.seed(2)
+        return wrapper(dataset).sample_indices
+
+    every = set(range(6))
+    all_there = dict(car=every, truck=every, pedestrian={2}, barrier={4, 5})
+    assert drawn(CBGSDataset, **all_there) == drawn(MMDet3DCBGSDataset, **all_there) != []
+    some = dict(car=every, truck={2}, barrier={1, 4})
+    with pytest.raises(ZeroDivisionError):
+        drawn(MMDet3DCBGSDataset, **some)
+    rows = drawn(CBGSDataset, **some)  # 6 + 1 + 2 belong to three classes: three draws for each
+    assert len(rows) == 9 and rows[3:6] == [2, 2, 2] and set(rows[6:]) <= {1, 4}
+
+
+def test_nothing_to_balance(tiny_root: Path) -> None:
+    dataset = data(tiny_root)
+    dataset.get_cat_ids = lambda row: set()
+    with pytest.raises(ValueError, match=r'train\.pkl: of 6 key frames none has a box of car, truck.*nothing to bal'):
+        CBGSDataset(dataset)

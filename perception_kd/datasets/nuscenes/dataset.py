@@ -135,7 +135,7 @@ class NuScenesRadarDataset(BaseDataset):
         return len({BaseDataset.get_data_info(self, place)['row'] for place in range(len(self))})
 
     def get_cat_ids(self, idx: int) -> set[int]:
-        """Labels of the boxes that training keeps; wrappers that balance classes (mmdet3d's ``CBGSDataset``) ask."""
+        """Labels of the boxes that training keeps; wrappers that balance classes (``CBGSDataset``) ask."""
         entry = super().get_data_info(idx)
         instances = self._infos[entry['row']]['instances'] if entry['annotated'] else ()
         return {self._label_of[one['bbox_label_3d']] for one in instances

@@ -194,7 +194,7 @@ def test_base_config_with_balanced_classes(out: Path, tiny_root: Path, tmp_path:
     path.write_text(f"""
 _base_ = ['{CONFIGS}/rigs/sim_tiny.py', '{CONFIGS}/datasets/nuscenes_lidar_paste.py']
 train_dataloader = dict(dataset=dict(
-    _delete_=True, type='mmdet3d.CBGSDataset', dataset={{{{_base_.train_dataloader.dataset}}}}))
+    _delete_=True, type='CBGSDataset', dataset={{{{_base_.train_dataloader.dataset}}}}))
 """)
     cfg = Config.fromfile(str(path))
     cfg.merge_from_dict({
