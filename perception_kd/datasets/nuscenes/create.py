@@ -115,7 +115,7 @@ def create_infos(job: InfoJob, *, splits: list[str] | None = None, workers: int 
     if force:
         shutil.rmtree(job.parts, ignore_errors=True)
     due = [name for name in scenes if not _up_to_date(job, name) or force]
-    for name in set(scenes) - set(due):
+    for name in [name for name in scenes if name not in due]:
         echo(f'{job.info_file(name)}: up to date')
     if due:
         chosen = {name: scenes[name] for name in due}

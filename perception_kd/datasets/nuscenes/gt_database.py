@@ -149,17 +149,16 @@ def _make_parts(job: GTDatabaseJob, dataset: NuScenesRadarDataset, scenes: dict[
 
 
 def _finish(job: GTDatabaseJob, scenes: list[str], echo: Callable[[str], None]) -> None:
-    """Put the parts together; the old database goes only now."""
+    """Put the parts together; an older database goes only when the new one is there."""
     parts = [_read_part(job, scene) for scene in scenes]
     objects = np.concatenate([np.zeros(0, OBJECT), *(np.frombuffer(part, OBJECT) for part, _ in parts)])
     objects['scene'] = np.repeat(np.arange(len(parts)), [len(part) // OBJECT.itemsize for part, _ in parts])
     faults = [fault for _, found in parts for fault in found]
-    job.index.unlink(missing_ok=True)
+    index = LAYOUTS[job.layout].make_index(job.stamp, job.folder.name, scenes, job.frames, objects)
+    write_bytes(job.index, pickle.dumps(index, protocol=4))
     for folder in job.out.glob(f'{job.name}*'):
         if folder != job.folder:
             shutil.rmtree(folder, ignore_errors=True)
-    index = LAYOUTS[job.layout].make_index(job.stamp, job.folder.name, scenes, job.frames, objects)
-    write_bytes(job.index, pickle.dumps(index, protocol=4))
     write_json(job.folder / 'stamp.json', {'stamp': job.stamp, 'left_out': faults})
     shutil.rmtree(job.folder / _PARTS)
     counts = sorted(Counter(objects['label'].tolist()).items())

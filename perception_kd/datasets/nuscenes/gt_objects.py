@@ -76,7 +76,7 @@ class GTObjects:
     def _check(self) -> None:
         objects = self.objects
         for key, most in (('scene', len(self.scenes)), ('frame', len(self.frames)), ('start', 2**60),
-                          ('label', len(NUSCENES_CLASSES))):
+                          ('points', 2**31), ('label', len(NUSCENES_CLASSES))):
             if len(objects) and (objects[key].min() < 0 or objects[key].max() >= most):
                 raise ValueError(f'an object whose {key} it does not have')
         ends = np.zeros(len(self.scenes), np.int64)
