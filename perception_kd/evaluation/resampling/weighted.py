@@ -17,9 +17,10 @@ from perception_kd.evaluation.fast.boxes import Floats, Ints, Mask
 from perception_kd.evaluation.fast.curves import RECALLS
 from perception_kd.evaluation.fast.settings import DetectionSettings
 from perception_kd.evaluation.resampling.ranking import Hits, Ranking
+from perception_kd.evaluation.resampling.running import Amounts, Running
 
-_BATCH = 1 << 18
-"""Predictions times resamples that are looked at together: few enough for a processor's cache."""
+_BATCH = 1 << 20
+"""Numbers that are looked at together, which bounds memory."""
 
 
 def weighted_metrics(ranking: Ranking, weights: Ints, settings: DetectionSettings) -> tuple[Floats, Floats]:
@@ -30,26 +31,55 @@ def weighted_metrics(ranking: Ranking, weights: Ints, settings: DetectionSetting
         weights: ``(R, S)`` how often each scene is drawn.
         settings: Of the metric.
     """
-    rows = max(1, _BATCH // max(1, len(ranking.score)))
-    small = len(ranking.score) * weights.max(initial=1) < 1 << 31  # half the memory to go through
-    weights = weights.astype(np.int32 if small else np.int64)
-    parts = [_batch(ranking, weights[start:start + rows], settings) for start in range(0, len(weights), rows)]
+    sums, recalls = _Sums.make(ranking), RECALLS[round(100 * settings.min_recall) + 1:]
+    rows = max(1, _BATCH // max(len(recalls) * sums.predictions.span, len(sums.predictions.scene)))
+    parts = [_batch(ranking, sums, weights[start:start + rows].astype(float), recalls, settings.min_precision)
+             for start in range(0, len(weights), rows)]
     areas, errors = (np.concatenate(values) for values in zip(*parts))
     return areas, errors
 
 
-def _batch(ranking: Ranking, weights: Ints, settings: DetectionSettings) -> tuple[Floats, Floats]:
-    total = weights @ ranking.truth
-    drawn = np.take(weights, ranking.scene, axis=1)
-    counted = np.cumsum(drawn, axis=1, dtype=drawn.dtype)
+@dataclass(frozen=True)
+class _Sums:
+    """What is summed up along a ranking.
+
+    Args:
+        predictions: All.
+        hits: Those of each distance, block by block.
+        strict: Hits that have errors, one by one.
+        known: Of these, those of which each error is known; ``strict`` itself where all are.
+        errors: Of these, the errors.
+    """
+
+    predictions: Amounts
+    hits: tuple[Amounts, ...]
+    strict: Amounts
+    known: tuple[Amounts, ...]
+    errors: tuple[Amounts, ...]
+
+    @classmethod
+    def make(cls, ranking: Ranking) -> _Sums:
+        scene, scenes = ranking.scene, len(ranking.truth)
+        strict = scene[ranking.hits[ranking.strict].places]
+        known = np.isfinite(ranking.errors)
+        every = Amounts.make(strict, np.ones(len(strict)), scenes)
+        return cls(
+            Amounts.make(scene, np.ones(len(scene)), scenes),
+            tuple(Amounts.make(scene[hits.starts], hits.counts, scenes) for hits in ranking.hits), every,
+            tuple(every if one.all() else Amounts.make(strict, one, scenes) for one in known),
+            tuple(Amounts.make(strict, np.where(there, one, 0), scenes) for one, there in zip(ranking.errors, known)))
+
+
+def _batch(ranking: Ranking, sums: _Sums, weights: Floats, recalls: Floats,
+           min_precision: float) -> tuple[Floats, Floats]:
+    total, counted = weights @ ranking.truth, Running(sums.predictions, weights)
     areas, errors = np.zeros((len(weights), len(ranking.hits))), np.ones((len(weights), len(ranking.errors)))
     for number, hits in enumerate(ranking.hits):
         if len(hits.places):
-            curve = _Curve.make(hits, drawn, counted, total, RECALLS[round(100 * settings.min_recall) + 1:])
-            above = np.clip(curve.precision() - settings.min_precision, 0, None)
-            areas[:, number] = above.mean(axis=1) / (1 - settings.min_precision)
+            curve = _Curve.make(hits, counted, Running(sums.hits[number], weights), total, recalls)
+            areas[:, number] = np.clip(curve.precision() - min_precision, 0, None).mean(axis=1) / (1 - min_precision)
             if number == ranking.strict:
-                errors = _errors(ranking, drawn[:, hits.places], curve.confidence(ranking.score, counted))
+                errors = _errors(ranking, sums, weights, curve.confidence(ranking.score, counted))
     areas[total == 0], errors[total == 0] = np.nan, np.nan
     return areas, errors
 
@@ -58,29 +88,30 @@ def _batch(ranking: Ranking, weights: Ints, settings: DetectionSettings) -> tupl
 class _Curve:
     """Where the devkit's recalls lie between the hits of each resample; all ``(R, Q)``.
 
-    Recall ``x`` lies between hit ``found`` and the next one, prediction number ``rank``: the devkit interpolates
-    between that one and the prediction right before it, which still has the recall of hit ``found``.
+    Recall ``x`` lies between hit ``found`` and the next one, prediction number ``rank``, which stands at ``place`` of
+    the ranking: the devkit interpolates between that one and the prediction right before it, which still has the
+    recall of hit ``found``.
     """
 
     recall: Floats
     total: Floats
-    found: Ints
-    rank: Ints
+    found: Floats
+    rank: Floats
+    place: Ints
     inside: Mask
     at_end: Mask
-    size: Ints
+    size: Floats
 
     @classmethod
-    def make(cls, hits: Hits, drawn: Ints, counted: Ints, total: Ints, recalls: Floats) -> _Curve:
-        running = np.cumsum(drawn[:, hits.starts] * hits.counts, axis=1, dtype=drawn.dtype)
-        last, whole = running[:, -1:], np.maximum(total, 1)[:, None].astype(float)
-        found = np.floor(recalls * whole).astype(np.int64)
+    def make(cls, hits: Hits, counted: Running, running: Running, total: Floats, recalls: Floats) -> _Curve:
+        last, whole = running.total[:, None], np.maximum(total, 1)[:, None]
+        found = np.floor(recalls * whole)
         found += (found + 1) / whole <= recalls
         found -= found / whole > recalls
         inside = found < last
         at_end = (found == last) & (found / whole == recalls)
-        rank = _rank(hits, drawn, counted, running, np.minimum(found, np.maximum(last, 1) - 1) + 1)
-        return cls(recalls, whole, found, rank, inside, at_end, counted[:, -1:])
+        rank, place = _rank(hits, counted, running, np.minimum(found, np.maximum(last, 1) - 1) + 1)
+        return cls(recalls, whole, found, rank, place, inside, at_end, counted.total[:, None])
 
     def precision(self) -> Floats:
         """At the recalls, 0 beyond the highest recall."""
@@ -88,60 +119,59 @@ class _Curve:
         value = np.where(self.rank > 1, self._between(low, high), high)
         return np.where(self.inside, value, np.where(self.at_end, self.found / np.maximum(self.size, 1), 0.0))
 
-    def confidence(self, score: Floats, counted: Ints) -> Floats:
+    def confidence(self, score: Floats, counted: Running) -> Floats:
         """Score at the recalls, 0 beyond the highest recall."""
-        before, there = (score[_search(counted, np.maximum(rank, 1), 'left').clip(max=len(score) - 1)]
-                         for rank in (self.rank - 1, self.rank))
-        end = score[_search(counted, self.size, 'left').clip(max=len(score) - 1)]
-        return np.where(self.inside, self._between(before, there), np.where(self.at_end, end, 0.0))
+        before, end = (score[counted.search(np.maximum(rank, 1), 'left').clip(max=len(score) - 1)]
+                       for rank in (self.rank - 1, self.size))
+        value = self._between(before, score[self.place])
+        return np.where(self.inside, value, np.where(self.at_end, end, 0.0))
 
     def _between(self, low: Floats, high: Floats) -> Floats:
         start = self.found / self.total
         return (high - low) / ((self.found + 1) / self.total - start) * (self.recall - start) + low
 
 
-def _rank(hits: Hits, drawn: Ints, counted: Ints, running: Ints, number: Ints) -> Ints:
-    """How many predictions there are up to hit ``number`` (from 1) of each resample, itself included ``(R, Q)``."""
-    block = _search(running, number, 'left').clip(max=running.shape[1] - 1)
-    start, count = hits.starts[block], hits.counts[block]
-    weight = np.take_along_axis(drawn, start, axis=1)
-    left = number - 1 - (np.take_along_axis(running, block, axis=1) - weight * count)
-    copy, which = np.divmod(left, count)
-    offset = hits.places[hits.first[block] + which] - start
-    return np.take_along_axis(counted, start, axis=1) - weight + copy * hits.sizes[block] + offset + 1
+def _rank(hits: Hits, counted: Running, running: Running, number: Floats) -> tuple[Floats, Ints]:
+    """How many predictions there are up to hit ``number`` (from 1) of each resample, itself included ``(R, Q)``.
+
+    And the hit's place in the ranking.
+    """
+    block = running.search(number, 'left').clip(max=len(hits.starts) - 1)
+    start = hits.starts[block]
+    copy, which = np.divmod(number - 1 - running.at(block), hits.counts[block])
+    place = hits.places[hits.first[block] + which.astype(np.int64)]
+    return counted.at(start) + copy * hits.sizes[block] + place - start + 1, place
 
 
-def _errors(ranking: Ranking, weight: Ints, confidence: Floats) -> Floats:
+def _errors(ranking: Ranking, sums: _Sums, weights: Floats, confidence: Floats) -> Floats:
     """``(R, 5)`` running means of the errors at the confidences that belong to the recalls, averaged over these.
 
     Args:
         ranking: Of the class.
-        weight: ``(R, T)`` how often each hit is there.
+        sums: Of the ranking.
+        weights: ``(R, S)``.
         confidence: ``(R, Q)``.
     """
     reached = np.flip(np.maximum.accumulate(np.flip(confidence != 0, axis=1), axis=1), axis=1)
-    there = np.cumsum(weight, axis=1, dtype=weight.dtype)
-    above, next_hit, share = _between_hits(ranking.score[ranking.hits[ranking.strict].places], there, confidence)
-    values = []
-    for error in ranking.errors:
-        known = np.isfinite(error)
-        value = np.where(known, error, 0)
-        sums = np.cumsum(weight * value, axis=1)
-        counts = there if known.all() else np.cumsum(weight * known, axis=1)
-        total, count = _at(sums, above), _at(counts, above)
-        at_next = _divide(total + value[next_hit], count + known[next_hit])
+    score = ranking.score[ranking.hits[ranking.strict].places]
+    there, values = Running(sums.strict, weights), []
+    above, next_hit, share = _between_hits(score, there, confidence)
+    for error, known in zip(sums.errors, sums.known):
+        counts = there if known is sums.strict else Running(known, weights)
+        total, count = Running(error, weights).at(above), counts.at(above)
+        at_next = _divide(total + error.of(next_hit), count + known.of(next_hit))
         mean = (_divide(total, count) - at_next) * share + at_next
-        mean = np.where(counts[:, -1:] == 0, 1.0, mean)
+        mean = np.where(counts.total[:, None] == 0, 1.0, mean)
         values.append(_divide((mean * reached).sum(axis=1), reached.sum(axis=1), empty=1.0))
     return np.stack(values, axis=1)
 
 
-def _between_hits(score: Floats, there: Ints, confidence: Floats) -> tuple[Ints, Ints, Floats]:
+def _between_hits(score: Floats, there: Running, confidence: Floats) -> tuple[Ints, Ints, Floats]:
     """Where confidences lie between the scores of the hits ``(T,)``; the devkit interpolates between the two nearest.
 
     Args:
         score: Falling.
-        there: ``(R, T)`` running number of hits of each resample.
+        there: Number of hits of each resample.
         confidence: ``(R, Q)``.
 
     Returns:
@@ -150,23 +180,13 @@ def _between_hits(score: Floats, there: Ints, confidence: Floats) -> tuple[Ints,
         mean up to and with this first copy. Beyond the ends, only one of the two counts.
     """
     above = np.searchsorted(-score, -confidence, side='left')
-    before = _at(there, above)
-    next_hit, last_hit = (_search(there, before, side) for side in ('right', 'left'))
+    before = there.at(above)
+    next_hit, last_hit = (there.search(before, side) for side in ('right', 'left'))
     none_left = next_hit >= len(score)
     next_hit, last_hit = next_hit.clip(max=len(score) - 1), last_hit.clip(max=len(score) - 1)
     share = _divide(confidence - score[next_hit], score[last_hit] - score[next_hit])
     return above, next_hit, np.where(none_left, 1.0, np.where(before == 0, 0.0, share))
 
 
-def _at(running: NDArray, count: Ints) -> NDArray:
-    """Running sums after the first ``count`` columns."""
-    return np.where(count > 0, np.take_along_axis(running, np.maximum(count - 1, 0), axis=1), 0)
-
-
 def _divide(above: NDArray, below: NDArray, empty: float = 0.0) -> Floats:
     return np.divide(above, below, out=np.full(np.shape(above), empty), where=below != 0)
-
-
-def _search(rows: Ints, wanted: Ints, side: str) -> Ints:
-    """Place of each value in its own rising row."""
-    return np.stack([np.searchsorted(row, value, side=side) for row, value in zip(rows, wanted)])

@@ -121,12 +121,12 @@ def compare_bias(results: Mapping[str, str | Path], data_root: str | Path, versi
 def _slice(chosen: Slice, models: Mapping[str, SlicedAnswers], min_boxes: int,
            weights: Ints) -> tuple[SliceResult, dict[str, Floats]]:
     """A slice's result, and gap and gain in every resample ``(R,)``."""
-    first = models[MODELS[0]]
-    count, scenes, classes = count_boxes(first.truth, first.boxes(chosen)[0], min_boxes)
+    boxes = {name: answers.boxes(chosen) for name, answers in models.items()}
+    count, scenes, classes = count_boxes(models[MODELS[0]].truth, boxes[MODELS[0]][0], min_boxes)
     result = SliceResult(chosen.family, chosen.name, count, scenes, classes)
     if not classes:
         return result, {}
-    ap = {name: answers.metrics(chosen, classes, weights)[0] for name, answers in models.items()}
+    ap = {name: answers.metrics(boxes[name], classes, weights)[0] for name, answers in models.items()}
     gaps, gains = ap['teacher'] - ap['student'], ap['distilled'] - ap['student']
     gap, gain, gaps, gains = float(gaps[0]), float(gains[0]), gaps[1:], gains[1:]
     seen = np.isfinite(gaps)

@@ -43,15 +43,16 @@ class SlicedAnswers:
         seen, found = chosen.masks(self.truth, self.predicted, self._owner)
         return self.truth.boxes.take(seen), self.predicted.take(found)
 
-    def metrics(self, chosen: Slice, classes: Sequence[str], weights: Ints) -> tuple[Floats, Floats]:
+    def metrics(self, boxes: tuple[BoxArrays, BoxArrays], classes: Sequence[str],
+                weights: Ints) -> tuple[Floats, Floats]:
         """AP ``(R,)`` and errors ``(R, 5)``, means over those of ``classes`` that a resample has.
 
         Args:
-            chosen: The slice.
+            boxes: Of a slice, as :meth:`boxes` gives them.
             classes: Names.
             weights: ``(R, S)`` how often each scene is drawn.
         """
-        rankings = rank(*self.boxes(chosen), self.truth.scene, self.settings)
+        rankings = rank(*boxes, self.truth.scene, self.settings)
         average, errors = class_metrics({name: rankings[name] for name in classes}, weights, self.settings)
         return known_mean(np.stack(list(average.values()))), known_mean(np.stack(list(errors.values())))
 
@@ -130,10 +131,11 @@ def count_boxes(truth: Truth, boxes: BoxArrays, min_boxes: int) -> tuple[int, in
 
 
 def _score(answers: SlicedAnswers, chosen: Slice, min_boxes: int, weights: Ints) -> SliceScore:
-    count, scenes, classes = count_boxes(answers.truth, answers.boxes(chosen)[0], min_boxes)
+    boxes = answers.boxes(chosen)
+    count, scenes, classes = count_boxes(answers.truth, boxes[0], min_boxes)
     if not classes:
         return SliceScore(chosen.family, chosen.name, count, scenes)
-    average, errors = answers.metrics(chosen, classes, weights if scenes > 1 else weights[:1])  # of one, no interval
+    average, errors = answers.metrics(boxes, classes, weights if scenes > 1 else weights[:1])  # of one, no interval
     known = {ERRORS[key]: values for key, values in zip(TP_METRICS, errors.T) if np.isfinite(values[0])}
     return SliceScore(
         chosen.family, chosen.name, count, scenes, classes, float(average[0]), interval(average[1:]),

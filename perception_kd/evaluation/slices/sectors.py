@@ -19,6 +19,8 @@ NO_CAMERA = 'no camera'
 QUADRANTS = {'front': 0.0, 'left': np.pi / 2, 'back': np.pi, 'right': -np.pi / 2}
 """Azimuth of the middle of each sector of a rig without cameras, counter-clockwise from ahead, in rad."""
 
+_REMEMBERED = 4  # sets of boxes: the truth and three models
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -70,10 +72,8 @@ def sectors(cameras: Sequence[Camera]) -> dict[str, Callable[[Truth, BoxArrays],
         middles, widths = [camera.yaw for camera in cameras], [camera.half_angle for camera in cameras]
         names = [*(camera.channel for camera in cameras), NO_CAMERA]
 
-    def inside(truth: Truth, boxes: BoxArrays, *, number: int) -> Mask:
-        return _sector(ego_azimuth(truth, boxes), np.array(middles), np.array(widths)) == number
-
-    return {name: partial(inside, number=number) for number, name in enumerate(names)}
+    numbers = _SectorNumbers(np.array(middles), np.array(widths))
+    return {name: partial(numbers.inside, number) for number, name in enumerate(names)}
 
 
 def ego_azimuth(truth: Truth, boxes: BoxArrays) -> Floats:
@@ -86,6 +86,31 @@ def ego_frame(truth: Truth, boxes: BoxArrays) -> Floats:
     """``(M, 3)`` centres in the ego frame (x forward, y left) at the LiDAR sweep, m."""
     axes = rotation_matrices(truth.ego_rotation)[boxes.frame]
     return np.einsum('nji,nj->ni', axes, boxes.ego_translation)
+
+
+class _SectorNumbers:
+    """The sector of each box, worked out once for all sectors.
+
+    Args:
+        middles: ``(K,)`` azimuths, rad.
+        half_angles: ``(K,)`` from there to either side, rad.
+    """
+
+    def __init__(self, middles: Floats, half_angles: Floats) -> None:
+        self._middles, self._half_angles = middles, half_angles
+        self._known: list[tuple[Truth, BoxArrays, Ints]] = []
+
+    def inside(self, number: int, truth: Truth, boxes: BoxArrays) -> Mask:
+        """``(M,)`` which boxes are in the sector of this number."""
+        return self._numbers(truth, boxes) == number
+
+    def _numbers(self, truth: Truth, boxes: BoxArrays) -> Ints:
+        for known_truth, known_boxes, numbers in self._known:
+            if known_truth is truth and known_boxes is boxes:
+                return numbers
+        numbers = _sector(ego_azimuth(truth, boxes), self._middles, self._half_angles)
+        self._known = [*self._known[1 - _REMEMBERED:], (truth, boxes, numbers)]
+        return numbers
 
 
 def _sector(azimuth: Floats, middles: Floats, half_angles: Floats) -> Ints:
