@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 from perception_kd.datasets.nuscenes.stamp import load_infos
 from perception_kd.evaluation.doctor import examine, format_findings
 from perception_kd.evaluation.doctor.load import frames_of_poses
-from perception_kd.evaluation.fast.evaluate import score
+from perception_kd.evaluation.fast.evaluate import ResultArrays, score
 from perception_kd.evaluation.fast.predictions import predictions_from_rows
 from perception_kd.evaluation.fast.truth import Truth, load_truth
 from perception_kd.evaluation.frames import key_frames, split_tokens
@@ -123,10 +123,17 @@ class NuScenesDetMetric(BaseMetric):
         if self.format_only:
             self._write_checked(answers)
             return {}
-        summary = self._score_fast(answers) if self.engine == 'fast' else self._score_official(answers)
+        arrays = None
+        if self.engine == 'fast':
+            if self.folder is not None:
+                self._write(self.folder, answers)
+            arrays = self._arrays(answers)
+            summary = self._score_fast(arrays)
+        else:
+            summary = self._score_official(answers)
         print_log('\n' + format_summary(summary), logger='current')
         if self.doctor:
-            self._log_mistakes(answers)
+            self._log_mistakes(arrays or self._arrays(answers))
         return flatten_summary(summary)
 
     def _score_official(self, answers: Mapping[str, list[dict]]) -> dict[str, Any]:
@@ -135,27 +142,23 @@ class NuScenesDetMetric(BaseMetric):
             return evaluate_devkit(path, self.data_root, self.version, self.split, self.folder,
                                    sample_tokens=list(answers))
 
-    def _score_fast(self, answers: Mapping[str, list[dict]]) -> dict[str, Any]:
-        if self.folder is not None:
-            self._write(self.folder, answers)
-        truth = self._truth_of(answers)
-        summary, details = score(truth, predictions_from_rows(answers, truth))
-        summary['meta'] = result_meta(self.modality, self.data_root, self.version, self.split, 'fast')
+    def _score_fast(self, arrays: ResultArrays) -> dict[str, Any]:
+        summary, details = score(arrays.truth, arrays.predictions)
+        summary['meta'] = result_meta(arrays.meta, self.data_root, self.version, self.split, 'fast')
         if self.folder is not None:
             write_metrics(self.folder, summary, details)
         return summary
 
-    def _truth_of(self, answers: Mapping[str, list[dict]]) -> Truth:
+    def _arrays(self, answers: Mapping[str, list[dict]]) -> ResultArrays:
         if self._truth is None or set(self._truth.tokens) != set(answers):
             tokens = key_frames(self.data_root, self.version, self.split, list(answers))
             self._truth = load_truth(self.data_root, self.version, tokens)
-        return self._truth
+        return ResultArrays(self.modality, self._truth, predictions_from_rows(answers, self._truth))
 
-    def _log_mistakes(self, answers: Mapping[str, list[dict]]) -> None:
+    def _log_mistakes(self, arrays: ResultArrays) -> None:
         """Say which known mistakes the predictions look like, if any."""
-        truth = self._truth_of(answers)
-        findings = examine(truth, predictions_from_rows(answers, truth),
-                           frames_of_poses(self._poses, self._times, truth))
+        findings = examine(arrays.truth, arrays.predictions,
+                           frames_of_poses(self._poses, self._times, arrays.truth))
         if findings:
             print_log('\n' + format_findings(findings), logger='current', level=logging.WARNING)
 

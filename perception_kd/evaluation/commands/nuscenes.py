@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perception_kd.evaluation.commands.data import add_data, add_part, chosen_part
+
+if TYPE_CHECKING:
+    from perception_kd.evaluation.fast.evaluate import ResultArrays
 
 
 def add(tasks: Any) -> None:
@@ -24,27 +27,30 @@ def add(tasks: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table of metrics."""
-    from perception_kd.evaluation.fast.evaluate import evaluate_fast
+    from perception_kd.evaluation.fast.evaluate import evaluate_fast, load_arrays
     from perception_kd.evaluation.nuscenes_official import evaluate_devkit
     from perception_kd.evaluation.report import format_summary
 
-    part = chosen_part(args, [args.results])
-    evaluate = evaluate_fast if args.engine == 'fast' else evaluate_devkit
-    summary = evaluate(args.results, args.root, args.version, args.split, args.out,
-                       sample_tokens=part['sample_tokens'], box_filter=part['subset'])
+    part, where, arrays = chosen_part(args, [args.results]), (args.results, args.root, args.version, args.split), None
+    wanted = dict(sample_tokens=part['sample_tokens'], box_filter=part['subset'])
+    if args.engine == 'fast':
+        arrays = load_arrays(*where, part['sample_tokens'])
+        summary = evaluate_fast(*where, args.out, **wanted, arrays=arrays)
+    else:
+        summary = evaluate_devkit(*where, args.out, **wanted)
     print(format_summary(summary))
     if part['sample_tokens'] is not None:
         print(f'not the official protocol: only {len(part["sample_tokens"])} key frames of the split were chosen')
     if args.out:
         print(f'metrics: {args.out / "metrics_summary.json"}')
     if not args.no_doctor:
-        _print_findings(args, part['sample_tokens'])
+        _print_findings(args, arrays or load_arrays(*where, part['sample_tokens']))
     return 0
 
 
-def _print_findings(args: argparse.Namespace, sample_tokens: list[str] | None) -> None:
-    from perception_kd.evaluation.doctor import examine_file, format_findings
+def _print_findings(args: argparse.Namespace, arrays: ResultArrays) -> None:
+    from perception_kd.evaluation.doctor import examine_arrays, format_findings
 
-    findings = examine_file(args.results, args.root, args.version, args.split, sample_tokens)
+    findings = examine_arrays(arrays, args.root, args.version)
     if findings:
         print(f'\n{format_findings(findings)}')

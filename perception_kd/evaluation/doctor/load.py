@@ -15,11 +15,8 @@ from perception_kd.datasets.nuscenes.tables import table_folder
 from perception_kd.evaluation.doctor.examine import examine
 from perception_kd.evaluation.doctor.finding import Finding
 from perception_kd.evaluation.doctor.frames import Frames
-from perception_kd.evaluation.fast.predictions import load_predictions
-from perception_kd.evaluation.fast.truth import Truth, load_truth
-from perception_kd.evaluation.frames import version_tokens
-from perception_kd.evaluation.token_owner import naming_owner
-from perception_kd.files import require_file
+from perception_kd.evaluation.fast.evaluate import ResultArrays, load_arrays
+from perception_kd.evaluation.fast.truth import Truth
 
 
 def examine_file(results_json: str | Path, root: str | Path, version: str, split: str,
@@ -34,11 +31,20 @@ def examine_file(results_json: str | Path, root: str | Path, version: str, split
     Raises:
         FileNotFoundError, ValueError: bad paths, a broken file, another set of samples, a split without truth.
     """
-    require_file(results_json, 'result file')
-    truth = load_truth(root, version, split if sample_tokens is None else sample_tokens)
-    with naming_owner(root):
-        predicted = load_predictions(results_json, truth, version_tokens(root, version))
-    return examine(truth, predicted, load_frames(root, version, truth))
+    return examine_arrays(load_arrays(results_json, root, version, split, sample_tokens), root, version)
+
+
+def examine_arrays(arrays: ResultArrays, root: str | Path, version: str) -> list[Finding]:
+    """Find known mistakes in a result file that is read already.
+
+    Args:
+        arrays: The result file and its truth.
+        root, version: The data that it is for.
+
+    Raises:
+        FileNotFoundError, ValueError: tables are missing or broken.
+    """
+    return examine(arrays.truth, arrays.predictions, load_frames(root, version, arrays.truth))
 
 
 def load_frames(root: str | Path, version: str, truth: Truth) -> Frames:

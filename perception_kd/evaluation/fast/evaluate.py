@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,16 +29,46 @@ class ArrayFilter(Protocol):
         """The boxes that count."""
 
 
-def evaluate_fast(results_json: str | Path, data_root: str | Path, version: str, split: str,
-                  out_dir: str | Path | None = None, verbose: bool = False, *,
-                  sample_tokens: Sequence[str] | None = None, box_filter: ArrayFilter | None = None) -> dict[str, Any]:
-    """Score a result file; everything as in ``nuscenes_official.evaluate_devkit``, but for ``meta.engine``."""
+@dataclass(frozen=True)
+class ResultArrays:
+    """A result file beside its truth, both unfiltered.
+
+    Args:
+        meta: Of the result file.
+        truth, predictions: For the same key frames.
+    """
+
+    meta: Mapping[str, Any]
+    truth: Truth
+    predictions: BoxArrays
+
+
+def load_arrays(results_json: str | Path, data_root: str | Path, version: str, split: str,
+                sample_tokens: Sequence[str] | None = None) -> ResultArrays:
+    """Read a result file and the truth of its key frames.
+
+    Raises:
+        FileNotFoundError, ValueError: bad paths, a broken file, another set of samples, a split without truth.
+    """
     require_file(results_json, 'result file')  # said before the tables are read
     truth = load_truth(data_root, version, key_frames(data_root, version, split, sample_tokens))
     with naming_owner(data_root):
         meta, predictions = load_results(results_json, truth, version_tokens(data_root, version))
-    summary, details = score(truth, predictions, box_filter=box_filter)
-    summary['meta'] = result_meta(meta, data_root, version, split, 'fast', str(box_filter or ''))
+    return ResultArrays(meta, truth, predictions)
+
+
+def evaluate_fast(results_json: str | Path, data_root: str | Path, version: str, split: str,
+                  out_dir: str | Path | None = None, verbose: bool = False, *,
+                  sample_tokens: Sequence[str] | None = None, box_filter: ArrayFilter | None = None,
+                  arrays: ResultArrays | None = None) -> dict[str, Any]:
+    """Score a result file; everything as in ``nuscenes_official.evaluate_devkit``, but for ``meta.engine``.
+
+    Args:
+        arrays: What :func:`load_arrays` gives for the same arguments, where it was read before.
+    """
+    arrays = arrays or load_arrays(results_json, data_root, version, split, sample_tokens)
+    summary, details = score(arrays.truth, arrays.predictions, box_filter=box_filter)
+    summary['meta'] = result_meta(arrays.meta, data_root, version, split, 'fast', str(box_filter or ''))
     if out_dir is not None:
         write_metrics(out_dir, summary, details)
     if verbose:

@@ -14,6 +14,7 @@ from perception_kd.datasets.nuscenes.create import InfoJob, create_infos
 from perception_kd.datasets.nuscenes.stamp import load_plain_pickle
 from perception_kd.evaluation.commands import build_parser
 from perception_kd.evaluation.doctor import examine_infos, examine_summary
+from perception_kd.evaluation.fast.truth import load_truth
 from perception_kd.evaluation.frames import split_tokens
 from perception_kd.evaluation.nuscenes_official import evaluate_devkit
 from perception_kd.evaluation.submission import TokenMismatchError
@@ -149,6 +150,17 @@ def test_command_line(sim_root: Path, healthy: dict, mistakes: dict, infos: list
         run('doctor', bad_file)
     with pytest.raises(FileNotFoundError, match='nowhere'):
         run('doctor', tmp_path / 'nowhere.json', *data)
+
+
+def test_the_doctor_reads_nothing_again(sim_root: Path, healthy: dict, tmp_path: Path,
+                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    from perception_kd.evaluation.fast import evaluate
+
+    calls = []
+    monkeypatch.setattr(evaluate, 'load_truth', lambda *args: calls.append(args) or load_truth(*args))
+    path = save(tmp_path / 'r.json', {'meta': {}, 'results': healthy})
+    assert run('nuscenes', path, '--root', sim_root, '--version', VERSION, '--split', SPLIT, '--engine', 'fast') == 0
+    assert len(calls) == 1
 
 
 def test_command_line_on_labels(sim_root: Path, infos: list[dict], tmp_path: Path) -> None:
