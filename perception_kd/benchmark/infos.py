@@ -22,6 +22,7 @@ from perception_kd.processes import collection_paused
 
 _SIDES = ('nuscenes-devkit', 'arrays')
 _WHOLE = 'tables to info files'
+_ROUNDING = 1e-6  # global coordinates of some kilometres in float64 give 1e-11
 _STAGES = {'tables': (infos_sides.devkit_tables, infos_sides.our_tables),
            _WHOLE: (infos_sides.devkit_infos, infos_sides.our_infos)}  # fmt: skip
 
@@ -87,7 +88,7 @@ def _rows(root: Path) -> dict[str, int]:
 
 
 def _compare(root: Path, out: Path) -> float:
-    """Largest difference between numbers of the two sides' infos."""
+    """Largest difference between numbers of the two sides' infos; a ``ValueError`` where it is more than rounding."""
     job, most = InfoJob(root=root, version=VERSION, out=out), 0.0
     with collection_paused():
         for split in split_scenes(root, VERSION):
@@ -98,7 +99,9 @@ def _compare(root: Path, out: Path) -> float:
             for theirs in read_pickles(out / f'{split}.pickles'):
                 one = ours.pop()
                 del one['sample_idx']  # its place in the file
-                most = max(most, largest_difference(theirs, one, f'{split}: {theirs["token"]}'))
+                most = max(most, gap := largest_difference(theirs, one, f'{split}: {theirs["token"]}'))
+                if gap > _ROUNDING:
+                    raise ValueError(f'{split}: {theirs["token"]}: numbers of the two sides differ by up to {gap:.3g}')
             if ours:
                 raise ValueError(f'{split}: {len(ours)} infos more than of the devkit')
     return most

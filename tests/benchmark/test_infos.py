@@ -79,6 +79,9 @@ def test_both_sides_agree(root, monkeypatch):
     for stage in STAGES:
         assert found['ratio'][stage] == 4 and found['memory_ratio'][stage] == 1
         assert f'memory, {stage}: 300 MB and 300 MB' in report.table()
+    monkeypatch.setattr(infos, '_ROUNDING', 0.0)
+    with pytest.raises(ValueError, match='numbers of the two sides differ by up to'):
+        infos.benchmark_infos(root=root, workers=1)
 
 
 def test_differences_show():
