@@ -100,10 +100,14 @@ def _samples_of(folder: Path, names: Sequence[str], tokens: Sequence[str], split
 
 
 def _listed(path: Path) -> set[str]:
-    text = require_file(path, 'file of samples').read_text().strip()
+    wanted = f'{path}: must hold sample tokens: a JSON list of strings, or one a line'
+    try:
+        text = require_file(path, 'file of samples').read_text().strip()
+    except UnicodeDecodeError:
+        raise ValueError(wanted) from None
     rows = read_json(path, cure='list sample tokens') if text.startswith(('[', '{')) else text.split()
-    if not isinstance(rows, list) or not all(isinstance(row, str) for row in rows):
-        raise ValueError(f'{path}: must hold sample tokens: a JSON list of strings, or one a line')
+    if not rows or not isinstance(rows, list) or not all(isinstance(row, str) for row in rows):
+        raise ValueError(wanted)
     return set(rows)
 
 

@@ -30,12 +30,23 @@ class BoxSubset:
         min_lidar_points: A true box with fewer LiDAR points is ignored: it is no miss, and a prediction of
             its class that belongs to it (nearest true centre, within 2 m) is no false alarm.
         slices: A box counts where it is in one of the slices of every family that is named here.
+
+    Raises:
+        ValueError: impossible limits.
     """
 
     max_forward: float | None = None
     max_reach: float | None = None
     min_lidar_points: int = 0
     slices: tuple[Slice, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.max_forward is not None and np.isnan(self.max_forward):
+            raise ValueError('max_forward must be a number of metres, got nan')
+        if self.max_reach is not None and not self.max_reach > 0:
+            raise ValueError(f'max_reach must be above 0, got {self.max_reach:g}')
+        if self.min_lidar_points < 0:
+            raise ValueError(f'min_lidar_points must be at least 0, got {self.min_lidar_points}')
 
     def __str__(self) -> str:
         """In words."""

@@ -89,7 +89,10 @@ def test_frames_that_are_not_there(root: Path, tmp_path: Path) -> None:
 
     refused(r'nowhere: no scene of split .sliced., which has sliced-0, sliced-1', scenes=['sliced-1', 'nowhere'])
     refused(r'list\.json: 1 of 1 samples are not in split', samples=save(tmp_path / 'list.json', ['nowhere']))
-    refused('must hold sample tokens', samples=save(tmp_path / 'list.json', [1]))
+    binary = tmp_path / 'list.bin'
+    binary.write_bytes(b'\xff\xfe')
+    for listed in (save(tmp_path / 'list.json', [1]), save(tmp_path / 'empty.json', []), binary):
+        refused('must hold sample tokens', samples=listed)
     refused('file of samples .* does not exist', samples=tmp_path / 'none.txt')
     refused('is no result file', results=[save(tmp_path / 'r.json', {'results': 3})])
     refused('no key frame of split', results=[save(tmp_path / 'r.json', {'results': {}})])
@@ -140,3 +143,18 @@ def test_slices_and_diff_from_the_command_line(root: Path, content: dict, result
         call('diff', results, other, '--against', other, *data(root))
     with pytest.raises(ValueError, match='diff compares two result files, got 1'):
         call('diff', results, *data(root))
+    with pytest.raises(ValueError, match='resamples must be at least 0, got -1'):
+        call('diff', results, other, *data(root), '--resamples', -1)
+
+
+def test_wrong_options_stop_before_the_work(root: Path, tmp_path: Path) -> None:
+    taken, nowhere = save(tmp_path / 'file', {}), tmp_path / 'nowhere.json'
+    models = ('bias', '--teacher', nowhere, '--student', nowhere, '--distilled', nowhere)
+    for command in (('nuscenes', nowhere), ('slices', nowhere), ('diff', nowhere, nowhere), models):
+        with pytest.raises(NotADirectoryError, match='file is a file; name a folder'):
+            call(*command, *data(root), '--out', taken)
+    for option, value in (('--max-forward', 'nan'), ('--max-reach', 0), ('--min-lidar-points', -1)):
+        with pytest.raises(ValueError, match=f'{option[2:].replace("-", "_")} must be'):
+            call('nuscenes', nowhere, *data(root), option, value)
+    with pytest.raises(ValueError, match=r'speeds must rise from above 0, got .nan.'):
+        call('slices', nowhere, *data(root), '--speeds', 'nan')

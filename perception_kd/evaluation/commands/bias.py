@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from perception_kd.evaluation.commands.data import add_data
+from perception_kd.evaluation.commands.data import add_data, check_out
 
 
 def add(tasks: Any) -> None:
@@ -38,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from perception_kd.evaluation.slices.sectors import load_cameras
     from perception_kd.files import write_json
 
+    check_out(args)
     results = {name: getattr(args, name) for name in MODELS}
     slices = default_slices(distances=args.distances, points=args.points,
                             cameras=load_cameras(args.root, args.version))

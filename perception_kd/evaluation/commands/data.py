@@ -37,6 +37,14 @@ def add_part(parser: argparse.ArgumentParser) -> None:
                       help='ignore true boxes with fewer LiDAR points')
 
 
+def check_out(args: argparse.Namespace) -> None:
+    """See that the folder ``--out`` can be made, before what takes long."""
+    from perception_kd.files import check_folder_target
+
+    if args.out:
+        check_folder_target(args.out)
+
+
 def chosen_part(args: argparse.Namespace, results: Sequence[Path]) -> dict[str, Any]:
     """``sample_tokens`` and the subset of boxes by the options of :func:`add_part`; None where all counts.
 

@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from perception_kd.evaluation.commands.data import add_data, add_part, add_resampling, chosen_part, show_progress
+from perception_kd.evaluation.commands.data import (
+    add_data,
+    add_part,
+    add_resampling,
+    check_out,
+    chosen_part,
+    show_progress,
+)
 
 
 def add(tasks: Any) -> None:
@@ -31,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from perception_kd.evaluation.resampling.ranking import rank
     from perception_kd.files import write_json
 
+    check_out(args)
     first, second = _sides(args.results, args.against)
     answers = load_answers([*first, *second], args.root, args.version, args.split,
                            **chosen_part(args, [*first, *second]))

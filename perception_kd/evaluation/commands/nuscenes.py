@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perception_kd.evaluation.commands.data import add_data, add_part, chosen_part
+from perception_kd.evaluation.commands.data import add_data, add_part, check_out, chosen_part
 
 if TYPE_CHECKING:
     from perception_kd.evaluation.fast.evaluate import ResultArrays
@@ -31,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from perception_kd.evaluation.nuscenes_official import evaluate_devkit
     from perception_kd.evaluation.report import format_summary
 
+    check_out(args)
     part, where, arrays = chosen_part(args, [args.results]), (args.results, args.root, args.version, args.split), None
     wanted = dict(sample_tokens=part['sample_tokens'], box_filter=part['subset'])
     if args.engine == 'fast':

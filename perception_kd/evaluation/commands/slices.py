@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from perception_kd.evaluation.commands.data import add_data, add_part, add_resampling, chosen_part, show_progress
+from perception_kd.evaluation.commands.data import (
+    add_data,
+    add_part,
+    add_resampling,
+    check_out,
+    chosen_part,
+    show_progress,
+)
 
 
 def add(tasks: Any) -> None:
@@ -39,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from perception_kd.evaluation.slices.table import format_slices
     from perception_kd.files import write_json
 
+    check_out(args)
     slices = default_slices(distances=args.distances, points=args.points, speeds=args.speeds,
                             cameras=load_cameras(args.root, args.version))
     if args.by:

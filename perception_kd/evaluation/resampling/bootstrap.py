@@ -24,7 +24,13 @@ Progress = Callable[[str], None]
 
 
 def draw_scenes(scenes: int, resamples: int, seed: int) -> Ints:
-    """``(R, S)`` how often each scene is drawn; no row for a single scene, of which nothing can be drawn."""
+    """``(R, S)`` how often each scene is drawn; no row for a single scene, of which nothing can be drawn.
+
+    Raises:
+        ValueError: less than no resample.
+    """
+    if resamples < 0:
+        raise ValueError(f'resamples must be at least 0, got {resamples}')
     if scenes < 2 or not resamples:
         return np.zeros((0, scenes), np.int64)
     return np.random.default_rng(seed).multinomial(scenes, np.full(scenes, 1 / scenes), size=resamples)

@@ -103,7 +103,7 @@ def key_of(family: str) -> str:
 
 def _ranges(what: str, borders: Sequence[float]) -> list[tuple[float, float]]:
     edges = [0.0, *borders, float('inf')]
-    if any(low >= high for low, high in pairwise(edges)):
+    if not all(low < high for low, high in pairwise(edges)):  # NaN is neither
         raise ValueError(f'slices: {what} must rise from above 0, got {list(borders)}')
     return list(pairwise(edges))
 
