@@ -19,7 +19,7 @@ READ_BY_US = ('scene', 'sample', 'sample_data', 'ego_pose', 'calibrated_sensor',
               'sample_annotation', 'log', 'splits')  # fmt: skip
 DAMAGE = {
     'missing': None, 'empty': b'', 'cut off': b'[{"token": "a"', 'no list': b'{"a": 1}', 'no rows': b'[1, 2]',
-    'other columns': b'[{"key": "a"}]', 'no text': b'\xff\xfe\x00[',
+    'other columns': b'[{"key": "a"}]', 'no text': b'\xff\xfe\x00[', 'brackets': b'[' * 100_000,
 }  # fmt: skip
 NUMBERS = [
     ('ego_pose', 'translation'), ('ego_pose', 'rotation'), ('calibrated_sensor', 'translation'),
@@ -119,6 +119,15 @@ def test_poses_and_sizes_that_cannot_be(root, results, tmp_path, table, column, 
     path.write_text(json.dumps(rows))
     for said in (refused(make_infos, root, tmp_path), refused(evaluate_devkit, results, root, VERSION, 'tiny_val')):
         assert f'{table}.json: row {rows[-1]["token"]}: {column} is {bad}' in said
+
+
+@pytest.mark.parametrize('bad', ['false', 0, None], ids=str)
+def test_key_frames_that_are_neither_true_nor_false(root, tmp_path, bad):
+    path = root / VERSION / 'sample_data.json'
+    rows = json.loads(path.read_text())
+    rows[3]['is_key_frame'] = bad
+    path.write_text(json.dumps(rows))
+    assert f'sample_data.json: row 3: is_key_frame is {bad!r}, no truth value' in refused(make_infos, root, tmp_path)
 
 
 def test_nan_box_does_not_reach_a_metric(root, results):

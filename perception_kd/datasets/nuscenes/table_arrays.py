@@ -23,6 +23,7 @@ NONE, LOST = -1, -2
 
 _Numbers = NDArray[Any]
 _TEXTS = {'token', 'name', 'channel', 'modality', 'filename', 'prev', 'next'}
+_NOUNS = {str: 'text', bool: 'truth value'}
 
 
 @dataclass(frozen=True)
@@ -217,10 +218,11 @@ class TableReader:
         for block in iter_blocks(path, columns, advance=self._advance):
             lists = list(zip(*block))
             for column, values in zip(columns, lists):
-                if (column in _TEXTS or column.endswith('_token')) and set(map(type, values)) != {str}:
-                    place = next(place for place, value in enumerate(values) if type(value) is not str)
-                    raise ValueError(f'{path}: row {number + place}: {column} is {values[place]}, no text; unpack the '
-                                     'data set again')
+                kind = _kind(column)
+                if kind and set(map(type, values)) != {kind}:
+                    place = next(place for place, value in enumerate(values) if type(value) is not kind)
+                    raise ValueError(f'{path}: row {number + place}: {column} is {values[place]!r}, no '
+                                     f'{_NOUNS[kind]}; unpack the data set again')
             number += len(block)
             yield lists
         if not number:
@@ -263,6 +265,13 @@ class TableReader:
 
     def _double(self, table: str, row: int) -> ValueError:
         return ValueError(f'{self._path(table)}: row {row} has the token of an earlier row; unpack the data set again')
+
+
+def _kind(column: str) -> type | None:
+    """What a column holds; None: numbers, which are looked at as arrays."""
+    if column == 'is_key_frame':
+        return bool
+    return str if column in _TEXTS or column.endswith('_token') else None
 
 
 class _Gathered:

@@ -41,7 +41,7 @@ def read_json(path: Path, cure: str = 'unpack the data set again') -> Any:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         raise FileNotFoundError(f'{path} is missing; {cure}') from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter of a hundred thousand brackets
         raise ValueError(f'{path} is not valid JSON ({error}); {cure}') from None
 
 
