@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     sources = parser.add_subparsers(dest='source', required=True)
     for name, what in SOURCES.items():
-        source = sources.add_parser(name, help=what)
+        source = sources.add_parser(name, help=what, description=what)
         source.add_argument('--root', type=Path, required=True, help='folder of the source data')
         source.add_argument('--out', type=Path, required=True, help='new nuScenes-format root')
         source.add_argument('--workers', type=int, default=min(os.cpu_count() or 1, 8), help='processes')
