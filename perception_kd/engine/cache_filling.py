@@ -126,6 +126,11 @@ def _in_order(cfg: Config, batch: int | None) -> dict[str, Any]:
 def _augmentations(dataset: Any) -> list[BEVAug]:
     """Every BEVAug of a data set, or of those inside it."""
     inside = [getattr(dataset, 'dataset', None), *(getattr(dataset, 'datasets', None) or ())]
-    pipeline = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
-    own = [transform for transform in pipeline if isinstance(transform, BEVAug)]
+    own = [step for step in _steps(getattr(dataset, 'pipeline', None)) if isinstance(step, BEVAug)]
     return own + [transform for one in inside if one is not None for transform in _augmentations(one)]
+
+
+def _steps(holder: Any) -> list[Any]:
+    """All transforms of a pipeline, also of those inside others, such as ``BesideClean``."""
+    steps = getattr(holder, 'transforms', None) or ()
+    return [step for one in steps for step in (one, *_steps(one))]

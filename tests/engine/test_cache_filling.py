@@ -10,9 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.dataset import Compose
 
+from perception_kd.datasets.transforms import BesideClean, BEVAug
 from perception_kd.engine.build import load_config
-from perception_kd.engine.cache_filling import PLANNED, _some
+from perception_kd.engine.cache_filling import PLANNED, _augment, _some
 from perception_kd.engine.runner import DistillRunner
 from perception_kd.registry import MODELS
 from tests.smoke.conftest import OPTIONS, ROOT
@@ -99,6 +101,14 @@ def test_every_state_has_entries_of_its_own(fill, tmp_path):
     assert status == 0 and f'{SAMPLES} samples x 4 states' in said
     names = [file.stem for file in entries(tmp_path)]
     assert len(names) == 4 * SAMPLES and sum('-' in name for name in names) == 3 * SAMPLES
+
+
+def test_augmentation_within_other_transforms_is_held_still():
+    """``BesideClean`` has the whole pipeline inside."""
+    outer, inner = BEVAug(), BEVAug()
+    pipeline = Compose([outer, BesideClean(faults=dict(type='ApplyFaults', faults=[]), transforms=[inner], keys=())])
+    _augment(SimpleNamespace(datasets=[SimpleNamespace(pipeline=pipeline)]), dict(flip_x=True))
+    assert len(outer.states) == len(inner.states) == 1
 
 
 @pytest.mark.parametrize(('options', 'error'), [

@@ -4,9 +4,12 @@
 drawn anew in each epoch from the run's seed, so that a resumed run draws the same; ``seed=0`` instead would give a sample
 the same fault in each epoch. Past frames have the key frame's: lost cameras are lost in all of them.
 
-Teachers that read LiDAR alone see a sound world. For one that reads pictures or radar, keep these apart:
-  train_pipeline = [dict(type='BesideClean', faults='${sensor_faults}', transforms=_base_.train_pipeline, keys=('img',))]
-  teachers = dict(lidar_camera=dict(renamed=dict(img='clean_img')))
+Teachers that read LiDAR alone see a sound world. For one that reads pictures or radar, keep these apart; here for the
+teacher of ``_base_/methods/crkd``:
+  train_pipeline = [dict(type='BesideClean', faults='${sensor_faults}', transforms=_base_.train_pipeline,
+                         keys=('img', 'cam2lidar'))]
+  lidar_camera_frozen = dict(renamed=dict(img='clean_img', cam2lidar='clean_cam2lidar'))
+A cached teacher needs the new name in its cache's ``reads``, too.
 """
 
 sensor_faults = dict(

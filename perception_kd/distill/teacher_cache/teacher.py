@@ -80,6 +80,10 @@ class CachedTeacher:
         self.rule = AugmentationRule(mode=augmentation, states=states)
         self.device = torch.device('cpu')
         self._settings = dict(teacher) if isinstance(teacher, Mapping) else {}
+        hidden = sorted(set((self._settings.get('renamed') or {}).values()) - set(self.reads))
+        if hidden:
+            raise ValueError(f"teacher '{name}' is given {', '.join(hidden)} under another name, but its cache reads "
+                             f"{', '.join(self.reads)}: set cache.reads to what it is given")
         self.source: str | None = self._settings.get('checkpoint')
         self._live: Teacher | None = None if isinstance(teacher, Mapping) else teacher
         if self._live is None and not self._settings.get('checkpoint'):

@@ -100,6 +100,11 @@ def test_a_checkpoint_replaced_while_the_cache_is_open_is_noticed(tmp_path):
     assert len(entries(tmp_path)) == 1
 
 
+def test_a_cache_reads_what_its_teacher_is_given_under_another_name(tmp_path):
+    with pytest.raises(ValueError, match='is given clean_img under another name, but its cache reads img'):
+        distiller(dict(cached(tmp_path), renamed=dict(img='clean_img')))
+
+
 def test_ready_teachers_of_other_settings_are_other_teachers(tmp_path):
     def ready(norm: str) -> CachedTeacher:
         maps = dict(intensity=dict(type='IntensityMap', norm=norm))
