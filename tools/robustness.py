@@ -29,8 +29,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--against', nargs=2, action='append', default=[], metavar=('[NAME=]CONFIG', 'CHECKPOINT'),
                         help='another model on the same data; may be repeated')
     parser.add_argument('--faults', nargs='+', metavar='NAME',
-                        help='families (camera radar lidar crosses) or single faults; default: all that touch a sensor '
-                             'that the models read')
+                        help='families (camera camera_rig radar lidar crosses) or single faults; default: all that '
+                             'touch a sensor that the models read')
     parser.add_argument('--severities', nargs='+', type=int, metavar='N', help='default: all of each fault')
     parser.add_argument('--seed', type=int, default=0, help='of the faults; equal for all models')
     parser.add_argument('--engine', choices=['devkit', 'fast'], default='devkit', help='who computes the metrics')

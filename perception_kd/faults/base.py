@@ -30,7 +30,8 @@ RIG = {
 class Draw:
     """Random numbers of one fault for one measurement of one sensor.
 
-    Severity takes no part, so that what a milder fault hits, a harder one of the same kind hits too.
+    Severity takes no part, so that what a milder fault hits, a harder one of the same kind hits too; points that stand
+    nowhere in the file (``RadarClutter``) are others.
 
     Args:
         key: Seed, and the fault's name.

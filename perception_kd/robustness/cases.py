@@ -21,7 +21,7 @@ class Case:
 
     Args:
         name: As in the presets.
-        family: ``camera``, ``radar``, ``lidar`` or ``crosses``.
+        family: One of ``FAMILIES``.
         severities: By number, from 1 (mild): the settings of the faults that act together.
         labels: What a severity is called.
     """

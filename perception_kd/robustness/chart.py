@@ -109,13 +109,19 @@ def _bars(axes: Axes, names: Sequence[str], rates: Sequence[Sequence[Mapping[str
         for place, rate in enumerate(row):
             middle, value = place * pitch + ROW_GAP / 2 + (number + 0.5) * BAR, rate['NDS']
             axes.barh(middle, value or 0.0, height=BAR - 2, color=colour, zorder=2)
-            axes.annotate('no score' if value is None else f'{100 * value:.0f}', (value or 0.0, middle), (5, 0),
+            end = max(value or 0.0, rate['mAP'] or 0.0) if _meet(value, rate['mAP']) else value or 0.0
+            axes.annotate('no score' if value is None else f'{100 * value:.0f}', (end, middle), (5, 0),
                           textcoords='offset points', va='center_baseline', fontsize=6.5, color=INK,
                           bbox=dict(facecolor=PAPER, edgecolor='none', pad=0.4), zorder=3)
             if rate['mAP'] is not None:
                 axes.plot([rate['mAP']], [middle], color=PAPER, markeredgecolor=INK, zorder=4, **DIAMOND)
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def _meet(bar: float | None, diamond: float | None) -> bool:
+    """Whether a diamond would lie on the number behind its bar."""
+    return diamond is not None and -0.01 < diamond - (bar or 0.0) < 0.05
 
 
 def _head(sheet: Sheet, summary: Table, title: str, lines: Sequence[tuple[str, Any]]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from perception_kd.comparison.entry import parse_entries
 from perception_kd.comparison.summary import describe_plan
-from perception_kd.files import require_file, write_bytes, write_json
+from perception_kd.files import check_folder_target, require_file, write_bytes, write_json
 from perception_kd.robustness import chart
 from perception_kd.robustness.cases import Case, choose_cases
 from perception_kd.robustness.cells import CellQueue, plan_cells
@@ -40,7 +40,7 @@ class Grid:
         echo: Where progress lines go.
 
     Raises:
-        FileNotFoundError, ValueError: Bad words, or models that are scored on different data.
+        OSError, ValueError: Bad words, files and folders, or models that are scored on different data.
     """
 
     models: Sequence[tuple[str, str | Path]]
@@ -56,6 +56,9 @@ class Grid:
     echo: Callable[[str], None] = print
 
     def __post_init__(self) -> None:
+        if self.resamples < 0:
+            raise ValueError(f'scenes are drawn 0 times or more, got {self.resamples}')
+        check_folder_target(self.out)
         for _, checkpoint in self.models:
             require_file(checkpoint, 'checkpoint')
         entries = parse_entries([config for config, _ in self.models])

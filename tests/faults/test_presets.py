@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from perception_kd.faults import FAMILIES, LEVELS, build_fault, fault_cases, with_faults
+from perception_kd.faults import FAMILIES, LEVELS, Draw, build_fault, fault_cases, with_faults
 from perception_kd.registry import FAULTS
 
 ROBOBEV = ('brightness', 'dark', 'fog', 'snow', 'motion_blur', 'color_quant', 'camera_crash', 'frame_lost')
@@ -34,6 +35,15 @@ def test_cases_by_name_and_family():
     assert {case.family for case in fault_cases(['radar', 'crosses'])} == {'radar', 'crosses'}
     with pytest.raises(ValueError, match='no fault or family of faults mist'):
         fault_cases(['mist'])
+
+
+@pytest.mark.parametrize('name', ['RadarDrop', 'RadarSweepsLost', 'LidarDrop', 'LidarSector'])
+def test_what_a_milder_fault_takes_a_harder_one_takes_too(name):
+    points = np.random.default_rng(0).uniform(-50, 50, (300, 18 if 'Radar' in name else 5)).astype(np.float32)
+    for file in map(str, range(8)):
+        left = [{row.tobytes() for row in build_fault(dict(type=name, severity=level)).change(
+            points.copy(), Draw(('seed', 0, name), 'scene', 'SENSOR', file))} for level in LEVELS]
+        assert left[0] >= left[1] >= left[2]
 
 
 def test_nested_data_sets_get_the_faults_once():

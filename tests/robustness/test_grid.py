@@ -96,10 +96,13 @@ def test_bad_input_is_said_before_anything_is_made(files, tmp_path: Path) -> Non
             (dict(faults=['fog']), r'touches what the models read \(radar\)'),
             (dict(options={'test_evaluator.modality.use_radar': False}), r'what the models read \(no sensor\)'),
             (dict(frames=7), 'has 6 key frames; cannot take 7'),
+            (dict(resamples=-1), '0 times or more, got -1'),
             (dict(options={'data_root': str(tmp_path / 'no')}), 'info file nuscenes_infos_tiny_train.pkl is missing'),
             (dict(baseline=Path(radar[0])), 'is not the robustness.json of an earlier run')]:
         with pytest.raises((ValueError, OSError), match=message):
             Grid([radar], out, **options)
+    with pytest.raises(OSError, match=r'radar\.py'):
+        Grid([radar], Path(radar[0]))
     with pytest.raises(FileNotFoundError, match=r'checkpoint nothing\.pth does not exist'):
         Grid([(radar[0], 'nothing.pth')], out)
     with pytest.raises(ValueError, match='two entries are called radar; name them'):
