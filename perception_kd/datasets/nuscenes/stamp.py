@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from perception_kd.datasets.nuscenes.info_writer import stamp_at_end
 from perception_kd.files import atomic_path, limited_memory, remove_left_overs, require_file
+from perception_kd.processes import collection_paused
 from perception_kd.structures.classes import CLASS_COLOURS, NUSCENES_CLASSES
 
 SCHEMA = 'perception_kd-1'
@@ -131,7 +132,8 @@ def load_plain_pickle(path: str | Path) -> Any:
 
 def _load_plain(file: BinaryIO, path: Path) -> Any:
     try:
-        return _PlainUnpickler(file).load()
+        with collection_paused():  # of full nuScenes: 5 s instead of 40
+            return _PlainUnpickler(file).load()
     except _ForeignObjectError as error:
         raise ValueError(f'{path}: holds {error}, so it comes from another tool; {CURE}') from None
     except Exception as error:  # a damaged pickle can ask for anything, also for more memory than there is
