@@ -26,7 +26,7 @@ def _child(name: str, parent: Registry, *locations: str) -> Registry:
 MODELS = _child('model', MMENGINE_MODELS, 'models', 'distill')
 DATASETS = _child('dataset', MMENGINE_DATASETS, 'datasets.nuscenes.dataset', 'datasets.class_balance')
 TRANSFORMS = _child('transform', MMENGINE_TRANSFORMS, 'datasets.transforms')
-METRICS = _child('metric', MMENGINE_METRICS, 'evaluation')
+METRICS = _child('metric', MMENGINE_METRICS, 'evaluation.nuscenes_metric')
 HOOKS = _child('hook', MMENGINE_HOOKS, 'engine')
 OPTIM_WRAPPERS = _child('optim_wrapper', MMENGINE_OPTIM_WRAPPERS, 'engine')
 VISUALIZERS = _child('visualizer', MMENGINE_VISUALIZERS, 'visualization')

@@ -1,5 +1,1 @@
-"""Official metrics."""
-
-from perception_kd.evaluation.nuscenes_metric import NuScenesDetMetric
-
-__all__ = ['NuScenesDetMetric']
+"""Official metrics, the same numbers from arrays, what they hide, and what is wrong with a result file."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from perception_kd.datasets.nuscenes.tables import simulated_world
 from perception_kd.evaluation.fast.boxes import BoxArrays
 from perception_kd.evaluation.fast.filters import filter_boxes, filter_truth
@@ -59,9 +61,17 @@ def load_answers(results: Sequence[str | Path], data_root: str | Path, version: 
         with naming_owner(data_root):
             boxes = load_predictions(path, whole, known)
         boxes = filter_boxes(boxes, whole.racks, settings.class_range)
+        _check_sizes(path, boxes, whole.tokens)
         if subset is not None:
             truth, boxes = subset.subset(counting, boxes)
         predicted.append(boxes)
     meta = dict(version=version, split=split, world=simulated_world(data_root, version), scenes=len(whole.scenes),
                 key_frames=len(whole.tokens), subset=str(subset or ''))
     return Answers(truth, tuple(predicted), settings, meta)
+
+
+def _check_sizes(path: str | Path, boxes: BoxArrays, tokens: Sequence[str]) -> None:
+    wrong = np.flatnonzero(~(boxes.size > 0).all(axis=1))
+    if len(wrong):
+        raise ValueError(f'{path}: sample {tokens[boxes.frame[wrong[0]]]}: {len(wrong)} boxes have a size like '
+                         f'{boxes.size[wrong[0]].tolist()}; width, length and height must be above 0')

@@ -13,7 +13,7 @@ from mmengine.structures import InstanceData
 from perception_kd.datasets.nuscenes.dataset import NuScenesRadarDataset
 from perception_kd.datasets.nuscenes.stamp import load_infos, save_infos
 from perception_kd.datasets.transforms import LoadBoxes3D, PackInputs, ToBEVFrame
-from perception_kd.evaluation import NuScenesDetMetric
+from perception_kd.evaluation.nuscenes_metric import NuScenesDetMetric
 from perception_kd.registry import METRICS
 
 INFOS = 'nuscenes_infos_tiny_val.pkl'

@@ -147,6 +147,15 @@ def test_slices_and_diff_from_the_command_line(root: Path, content: dict, result
         call('diff', results, other, *data(root), '--resamples', -1)
 
 
+def test_boxes_without_a_size_are_named(root: Path, content: dict, tmp_path: Path) -> None:
+    token = split_tokens(root, VERSION, SPLIT)[4]
+    rows = [dict(row, size=[0.0, 4.0, 1.5]) for row in content['results'][token]]
+    flat = save(tmp_path / 'flat.json', {**content, 'results': {**content['results'], token: rows}})
+    for command in (('nuscenes', flat, '--engine', 'fast'), ('slices', flat), ('diff', flat, flat)):
+        with pytest.raises(ValueError, match=r'flat\.json: .*size.* \[0\.0, 4\.0, 1\.5\]; width, length and height'):
+            call(*command, *data(root))
+
+
 def test_wrong_options_stop_before_the_work(root: Path, tmp_path: Path) -> None:
     taken, nowhere = save(tmp_path / 'file', {}), tmp_path / 'nowhere.json'
     models = ('bias', '--teacher', nowhere, '--student', nowhere, '--distilled', nowhere)

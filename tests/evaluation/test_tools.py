@@ -35,8 +35,6 @@ def test_evaluate_prints_the_table_and_writes_the_summary(tiny_root, tmp_path):
 @pytest.mark.parametrize(('tool', 'arguments', 'message'), [
     ('evaluate.py', ['nuscenes', 'no.json', '--root', 'nowhere', '--version', 'v', '--split', 's'],
      'data root nowhere does not exist'),
-    ('evaluate.py', ['bias', '--teacher', 't.json', '--student', 's.json', '--distilled', 'd.json', '--root', 'nowhere',
-                     '--version', 'v', '--split', 's'], 'data root nowhere does not exist'),
     ('convert.py', ['astyx', '--root', 'nowhere', '--out', 'out'], 'Astyx folder nowhere does not exist'),
     ('test.py', ['no_config.py', 'no_weights.pth'], 'checkpoint no_weights.pth does not exist'),
 ])

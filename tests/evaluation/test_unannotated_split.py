@@ -10,7 +10,7 @@ from nuscenes.utils.splits import create_splits_scenes
 
 from perception_kd.datasets.nuscenes.create import InfoJob, create_infos
 from perception_kd.datasets.nuscenes.dataset import NuScenesRadarDataset
-from perception_kd.evaluation import NuScenesDetMetric
+from perception_kd.evaluation.nuscenes_metric import NuScenesDetMetric
 from perception_kd.evaluation.nuscenes_official import evaluate_devkit
 from perception_kd.evaluation.submission_check import check_submission_file
 from tests.evaluation.test_tools import run_test

@@ -67,7 +67,10 @@ def evaluate_fast(results_json: str | Path, data_root: str | Path, version: str,
         arrays: What :func:`load_arrays` gives for the same arguments, where it was read before.
     """
     arrays = arrays or load_arrays(results_json, data_root, version, split, sample_tokens)
-    summary, details = score(arrays.truth, arrays.predictions, box_filter=box_filter)
+    try:
+        summary, details = score(arrays.truth, arrays.predictions, box_filter=box_filter)
+    except ValueError as error:
+        raise ValueError(f'{results_json}: {error}') from None
     summary['meta'] = result_meta(arrays.meta, data_root, version, split, 'fast', str(box_filter or ''))
     if out_dir is not None:
         write_metrics(out_dir, summary, details)

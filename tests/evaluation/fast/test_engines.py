@@ -22,9 +22,9 @@ from tests.tiny_world import VERSION
 
 
 def test_random_cases():
-    found = check_cases(200, 5)
+    found = check_cases(60, 5)
     assert found.disagreeing == [] and found.unequal == 0 and found.max_difference == 0
-    assert found.values > 3e6 and found.nans > 500 and 0 < found.refused < 60
+    assert found.values > 1e6 and found.nans > 500 and 0 < found.refused < 20
     assert 'cases that disagree: 0' in found.table() and found.to_json()['values'] == found.values
 
 
