@@ -37,7 +37,8 @@ def test_workers_make_the_same_files(job, tiny_root):
     assert sorted(path.name for path in job.out.iterdir()) == sorted(path.name for path in files.values())
 
 
-def test_interrupted_run_goes_on(job, monkeypatch):
+@pytest.mark.parametrize('force', [False, True])
+def test_interrupted_run_goes_on(job, monkeypatch, force):
     made = []
     real = create.scene_infos
 
@@ -51,8 +52,9 @@ def test_interrupted_run_goes_on(job, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         make(job)
     assert not list(job.out.glob('*.pkl'))
-    files, _ = make(job)
-    assert made == ['tiny-0', 'tiny-1', 'tiny-1', 'tiny-2']  # the first scene was not made again
+    files, _ = make(job, force=force)
+    again = ['tiny-0'] if force else []  # otherwise the first scene is not made again
+    assert made == ['tiny-0', 'tiny-1', *again, 'tiny-1', 'tiny-2']
     assert len(load_infos(files['tiny_train'])[1]) == 6
     assert not list(job.out.glob('.*'))
 

@@ -26,6 +26,7 @@ from perception_kd.datasets.nuscenes.gt_database import GTDatabaseJob, create_gt
 from perception_kd.datasets.nuscenes.gt_objects import OBJECT, GTObjects
 from perception_kd.datasets.nuscenes.stamp import load_infos
 from perception_kd.datasets.transforms import LoadLidarSweeps
+from perception_kd.files import write_bytes
 from perception_kd.structures.classes import NUSCENES_CLASSES
 
 TRAIN = 'nuscenes_infos_tiny_train.pkl'
@@ -103,7 +104,9 @@ def test_workers_write_the_same_and_what_is_up_to_date_stays(tiny_root: Path, tm
     folders = [path for path in (tmp_path / 'one').iterdir() if path.is_dir()]
     assert len(folders) == 1 and GTObjects.load(index).stamp['sweeps'] == 0, 'the older one is gone'
     assert most_points(tmp_path / 'one') < 40 < most_points(tmp_path / 'two')
-    make(job_of(tiny_root, tmp_path / 'one'), force=True)
+    job = job_of(tiny_root, tmp_path / 'one')
+    write_bytes(job.folder / 'stray.bin', b'of an interrupted run')
+    make(job, force=True)
     assert files_of(tmp_path / 'one') == files_of(tmp_path / 'two')
 
 

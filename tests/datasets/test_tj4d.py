@@ -123,6 +123,14 @@ def test_ego_velocity():
     assert estimate_ego_velocity(np.tile([1.0, 0, 0], (20, 1)), np.full(20, -9.0)) is None  # says nothing of y
 
 
+def test_speeds_of_the_other_sign_are_counted(tmp_path):
+    for path in (make_tj4d(tmp_path / 'source') / 'TJ4DRadSet_4DRadar' / 'training' / 'velodyne').iterdir():
+        points = np.fromfile(path, '<f4').reshape(-1, 8)
+        points[:, 3] *= -1
+        points.tofile(path)
+    assert convert_tj4d(tmp_path / 'source', tmp_path / 'out')['counts']['frames that drive backwards'] == 4
+
+
 def test_bad_sources(tmp_path):
     with pytest.raises(FileNotFoundError, match='is not TJ4DRadSet'):
         convert_tj4d(tmp_path, tmp_path / 'out')
