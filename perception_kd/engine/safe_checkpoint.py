@@ -24,6 +24,7 @@ FORMAT = 'perception_kd-1'
 POINTER = 'last_checkpoint'
 """Text file in a work directory that names the newest checkpoint."""
 _MARK = '__perception_kd__'
+_NO_ARRAY, _LONGEST_ITEM = 'OMmV', 2**20  # kinds of arrays that are no plain data; bytes of one item
 _ATOMS = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
 
 
@@ -53,7 +54,7 @@ def to_plain(value: Any, where: str = 'checkpoint') -> Any:
 
 
 def _array_to_plain(array: np.ndarray) -> Any:
-    if array.dtype.kind in 'OMmV':
+    if array.dtype.kind in _NO_ARRAY or array.dtype.itemsize > _LONGEST_ITEM:
         raise TypeError(f'checkpoint: a numpy array of dtype {array.dtype} cannot be written as plain data')
     return array.tolist() if array.dtype.kind in 'US' else torch.from_numpy(np.array(array, order='C'))
 
@@ -82,8 +83,10 @@ def from_plain(value: Any) -> Any:
     if isinstance(value, dict):
         kind = value.get(_MARK)
         if kind == 'ndarray':
-            data = value['data']
-            return np.array(data.cpu().numpy() if isinstance(data, Tensor) else data, dtype=value['dtype'])
+            data, dtype = value['data'], np.dtype(value['dtype'])
+            if dtype.kind in _NO_ARRAY or dtype.itemsize > _LONGEST_ITEM:
+                raise ValueError(f'an array of dtype {dtype}')
+            return np.array(data.cpu().numpy() if isinstance(data, Tensor) else data, dtype=dtype)
         if kind == 'history':
             return HistoryBuffer(value['log'].tolist(), value['count'].tolist(), value['max_length'])
         for key, item in value.items():
@@ -156,7 +159,10 @@ def read_checkpoint(path: str | Path, map_location: Any = 'cpu') -> dict[str, An
     checkpoint = read_without_code(path, map_location)
     if not isinstance(checkpoint, dict):
         raise ValueError(f'{path} is no checkpoint: it holds a {type(checkpoint).__name__}, not a dict')
-    return from_plain(checkpoint)
+    try:
+        return from_plain(checkpoint)
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f'checkpoint {path} is damaged: {type(error).__name__}: {str(error)[:200]}') from error
 
 
 def find_newest_checkpoint(work_dir: str | Path) -> Path | None:

@@ -203,3 +203,15 @@ def test_remote_folders_are_refused(tmp_path: Path) -> None:
     runner = build(tmp_path, epochs=1)
     with pytest.raises(ValueError, match='local folders only, not to s3://bucket'):
         runner.save_checkpoint('s3://bucket', 'a.pth')
+
+
+@pytest.mark.parametrize('marked', [
+    {}, {'data': [1]}, {'data': [1], 'dtype': 'O'}, {'data': ['a'], 'dtype': '<U2000000000'}, {'data': 1, 'dtype': [1]}])
+def test_marked_values_of_another_form(tmp_path: Path, marked: dict) -> None:
+    path = tmp_path / 'x.pth'
+    torch.save({'meta': {'seed': {'__perception_kd__': 'ndarray', **marked}}}, path)
+    with pytest.raises(ValueError, match=r'x\.pth is damaged'):
+        read_checkpoint(path)
+    torch.save({'meta': {'__perception_kd__': 'history', 'log': 1}}, path)
+    with pytest.raises(ValueError, match=r'x\.pth is damaged'):
+        read_checkpoint(path)

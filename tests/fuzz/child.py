@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import codecs
+import importlib
 import logging
 import os
 import shutil
@@ -25,6 +26,7 @@ INSTRUMENTED = ['perception_kd.datasets', 'perception_kd.distill.teacher_cache',
 EVERY = 'all'
 """Names all targets, which take turns by the first byte of an input."""
 _ENCODINGS = ('utf-16', 'utf-16-be', 'utf-16-le', 'utf-32', 'utf-32-be', 'utf-32-le', 'utf-8-sig')
+_LATE = ('torch._dynamo', 'torch._subclasses.schema_check_mode', 'torch.nested._internal.ops')  # torch's own, for odd tensors
 _OPTIONS = ('-max_len=6000', '-timeout=20', '-rss_limit_mb=4096', '-print_final_stats=1')
 
 
@@ -75,6 +77,8 @@ def _get_ready(targets: list[Target], scratch: Path) -> None:
 
     for encoding in _ENCODINGS:
         codecs.lookup(encoding)
+    for module in _LATE:
+        importlib.import_module(module)
     print_log('', logger='current')
     logging.disable(logging.CRITICAL)
     warnings.simplefilter('ignore')
