@@ -11,7 +11,7 @@ import pytest
 from perception_kd.evaluation.answers import load_answers
 from perception_kd.evaluation.commands import build_parser
 from perception_kd.evaluation.fast.evaluate import evaluate_fast
-from perception_kd.evaluation.frames import choose_frames, split_tokens
+from perception_kd.evaluation.frames import choose_frames, key_frames, split_tokens
 from perception_kd.evaluation.nuscenes_official import evaluate_devkit
 from perception_kd.evaluation.slices.families import default_slices, find_slice
 from perception_kd.evaluation.slices.sectors import load_cameras
@@ -68,9 +68,22 @@ def test_values_of_a_family_add_up_and_families_narrow(root: Path, results: Path
     assert kept('distance=0-20', 'light=night', 'light=day') == near
 
 
+def test_every_file_of_several_gets_the_same_part(root: Path, content: dict, results: Path, tmp_path: Path) -> None:
+    """A box near the border of the part belongs to its true box, whichever file it stands in."""
+    chosen, other = subset(root, 'distance=0-20'), save(tmp_path / 'other.json', disturb(content, 1))
+    both = load_answers([results, other], root, VERSION, SPLIT, subset=chosen)
+    for path, boxes in zip((results, other), both.predicted):
+        alone = load_answers([path], root, VERSION, SPLIT, subset=chosen)
+        np.testing.assert_array_equal(alone.predicted[0].translation, boxes.translation)
+        np.testing.assert_array_equal(alone.truth.boxes.translation, both.truth.boxes.translation)
+
+
 def test_frames_by_scene_list_and_results(root: Path, content: dict, tmp_path: Path) -> None:
     tokens = split_tokens(root, VERSION, SPLIT)
     assert choose_frames(root, VERSION, SPLIT) == tokens and len(tokens) == 12
+    assert key_frames(root, VERSION, SPLIT, [tokens[2], tokens[0], tokens[2]]) == [tokens[2], tokens[0]]
+    with pytest.raises(ValueError, match=r'no sample of split .* is asked for'):
+        key_frames(root, VERSION, SPLIT, [])
     assert choose_frames(root, VERSION, SPLIT, scenes=['sliced-3', 'sliced-1']) == tokens[3:6] + tokens[9:]
     listed, lines = save(tmp_path / 'list.json', [tokens[7], tokens[4]]), tmp_path / 'list.txt'
     lines.write_text(f'{tokens[7]}\n{tokens[4]}\n')
