@@ -84,7 +84,7 @@ def from_plain(value: Any) -> Any:
         kind = value.get(_MARK)
         if kind == 'ndarray':
             data, dtype = value['data'], np.dtype(value['dtype'])
-            if dtype.kind in _NO_ARRAY or dtype.itemsize > _LONGEST_ITEM:
+            if dtype.kind in _NO_ARRAY or not 0 <= dtype.itemsize <= _LONGEST_ITEM:  # NumPy 1's overflows
                 raise ValueError(f'an array of dtype {dtype}')
             return np.array(data.cpu().numpy() if isinstance(data, Tensor) else data, dtype=dtype)
         if kind == 'history':

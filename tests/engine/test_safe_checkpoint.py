@@ -206,7 +206,8 @@ def test_remote_folders_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('marked', [
-    {}, {'data': [1]}, {'data': [1], 'dtype': 'O'}, {'data': ['a'], 'dtype': '<U2000000000'}, {'data': 1, 'dtype': [1]}])
+    {}, {'data': [1]}, {'data': [1], 'dtype': 'O'}, {'data': ['a'], 'dtype': '<U2000000000'},
+    {'data': 1, 'dtype': [1]}])
 def test_marked_values_of_another_form(tmp_path: Path, marked: dict) -> None:
     path = tmp_path / 'x.pth'
     torch.save({'meta': {'seed': {'__perception_kd__': 'ndarray', **marked}}}, path)

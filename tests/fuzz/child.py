@@ -26,7 +26,7 @@ INSTRUMENTED = ['perception_kd.datasets', 'perception_kd.distill.teacher_cache',
 EVERY = 'all'
 """Names all targets, which take turns by the first byte of an input."""
 _ENCODINGS = ('utf-16', 'utf-16-be', 'utf-16-le', 'utf-32', 'utf-32-be', 'utf-32-le', 'utf-8-sig')
-_LATE = ('torch._dynamo', 'torch._subclasses.schema_check_mode', 'torch.nested._internal.ops')  # torch's own, for odd tensors
+_LATE = ('torch._dynamo', 'torch._subclasses.schema_check_mode', 'torch.nested._internal.ops')  # for odd tensors
 _OPTIONS = ('-max_len=6000', '-timeout=20', '-rss_limit_mb=4096', '-print_final_stats=1')
 
 

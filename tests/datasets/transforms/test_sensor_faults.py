@@ -108,7 +108,8 @@ def test_the_past_suffers_alike(tiny_root):
                                 earlier_frames=1)
     raw = data.get_data_info(2)
     past = LoadPastFrames(transforms=[LoadMultiViewImages(), LoadRadarSweeps()])
-    found = loaded(raw, dict(type='CameraCrash', cameras=5), dict(type='RadarsLost', radars=4), steps=(past, LoadMultiViewImages()))
+    found = loaded(raw, dict(type='CameraCrash', cameras=5), dict(type='RadarsLost', radars=4),
+                   steps=(past, LoadMultiViewImages()))
     dark = [[not image.any() for image in frame['img']] for frame in (found, *found['past'])]
     assert dark[0] == dark[1] == dark[2] and any(dark[0])
     assert len({frozenset(frame['radar_points']) for frame in (found, *found['past'])}) == 1
