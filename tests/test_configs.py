@@ -107,7 +107,7 @@ def test_recipe_names_stages_that_fit(path: Path) -> None:
 
 
 def test_there_are_configs() -> None:
-    assert {path.parent.name for path in FILES} == {'competitors', 'demo', 'imkd', 'methods'}
+    assert {path.parent.name for path in FILES} == {'competitors', 'demo', 'imkd', 'methods', 'tj4d', 'vod'}
     names = {path.stem for path in METHODS}
     competitors = ('bevdistill', 'crkd', 'feature_mse', 'imkd', 'labeldistill', 'unidistill', 'x3kd')
     assert names >= {f'sim_{method}' for method in competitors}

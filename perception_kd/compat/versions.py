@@ -33,6 +33,7 @@ OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 12)  # the newest that was tested; N
 PACKAGES = (
     Package('torch', '2.13.0', True, 'everything'),
     Package('numpy', '1.26.4', True, 'everything', also=('2.4.6', '2.2.6')),
+    Package('msgspec', '0.22.0', True, 'tables and result files'),
     Package('mmengine', '0.10.7', True, 'Runner, configs, registries', '0.11',
             'the safe Runner follows the loops of 0.10'),
     Package('mmdet', '3.3.0', True, 'image backbones, losses'),
@@ -46,6 +47,7 @@ PACKAGES = (
     Package('onnxruntime', '1.31.1', False, 'ONNX export', also=('1.23.2',)),
     Package('setuptools', '80.9.0', False, 'base configs of other libraries (mmdet3d::...)', '81',
             'mmengine reads such configs through pkg_resources, which setuptools 81 dropped'),
+    Package('atheris', '3.0.0', False, 'the fuzzer of the tests'),
     Package('ruff', '0.17.6', False, 'make lint'),
 )
 # Of these two exactly one must be there.

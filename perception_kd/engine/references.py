@@ -59,6 +59,7 @@ class _Resolver:
         self.root, self.config, self.left = root, f'config {filename}' if filename else 'config', _MOST
 
     def resolve(self, value: Any, path: tuple[str, ...]) -> Any:
+        """The value without references; ``path`` are the names that led to it."""
         if isinstance(value, dict):
             return {key: self.resolve(item, path) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
@@ -67,10 +68,10 @@ class _Resolver:
             return value
         whole = _REFERENCE.fullmatch(value)
         if whole:
-            return self.look_up(whole[1], path)
-        return _REFERENCE.sub(lambda match: str(self.look_up(match[1], path)), value)
+            return self._look_up(whole[1], path)
+        return _REFERENCE.sub(lambda match: str(self._look_up(match[1], path)), value)
 
-    def look_up(self, name: str, path: tuple[str, ...]) -> Any:
+    def _look_up(self, name: str, path: tuple[str, ...]) -> Any:
         if name in path:
             raise ValueError(f'{self.config}: references run in a circle: {" -> ".join((*path, name))}')
         self.left -= 1

@@ -20,13 +20,15 @@ import atheris
 if TYPE_CHECKING:
     from tests.fuzz.targets import Target
 
-INSTRUMENTED = ['perception_kd.datasets', 'perception_kd.distill.teacher_cache', 'perception_kd.engine',
-                'perception_kd.evaluation', 'mmengine.config', 'torch._weights_only_unpickler', 'torch.serialization',
-                'json', 'pickle', 'yaml']
+INSTRUMENTED = ['perception_kd']
+_RELOADED = ('torch._weights_only_unpickler',)  # instrumented too: torch's reader of pickles
+_LARGE = ('perception_kd.compat', 'torch._dynamo', 'torch._subclasses.schema_check_mode', 'torch.nested._internal.ops',
+          'mmengine.runner', 'mmdet3d.structures')
+"""Imported before anything is instrumented, which would take a minute: what the readers stand on, and what torch imports
+late, for odd tensors."""
 EVERY = 'all'
 """Names all targets, which take turns by the first byte of an input."""
 _ENCODINGS = ('utf-16', 'utf-16-be', 'utf-16-le', 'utf-32', 'utf-32-be', 'utf-32-le', 'utf-8-sig')
-_LATE = ('torch._dynamo', 'torch._subclasses.schema_check_mode', 'torch.nested._internal.ops')  # for odd tensors
 _OPTIONS = ('-max_len=6000', '-timeout=20', '-rss_limit_mb=4096', '-print_final_stats=1')
 
 
@@ -51,11 +53,15 @@ def main(name: str, folder: Path, options: list[str]) -> None:
 
 
 def _instrumented_targets(name: str, root: Path) -> list[Target]:
+    for module in _LARGE:
+        importlib.import_module(module)
     with atheris.instrument_imports(include=INSTRUMENTED):  # makes what is imported inside tell its coverage
         from perception_kd.datasets.nuscenes.create import InfoJob, create_infos
         from tests.fuzz.readers import READERS
         from tests.tiny_world import VERSION, make_tiny_world
 
+        for module in _RELOADED:
+            importlib.reload(importlib.import_module(module))
         make_tiny_world(root)
         create_infos(InfoJob(root=root, version=VERSION, out=root), echo=lambda line: None)
         return [READERS[one](root) for one in (READERS if name == EVERY else (name,))]
@@ -77,8 +83,6 @@ def _get_ready(targets: list[Target], scratch: Path) -> None:
 
     for encoding in _ENCODINGS:
         codecs.lookup(encoding)
-    for module in _LATE:
-        importlib.import_module(module)
     print_log('', logger='current')
     logging.disable(logging.CRITICAL)
     warnings.simplefilter('ignore')

@@ -16,9 +16,9 @@ from tests.fuzz.targets import Target
 
 @pytest.mark.skipif(importlib.util.find_spec('atheris') is None, reason='atheris has no wheel for this Python')
 def test_readers_survive(tmp_path: Path) -> None:
-    found = fuzz('all', tmp_path, runs=2000, seed=int(os.environ.get('PKD_FUZZ_SEED', '7')))
+    found = fuzz('all', tmp_path, runs=6000, seed=int(os.environ.get('PKD_FUZZ_SEED', '7')))
     assert found['outcome'] == 'nothing found', (tmp_path / 'log.txt').read_text()[-3000:]
-    assert found['runs'] >= 2000 and found['coverage'] > 300
+    assert found['runs'] >= 6000 and found['coverage'] > 300
 
 
 def read_carelessly(path: Path) -> None:

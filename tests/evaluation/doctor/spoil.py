@@ -10,6 +10,7 @@ import numpy as np
 from pyquaternion import Quaternion
 
 Results = dict[str, list[dict]]
+Change = Callable[[Results], Results]
 
 
 class Rig:
@@ -117,11 +118,23 @@ def in_lidar(rig: Rig, row: dict, token: str, change: Callable[[dict], dict]) ->
     return through(lidar2global, {**local, **change(local)})
 
 
-def spoils(rig: Rig) -> dict[str, tuple[str, Callable[[Results], Results]]]:
-    """Name of the mistake -> code that the doctor has to find, and the mistake."""
-    def rows(change: Callable[[dict, str], dict]) -> Callable[[Results], Results]:
-        return lambda results: each(results, change)
+def rows(change: Callable[[dict, str], dict]) -> Change:
+    """The mistake that changes every row by itself."""
+    return lambda results: each(results, change)
 
+
+def motion(matrix: Callable[[str], np.ndarray]) -> Change:
+    """The mistake that moves the boxes of a key frame."""
+    return rows(lambda row, token: through(matrix(token), row))
+
+
+def spoils(rig: Rig) -> dict[str, tuple[str, Change]]:
+    """Name of the mistake -> code that the doctor has to find, and the mistake."""
+    return {**heading_spoils(rig), **velocity_spoils(rig), **place_spoils(rig), **mirror_spoils(rig), **value_spoils()}
+
+
+def heading_spoils(rig: Rig) -> dict[str, tuple[str, Change]]:
+    """Of headings."""
     def old_yaw(row: dict, token: str) -> dict:
         base = lidar_yaw(rig, token)
         return facing(-(yaw(row) - base) - np.pi / 2 + base)
@@ -130,29 +143,29 @@ def spoils(rig: Rig) -> dict[str, tuple[str, Callable[[Results], Results]]]:
         base = lidar_yaw(rig, token)
         return facing(-(yaw(row) - base) + base)
 
-    def by(angle: float) -> Callable[[Results], Results]:
+    def by(angle: float) -> Change:
         return rows(lambda row, token: facing(yaw(row) + angle))
 
-    def velocity(matrix: Callable[[str], np.ndarray]) -> Callable[[Results], Results]:
-        return rows(lambda row, token: dict(velocity=(matrix(token)[:2, :2] @ row['velocity']).tolist()))
-
-    def motion(matrix: Callable[[str], np.ndarray]) -> Callable[[Results], Results]:
-        return rows(lambda row, token: through(matrix(token), row))
-
-    inverse = np.linalg.inv
-    ego, lidar, sensor = rig.ego2global, rig.lidar2global, rig.lidar2ego
-    mirror = {'mirrored in y': np.diag([1, -1, 1]), 'mirrored in x': np.diag([-1, 1, 1]),
-              'x and y swapped': np.eye(3)[[1, 0, 2]]}
-    found = {
+    return {
         'old convention': ('old_convention', rows(lambda row, token: {**swap_sizes(row), **old_yaw(row, token)})),
         'old yaw alone': ('old_yaw', rows(old_yaw)),
-        'w and l swapped': ('size_swapped', rows(lambda row, token: swap_sizes(row))),
         'yaw sign': ('yaw_sign', rows(sign)),
         'yaw + pi': ('yaw_reversed', by(np.pi)),
         'yaw + pi/2': ('yaw_quarter', by(np.pi / 2)),
         'yaw - pi/2': ('yaw_quarter', by(-np.pi / 2)),
         'yaw + 0.6': ('yaw_offset', by(0.6)),
         'yaw in LiDAR frame': ('yaw_frame', rows(lambda row, token: facing(yaw(row) - lidar_yaw(rig, token)))),
+    }
+
+
+def velocity_spoils(rig: Rig) -> dict[str, tuple[str, Change]]:
+    """Of velocities."""
+    ego, lidar, inverse = rig.ego2global, rig.lidar2global, np.linalg.inv
+
+    def velocity(matrix: Callable[[str], np.ndarray]) -> Change:
+        return rows(lambda row, token: dict(velocity=(matrix(token)[:2, :2] @ row['velocity']).tolist()))
+
+    return {
         'velocity in LiDAR frame': ('velocity_frame', velocity(lambda token: inverse(lidar(token)))),
         'velocity in ego frame': ('velocity_frame', velocity(lambda token: inverse(ego[token]))),
         'velocity sign': ('velocity_sign', velocity(lambda token: -np.eye(2))),
@@ -160,6 +173,14 @@ def spoils(rig: Rig) -> dict[str, tuple[str, Callable[[Results], Results]]]:
         'velocity relative': ('velocity_relative', rows(lambda row, token: dict(
             velocity=(np.array(row['velocity']) - rig.ego_velocity(token)).tolist()))),
         'velocity zero': ('velocity_zero', rows(lambda row, token: dict(velocity=[0.0, 0.0]))),
+    }
+
+
+def place_spoils(rig: Rig) -> dict[str, tuple[str, Change]]:
+    """Of frames and positions."""
+    ego, lidar, sensor, inverse = rig.ego2global, rig.lidar2global, rig.lidar2ego, np.linalg.inv
+    half = np.diag([-1.0, -1, 1, 1])
+    return {
         'in LiDAR frame': ('frame_lidar', motion(lambda token: inverse(lidar(token)))),
         'in ego frame': ('frame_ego', motion(lambda token: inverse(ego[token]))),
         'sensor to ego missing': ('sensor_to_ego', motion(
@@ -177,11 +198,36 @@ def spoils(rig: Rig) -> dict[str, tuple[str, Callable[[Results], Results]]]:
             lambda token: ego[token] @ away(sensor[token]) @ inverse(ego[token]))),
         'LiDAR height missing': ('height_offset', rows(lambda row, token: dict(
             translation=[*row['translation'][:2], row['translation'][2] - 1.84]))),
+        'next key frame': ('frame_shifted', lambda results: from_neighbour(rig, results, 'next')),
+        'pose of the last key frame': ('stale_pose', lambda results: with_pose_of_neighbour(rig, results, 'prev')),
+        'far away': ('out_of_range', rows(lambda row, token: dict(
+            translation=(np.array(row['translation']) + [1000, 0, 0]).tolist()))),
+        'turned by 180 degrees': ('turned', motion(lambda token: ego[token] @ half @ inverse(ego[token]))),
+    }
+
+
+def mirror_spoils(rig: Rig) -> dict[str, tuple[str, Change]]:
+    """Of the axes of the LiDAR frame."""
+    lidar, inverse, found = rig.lidar2global, np.linalg.inv, {}
+    mirror = {'mirrored in y': np.diag([1, -1, 1]), 'mirrored in x': np.diag([-1, 1, 1]),
+              'x and y swapped': np.eye(3)[[1, 0, 2]]}
+    for name, linear in mirror.items():
+        code = 'transposed' if 'swapped' in name else 'mirrored'
+        full = np.eye(4)
+        full[:3, :3] = linear
+        found[name] = (code, motion(lambda token, full=full: lidar(token) @ full @ inverse(lidar(token))))
+        found[f'centres {name}'] = (code, rows(lambda row, token, linear=linear: dict(translation=in_lidar(
+            rig, row, token, lambda box: dict(translation=(linear @ box['translation']).tolist()))['translation'])))
+    return found
+
+
+def value_spoils() -> dict[str, tuple[str, Change]]:
+    """Of sizes, classes, attributes, scores, and of what is there at all."""
+    return {
+        'w and l swapped': ('size_swapped', rows(lambda row, token: swap_sizes(row))),
         'sizes halved': ('size_scale', rows(lambda row, token: dict(size=(np.array(row['size']) / 2).tolist()))),
         'sizes in cm': ('size_scale', rows(lambda row, token: dict(size=(np.array(row['size']) * 100).tolist()))),
         'sizes h, w, l': ('size_order', rows(lambda row, token: dict(size=[row['size'][i] for i in (2, 0, 1)]))),
-        'next key frame': ('frame_shifted', lambda results: from_neighbour(rig, results, 'next')),
-        'pose of the last key frame': ('stale_pose', lambda results: with_pose_of_neighbour(rig, results, 'prev')),
         'classes of another order': ('class_order', rows(lambda row, token: dict(
             detection_name=TASKS[ORDER.index(row['detection_name'])]))),
         'cars are pedestrians': ('class_order', rows(lambda row, token: dict(detection_name={
@@ -204,22 +250,10 @@ def spoils(rig: Rig) -> dict[str, tuple[str, Callable[[Results], Results]]]:
         'nothing': ('no_predictions', lambda results: {token: [] for token in results}),
         'a part of the frames': ('frames_empty', lambda results: {
             token: boxes if place % 3 == 0 else [] for place, (token, boxes) in enumerate(results.items())}),
-        'far away': ('out_of_range', rows(lambda row, token: dict(
-            translation=(np.array(row['translation']) + [1000, 0, 0]).tolist()))),
         'no pedestrians': ('few_predictions', lambda results: {
             token: [row for row in boxes if row['detection_name'] != 'pedestrian']
             for token, boxes in results.items()}),
     }
-    for name, linear in mirror.items():
-        code = 'transposed' if 'swapped' in name else 'mirrored'
-        full = np.eye(4)
-        full[:3, :3] = linear
-        found[name] = (code, motion(lambda token, full=full: lidar(token) @ full @ inverse(lidar(token))))
-        found[f'centres {name}'] = (code, rows(lambda row, token, linear=linear: dict(translation=in_lidar(
-            rig, row, token, lambda box: dict(translation=(linear @ box['translation']).tolist()))['translation'])))
-    half = np.diag([-1.0, -1, 1, 1])
-    found['turned by 180 degrees'] = ('turned', motion(lambda token: ego[token] @ half @ inverse(ego[token])))
-    return found
 
 
 ORDER = ('car', 'truck', 'trailer', 'bus', 'construction_vehicle', 'bicycle', 'motorcycle', 'pedestrian',
