@@ -24,8 +24,8 @@ INSTRUMENTED = ['perception_kd']
 _RELOADED = ('torch._weights_only_unpickler',)  # instrumented too: torch's reader of pickles
 _LARGE = ('perception_kd.compat', 'torch._dynamo', 'torch._subclasses.schema_check_mode', 'torch.nested._internal.ops',
           'mmengine.runner', 'mmdet3d.structures')
-"""Imported before anything is instrumented, which would take a minute: what the readers stand on, and what torch imports
-late, for odd tensors."""
+"""Imported before anything is instrumented, which would take a minute: what the readers stand on, and what torch
+imports late, for odd tensors."""
 EVERY = 'all'
 """Names all targets, which take turns by the first byte of an input."""
 _ENCODINGS = ('utf-16', 'utf-16-be', 'utf-16-le', 'utf-32', 'utf-32-be', 'utf-32-le', 'utf-8-sig')
