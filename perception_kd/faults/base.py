@@ -93,6 +93,18 @@ class Fault:
         return cls.change is not Fault.change
 
 
+class ShareFault(Fault):
+    """Base of faults whose whole setting is the chance of a point or sweep to be lost.
+
+    Args:
+        share: The chance of each.
+    """
+
+    def __init__(self, *, share: float) -> None:
+        check_share(type(self).__name__, share=share)
+        self.share = share
+
+
 def generator(*key: Any) -> np.random.Generator:
     """A generator that depends on what its key prints, and on nothing else."""
     text = '\x1f'.join(map(str, key)).encode()

@@ -9,7 +9,7 @@ import numpy as np
 
 from perception_kd.datasets.nuscenes.formats import LIDAR_FIELDS
 from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL
-from perception_kd.faults.base import Draw, Draws, Fault, check_positive, check_share
+from perception_kd.faults.base import Draw, Draws, Fault, ShareFault, check_positive, check_share
 from perception_kd.registry import FAULTS
 
 INTENSITY, RING = LIDAR_FIELDS.index('intensity'), LIDAR_FIELDS.index('ring')
@@ -28,7 +28,7 @@ class LidarLost(Fault):
 
 
 @FAULTS.register_module()
-class LidarSweepsLost(Fault):
+class LidarSweepsLost(ShareFault):
     """Every sweep but the key frame's is lost by itself.
 
     Args:
@@ -37,10 +37,6 @@ class LidarSweepsLost(Fault):
 
     sensor = 'lidar'
     LEVELS_OF = {'easy': dict(share=0.5), 'moderate': dict(share=0.8), 'hard': dict(share=1.0)}
-
-    def __init__(self, *, share: float) -> None:
-        check_share('LidarSweepsLost', share=share)
-        self.share = share
 
     def edit(self, frame: dict[str, Any], draws: Draws) -> None:
         """Takes sweeps out of ``lidar_sweeps``."""
@@ -72,7 +68,7 @@ class BeamDrop(Fault):
 
 
 @FAULTS.register_module()
-class LidarDrop(Fault):
+class LidarDrop(ShareFault):
     """Every point is lost by itself.
 
     Args:
@@ -81,10 +77,6 @@ class LidarDrop(Fault):
 
     sensor = 'lidar'
     LEVELS_OF = {'easy': dict(share=0.5), 'moderate': dict(share=0.75), 'hard': dict(share=0.9)}
-
-    def __init__(self, *, share: float) -> None:
-        check_share('LidarDrop', share=share)
-        self.share = share
 
     def change(self, data: np.ndarray, draw: Draw) -> np.ndarray:
         """Points (N, 5) -> fewer."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from perception_kd.datasets.nuscenes.formats import RADAR_FIELDS
-from perception_kd.faults.base import Draw, Draws, Fault, check_positive, check_share, failing
+from perception_kd.faults.base import Draw, Draws, Fault, ShareFault, check_positive, check_share, failing
 from perception_kd.registry import FAULTS
 
 COLUMN = {name: place for place, name in enumerate(RADAR_FIELDS)}
@@ -40,7 +40,7 @@ class RadarsLost(Fault):
 
 
 @FAULTS.register_module()
-class RadarDrop(Fault):
+class RadarDrop(ShareFault):
     """Every point is lost by itself.
 
     Args:
@@ -50,17 +50,13 @@ class RadarDrop(Fault):
     sensor = 'radar'
     LEVELS_OF = {'easy': dict(share=0.25), 'moderate': dict(share=0.5), 'hard': dict(share=0.75)}
 
-    def __init__(self, *, share: float) -> None:
-        check_share('RadarDrop', share=share)
-        self.share = share
-
     def change(self, data: np.ndarray, draw: Draw) -> np.ndarray:
         """Points (N, 18) -> fewer."""
         return data[draw.here.random(len(data)) >= self.share]
 
 
 @FAULTS.register_module()
-class RadarSweepsLost(Fault):
+class RadarSweepsLost(ShareFault):
     """Every sweep, the newest too, is lost by itself.
 
     Args:
@@ -69,10 +65,6 @@ class RadarSweepsLost(Fault):
 
     sensor = 'radar'
     LEVELS_OF = {'easy': dict(share=2 / 6), 'moderate': dict(share=4 / 6), 'hard': dict(share=5 / 6)}
-
-    def __init__(self, *, share: float) -> None:
-        check_share('RadarSweepsLost', share=share)
-        self.share = share
 
     def change(self, data: np.ndarray, draw: Draw) -> np.ndarray:
         """Points (N, 18) -> all or none of them."""
