@@ -1,0 +1,1 @@
+"""Boxes of a teacher for key frames and pictures."""
