@@ -1,0 +1,11 @@
+"""Zero-shot scores of a trained small student by the published protocol: python tools/test.py THIS CHECKPOINT
+
+A teacher: --cfg-options 'model=${teacher_alone}', or 'model=${teacher}' with its prior.
+"""
+
+_base_ = ['../_base_/datasets/stereo_zero_shot.py', '../_base_/models/stereo_small_teacher.py',
+          '../_base_/models/stereo_small_student.py', '../_base_/evaluators/stereo_zero_shot.py',
+          '../_base_/runtime/test_only.py']
+
+model = '${student}'
+max_disp = 96  # px, the range of its training: beyond it wild matches appear (docs/benchmarks.md)

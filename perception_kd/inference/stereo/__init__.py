@@ -1,0 +1,1 @@
+"""Disparity, depth and point clouds of one's own rectified pairs; imports nothing."""

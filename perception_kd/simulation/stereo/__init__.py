@@ -1,0 +1,1 @@
+"""Ray-cast stereo pairs with exact disparity of both views."""

@@ -1,0 +1,1 @@
+"""Stereo: disparity and its errors in colours that mean the same in every picture."""
