@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perception_kd.datasets.nuscenes.poses import inverse, move, pose_matrix, upright_yaw, yaw_of
+from perception_kd.datasets.nuscenes.poses import inverse, level_map, move, pose_matrix, upright_yaw, yaw_of
 from perception_kd.visualization.geometry import box_corners
+
+_UNKNOWN = (np.nan, np.nan)
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Boxes:
         scores: (N,) in 0..1; 1 for truth.
         measured: (N,) whether a truth box holds a LiDAR or radar point; the devkit ignores those without.
         lidar2world: (3, 3) rotation into the world, in which boxes stand upright; the LiDAR may be tilted.
+        velocities: (N, 2) over ground, m/s, along x and y of the LiDAR frame; NaN: unknown.
     """
 
     centres: NDArray[np.float64]
@@ -34,6 +37,7 @@ class Boxes:
     scores: NDArray[np.float64] = field(default=None)
     measured: NDArray[np.bool_] = field(default=None)
     lidar2world: NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
+    velocities: NDArray[np.float64] = field(default=None)
 
     def __post_init__(self) -> None:
         count = len(self.names)
@@ -41,14 +45,10 @@ class Boxes:
             object.__setattr__(self, 'scores', np.ones(count))
         if self.measured is None:
             object.__setattr__(self, 'measured', np.ones(count, bool))
-        lengths = {
-            len(self.centres),
-            len(self.sizes),
-            len(self.yaws),
-            len(self.scores),
-            len(self.measured),
-            count,
-        }
+        if self.velocities is None:
+            object.__setattr__(self, 'velocities', np.full((count, 2), np.nan))
+        columns = (self.centres, self.sizes, self.yaws, self.scores, self.measured, self.velocities)
+        lengths = {count, *map(len, columns)}
         if len(lengths) != 1:
             raise ValueError(f'Boxes: columns of different lengths {sorted(lengths)}')
 
@@ -66,6 +66,17 @@ class Boxes:
         yaws = upright_yaw(self.yaws, self.lidar2world)
         return box_corners(self.centres @ self.lidar2world.T, self.sizes, yaws) @ self.lidar2world
 
+    @property
+    def motions(self) -> NDArray[np.float64]:
+        """(N, 3) velocities with their z part in the LiDAR frame: boxes move level in the world. m/s, NaN: unknown."""
+        level = self.velocities @ level_map(self.lidar2world, np.eye(3)).T
+        return level @ self.lidar2world[:2]
+
+    @property
+    def known_motion(self) -> NDArray[np.bool_]:
+        """(N,) whether the velocity is known: some data sets, and some detectors, have none."""
+        return np.isfinite(self.velocities).all(axis=1)
+
     def take(self, which: NDArray[Any] | Sequence[int]) -> Boxes:
         """The boxes of a mask or of indices, in that order."""
         index = np.arange(len(self))[np.asarray(which)] if len(which) else np.zeros(0, int)
@@ -77,16 +88,17 @@ class Boxes:
             self.scores[index],
             self.measured[index],
             self.lidar2world,
+            self.velocities[index],
         )
 
     def of_classes(self, classes: Sequence[str]) -> Boxes:
         """Only boxes of the classes named."""
         return self.take(np.array([name in classes for name in self.names], bool))
 
-    def at_least(self, score: float) -> Boxes:
-        """Only boxes of that score or more, best first."""
+    def at_least(self, score: float | NDArray[np.float64]) -> Boxes:
+        """Only boxes of that score or more, best first; one bound for all or one for each (N,)."""
         order = np.argsort(-self.scores, kind='stable')
-        return self.take(order[self.scores[order] >= score])
+        return self.take(order[(self.scores >= score)[order]])
 
 
 def boxes_of_instances(
@@ -103,6 +115,7 @@ def boxes_of_instances(
         tuple(classes[item['bbox_label_3d']] for item in known),
         measured=np.array(points, int) > 0,
         lidar2world=lidar2global[:3, :3],
+        velocities=np.array([item.get('velocity', _UNKNOWN) for item in known], np.float64).reshape(-1, 2),
     )
 
 
@@ -110,21 +123,36 @@ def boxes_of_results(rows: Sequence[Mapping[str, Any]], lidar2global: NDArray[np
     """Predictions of one sample in the official submission format (global frame; size w, l, h) as boxes.
 
     Raises:
-        KeyError, TypeError, ValueError: a row lacks a field or holds something that is no finite number.
+        KeyError, TypeError, ValueError: a row lacks a field, or holds something that is no number or no box.
     """
     global2lidar = inverse(lidar2global)
-    poses = [global2lidar @ pose_matrix(row['translation'], row['rotation']) for row in rows]
-    sizes = np.array([row['size'] for row in rows], np.float64).reshape(-1, 3)
-    if not (np.isfinite(poses).all() and np.isfinite(sizes).all()):
-        raise ValueError('it holds NaN or infinity')
+    fields = (('translation', 3), ('rotation', 4), ('size', 3), ('detection_score', 1))
+    centres, rotations, sizes, scores = (_numbers(rows, key, count) for key, count in fields)
+    if (np.linalg.norm(rotations, axis=1) < 1e-6).any():
+        raise ValueError('its rotation is 0')
+    poses = [global2lidar @ pose_matrix(*pair) for pair in zip(centres, rotations)]
+    if (sizes <= 0).any():
+        raise ValueError('its size is not positive')
+    velocities = np.array([row.get('velocity', _UNKNOWN)[:2] for row in rows], np.float64).reshape(-1, 2)
+    if np.isinf(velocities).any():
+        raise ValueError('its velocity is infinite')
     return Boxes(
         centres=np.array([pose[:3, 3] for pose in poses]).reshape(-1, 3),
         sizes=sizes[:, [1, 0, 2]],
         yaws=np.array([yaw_of(pose[:3, :3]) for pose in poses], np.float64),
         names=tuple(row['detection_name'] for row in rows),
-        scores=np.array([row['detection_score'] for row in rows], np.float64),
+        scores=scores[:, 0],
         lidar2world=lidar2global[:3, :3],
+        velocities=velocities @ level_map(np.eye(3), lidar2global).T,
     )
+
+
+def _numbers(rows: Sequence[Mapping[str, Any]], key: str, count: int) -> NDArray[np.float64]:
+    """(N, count) of a field; errors as ``boxes_of_results``."""
+    values = np.array([row[key] for row in rows], np.float64)
+    if values.size != count * len(rows) or not np.isfinite(values).all():
+        raise ValueError(f'{key} is not {count} finite numbers' if count > 1 else f'{key} is not finite')
+    return values.reshape(len(rows), count)
 
 
 def in_frame(boxes: Boxes, motion: NDArray[np.float64]) -> NDArray[np.float64]:

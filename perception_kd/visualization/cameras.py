@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from matplotlib import patheffects
@@ -14,6 +16,7 @@ from perception_kd.visualization.boxes import Boxes
 from perception_kd.visualization.frame import Camera, RadarPoints
 from perception_kd.visualization.geometry import edge_lines, heading_lines, project_lines, project_points
 from perception_kd.visualization.palette import INK, Colour, halo_of
+from perception_kd.visualization.scales import Scale
 
 SHARPNESS = 2.0
 """Pictures are kept at this many times the panel's pixels, so that a higher resolution still gains."""
@@ -109,38 +112,31 @@ class CameraPanel:
                 autolim=False,
             )
 
+    def lidar(
+        self, points: NDArray[np.float32], *, values: NDArray[np.float64], scale: Scale, size: float = 2.2
+    ) -> int:
+        """LiDAR points (P, 5) coloured by ``values`` (P,), far ones first. Returns how many are in the picture."""
+        style = {'s': size, 'linewidths': 0, 'zorder': 3, 'gid': 'lidar'}
+        return self._points(points, values, scale, style)
+
     def radar(
         self,
         radar: RadarPoints,
         *,
         values: NDArray[np.float64],
-        cmap: str,
-        limits: tuple[float, float],
+        scale: Scale,
         size: float = 16,
         edge: Colour = (1.0, 1.0, 1.0),
     ) -> int:
         """Radar returns coloured by ``values`` (M,), far ones first. Returns how many are in the picture."""
-        pixels, depth, shown = project_points(
-            radar.positions, self.camera.lidar2cam, self.camera.cam2img, self.size
-        )
+        crowd = crowding(len(radar))
+        style = {'s': size * crowd, 'linewidths': 0.6 * crowd, 'edgecolors': [edge], 'zorder': 4, 'gid': 'radar'}
+        return self._points(radar.positions, values, scale, style)
+
+    def _points(
+        self, points: NDArray[np.floating], values: NDArray[np.float64], scale: Scale, style: dict[str, Any]
+    ) -> int:
+        pixels, depth, shown = project_points(points, self.camera.lidar2cam, self.camera.cam2img, self.size)
         order = np.flatnonzero(shown)[np.argsort(-depth[shown], kind='stable')]
-        self.axes.scatter(
-            pixels[order, 0],
-            pixels[order, 1],
-            c=values[order],
-            cmap=cmap,
-            vmin=limits[0],
-            vmax=limits[1],
-            s=size * crowding(len(radar)),
-            linewidths=0.6 * crowding(len(radar)),
-            edgecolors=[edge],
-            zorder=4,
-            gid='radar',
-        )
+        self.axes.scatter(*pixels[order].T, c=values[order], **scale.style, **style)
         return len(order)
-
-
-def radar_depth(radar: RadarPoints, lidar2ego: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance of each return from the vehicle in the ground plane, (M,) in m."""
-    ego = radar.positions @ lidar2ego[:3, :3].T + lidar2ego[:3, 3]
-    return np.linalg.norm(ego[:, :2], axis=1)

@@ -80,6 +80,7 @@ class Frame:
         lidar: (P, 5) x, y, z, intensity 0..255, ring; LiDAR frame; (0, 5) where there is none.
         radar: Returns of all radars, key frame only.
         truth: Annotated boxes.
+        annotated: Whether the sample is annotated; else that there is no box means nothing.
     """
 
     token: str
@@ -91,6 +92,7 @@ class Frame:
     lidar: NDArray[np.float32]
     radar: RadarPoints
     truth: Boxes
+    annotated: bool = True
 
     @property
     def lidar2global(self) -> NDArray[np.float64]:
@@ -116,6 +118,9 @@ def read_frame(
 ) -> Frame:
     """Read the sensors of one info (mmdet3d's v2 schema with radar by channel).
 
+    A rig without a LiDAR has no ``lidar_points``, or none with a ``lidar_path``; its LiDAR frame is that of
+    ``lidar2ego``, the vehicle's own where that is missing too.
+
     Args:
         info: Entry of ``data_list``.
         root: Data root.
@@ -126,8 +131,8 @@ def read_frame(
     Raises:
         FileNotFoundError, ValueError: a sensor file is missing or broken; the message names it.
     """
-    points = info['lidar_points']
-    lidar2ego = np.array(points['lidar2ego'], np.float64)
+    points = info.get('lidar_points') or {}
+    lidar2ego = np.array(points.get('lidar2ego', np.eye(4)), np.float64)
     ego2global = np.array(info['ego2global'], np.float64)
     cloud = np.zeros((0, 5), np.float32)
     if lidar and points.get('lidar_path'):
@@ -142,6 +147,7 @@ def read_frame(
         lidar=cloud,
         radar=_radar(info.get('radar_points') or {}, root),
         truth=boxes_of_instances(info.get('instances', ()), classes, ego2global @ lidar2ego),
+        annotated='instances' in info,
     )
 
 

@@ -59,8 +59,8 @@ class LabelPlacer:
 
     def place_row(
         self, rays: Sequence[NDArray[np.float64]], texts: Sequence[str], *, size: float, colour: Colour
-    ) -> None:
-        """Write all texts along the best of several ``rays``, (K, 2) in data coordinates each."""
+    ) -> int:
+        """Write all texts along the best of several ``rays``, (K, 2) in data coordinates each; returns which."""
         drawn = [self._draw(text, size, colour, halo=2.5) for text in texts]
         rows = [[self._box_at(text, place) for text, place in zip(drawn, ray)] for ray in rays]
         best = max(range(len(rays)), key=lambda index: (self._merit(rows[index]), -index))
@@ -70,6 +70,7 @@ class LabelPlacer:
                 text.set_position(place)
             else:
                 text.remove()
+        return best
 
     def _merit(self, boxes: list[Bbox]) -> int:
         """Labels within the frame, less three for each that covers something."""

@@ -17,7 +17,7 @@ from perception_kd.files import atomic_path
 
 Picture = NDArray[np.uint8]
 FPS_LIMITS = (0.1, 60.0)
-_CODEC = 'mp4v'
+_CODEC = 'vp09'  # VP9, which every browser plays; the older mp4v no browser does, and H.264 no OpenCV wheel writes
 _PALETTE_PIXELS = 1_000_000
 
 
@@ -32,6 +32,11 @@ class Movie(Protocol):
 
     def discard(self) -> None:
         """Give up; nothing may remain open."""
+
+
+def png_bytes(picture: Picture) -> bytes:
+    """The content of a PNG file of a picture (H, W, 3), RGB."""
+    return cv2.imencode('.png', cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 @contextmanager
@@ -78,7 +83,7 @@ def check_movie(path: str | Path, fps: float | None = None) -> Path:
 
 
 class _Mp4:
-    """MPEG-4 part 2 through OpenCV, whose wheels bring the encoder."""
+    """VP9 in an MP4 file through OpenCV, whose wheels bring the encoder."""
 
     def __init__(self, path: Path, fps: float) -> None:
         self.path, self.fps, self.count = path, fps, 0

@@ -20,11 +20,13 @@ class Outcome:
 
     Args:
         hits: Predictions that found an object.
+        found: Objects that a prediction found.
         misses: Objects that nothing found.
         false_alarms: Predictions that found nothing.
     """
 
     hits: Boxes
+    found: Boxes
     misses: Boxes
     false_alarms: Boxes
 
@@ -43,6 +45,7 @@ def judge(truth: Boxes, predictions: Boxes) -> Outcome:
     matching = match_boxes(truth, predictions)
     return Outcome(
         predictions.take(matching.truth_of >= 0),
+        truth.take(matching.found),
         truth.take(~matching.found),
         predictions.take(matching.truth_of < 0),
     )

@@ -11,6 +11,7 @@ INK: Colour = (0.13, 0.15, 0.19)
 FAINT_INK: Colour = (0.42, 0.45, 0.51)
 RULE: Colour = (0.80, 0.82, 0.85)
 PAPER: Colour = (1.0, 1.0, 1.0)
+WHITE = PAPER
 
 
 def _rgb(text: str) -> Colour:
@@ -24,17 +25,19 @@ class Palette:
     Args:
         classes: Colour of each class.
         match, miss, false_alarm: Outcomes of the comparison.
-        depth, velocity, height, intensity: Names of Matplotlib's colour maps.
+        depth, velocity, height, intensity: Names of Matplotlib's colour maps; near is bright, far is dark.
+        photograph: Map for heights and intensities of points drawn on a photograph.
     """
 
     classes: dict[str, Colour]
     match: Colour
     miss: Colour
     false_alarm: Colour
-    depth: str = 'viridis'
+    depth: str = 'viridis_r'
     velocity: str = 'coolwarm'
     height: str = 'Blues'
     intensity: str = 'Greys'
+    photograph: str = 'plasma'
 
     def of(self, name: str) -> Colour:
         """Colour of a class; grey for one that the palette does not know."""
@@ -66,7 +69,6 @@ SAFE = Palette(
     match=_rgb('009e73'),
     miss=_rgb('332288'),
     false_alarm=_rgb('fe6100'),
-    depth='cividis',
 )
 
 PALETTES: dict[str, Palette] = {'nuscenes': NUSCENES, 'safe': SAFE}

@@ -42,7 +42,7 @@ def save_scene(
     check_png(out)
     check_resolution(dpi, max_width)
     options = options or PictureOptions()
-    frame = InfoFile(infos, root).frame(sample, lidar=options.lidar != 'none')
+    frame = InfoFile(infos, root).frame(sample, lidar=options.needs_lidar)
     predictions = ResultFile(results).boxes(frame.token, frame.lidar2global) if results else None
     return draw_scene(frame, predictions, options).save(out, dpi=dpi, max_width=max_width)
 
@@ -63,6 +63,6 @@ def save_compare(
     check_png(out)
     check_resolution(dpi, max_width)
     options = options or PictureOptions()
-    frame = InfoFile(infos, root).frame(sample, lidar=options.lidar != 'none')
+    frame = InfoFile(infos, root).frame(sample, lidar=options.needs_lidar)
     boxes = {title: ResultFile(path).boxes(frame.token, frame.lidar2global) for title, path in models.items()}
     return draw_compare(frame, boxes, options, cameras=cameras).save(out, dpi=dpi, max_width=max_width)

@@ -1,4 +1,4 @@
-"""The picture ``scene``: cameras with boxes and radar returns, and one bird's-eye view."""
+"""The picture ``scene``: cameras with boxes and returns, and the ground from above."""
 
 from __future__ import annotations
 
@@ -6,42 +6,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from perception_kd.visualization.bev import BEVPanel
 from perception_kd.visualization.boxes import Boxes
-from perception_kd.visualization.cameras import CameraPanel, radar_depth
+from perception_kd.visualization.cameras import CameraPanel
 from perception_kd.visualization.frame import Camera, Frame
-from perception_kd.visualization.layout import ScenePlan, camera_text, fill_width, write_title
-from perception_kd.visualization.legend import (
-    class_table,
-    heading,
-    key,
-    outline_mark,
-    radar_scale,
-    sensor_key,
-)
+from perception_kd.visualization.layout import Place, ScenePlan, camera_text, shown_text, write_title
+from perception_kd.visualization.legend import Key
+from perception_kd.visualization.marks import extent_mark, moving_mark, outline_mark
 from perception_kd.visualization.options import PictureOptions
 from perception_kd.visualization.outcome import counted
-from perception_kd.visualization.palette import INK, Colour
+from perception_kd.visualization.palette import INK, WHITE, Colour
+from perception_kd.visualization.scales import lidar_scale, lidar_values, radar_scale, radar_values
 from perception_kd.visualization.sheet import Sheet
-from perception_kd.visualization.view import View, fit_view, widest
-
-WHITE: Colour = (1.0, 1.0, 1.0)
-
-
-@dataclass
-class _Layer:
-    """Boxes with one look, in the ground view and in the cameras."""
-
-    boxes: Boxes
-    ground: list[Colour]
-    image: list[Colour]
-    name: str
-    fill: float
-    width: float
-    scored: bool = False
+from perception_kd.visualization.view import View, fit_view, squared, widest
 
 
 def draw_scene(
@@ -69,22 +48,9 @@ def draw_scene(
         FileNotFoundError, ValueError: an image is missing or broken.
     """
     options = options or PictureOptions()
-    truth = options.truth(frame.truth)
     if predictions is not None:
         predictions = options.predictions(predictions)
-    view = options.view or common_view([frame], options)
-    images = [camera.read() for camera in frame.cameras]
-    plan = ScenePlan(options.width, [image.shape[:2] for image in images], view)
-    sheet = Sheet(width=options.width, height=plan.height)
-    bound = f'predictions with a score of {options.score:g} or more, over the truth'
-    write_title(sheet, frame, 'truth' if predictions is None else bound, note)
-    scale = _RadarScale(frame, options, max(view.front, view.side))
-    layers = _layers(truth, predictions, options)
-    for camera, image, place in zip(frame.cameras, images, plan.cameras):
-        _draw_camera(sheet.axes(*place), camera, image, frame, layers, scale)
-    _draw_ground(sheet.axes(*plan.ground), view, frame, layers, scale, options, steady)
-    _write_keys(sheet, plan, frame, truth, predictions, options, scale.reach)
-    return sheet
+    return _Scene(frame, predictions, options, steady).draw(note)
 
 
 def common_view(frames: Iterable[Frame], options: PictureOptions) -> View:
@@ -94,99 +60,136 @@ def common_view(frames: Iterable[Frame], options: PictureOptions) -> View:
         truth = options.truth(frame.truth)
         views.append(fit_view(frame, truth.take(counted(truth, frame))))
     view = widest(views)
-    return view if len(frame.cameras) == 1 else fill_width(view, options.width)
+    return view if len(frame.cameras) == 1 else squared(view)
 
 
-class _RadarScale:
-    """Values, colour map and limits of the radar returns."""
+@dataclass
+class _Layer:
+    """Boxes with one look, in the ground view and in the cameras."""
 
-    def __init__(self, frame: Frame, options: PictureOptions, reach: float) -> None:
-        self.shown = options.radar != 'none'
-        self.reach = reach
-        by_velocity = options.radar == 'velocity'
-        self.values: NDArray[np.float64] = (
-            frame.radar.radial if by_velocity else radar_depth(frame.radar, frame.lidar2ego)
-        )
-        self.cmap, self.limits = radar_scale(options, reach)
-        # Slow returns are nearly white in the map of velocities, near ones nearly black in that of distances.
-        self.edge: Colour = INK if by_velocity else WHITE
+    boxes: Boxes
+    ground: list[Colour]
+    image: list[Colour]
+    name: str
+    fill: float
+    width: float
+    scored: bool = False
+
+
+class _Scene:
+    """One picture in the making."""
+
+    def __init__(self, frame: Frame, predictions: Boxes | None, options: PictureOptions, steady: bool) -> None:
+        self.frame, self.predictions, self.options, self.steady = frame, predictions, options, steady
+        self.truth = options.truth(frame.truth)
+        self.view = options.view or common_view([frame], options)
+        self.layers = self._layers()
+
+    def draw(self, note: str | None) -> Sheet:
+        """The whole picture."""
+        frame, options = self.frame, self.options
+        images = [camera.read() for camera in frame.cameras]
+        plan = ScenePlan(options.width, [image.shape[:2] for image in images], self.view)
+        sheet = Sheet(width=options.width, height=plan.height)
+        write_title(sheet, frame, shown_text(frame, self.predictions is not None, options), note)
+        for camera, image, place in zip(frame.cameras, images, plan.cameras):
+            self._camera(sheet, place, camera, image)
+        for view, place in plan.grounds:
+            self._ground(sheet, place, view, [other for other, _ in plan.grounds if other is not view])
+        self._keys(sheet, plan)
+        return sheet
+
+    def _layers(self) -> list[_Layer]:
+        """Truth in its class colours; beside predictions it steps back to one neutral colour."""
+        truth, of = self.truth, self.options.colours.of
+        if self.predictions is None:
+            own = [of(name) for name in truth.names]
+            return [_Layer(truth, own, own, 'truth', 0.25, 1.4)]
+        own = [of(name) for name in self.predictions.names]
+        below = _Layer(truth, [INK] * len(truth), [WHITE] * len(truth), 'truth', 0.06, 1.0)
+        above = _Layer(self.predictions, own, own, 'predictions', 0.25, 1.6, scored=True)
+        return [below, above] if self.frame.annotated else [above]
+
+    def _camera(self, sheet: Sheet, place: Place, camera: Camera, image: NDArray[np.uint8]) -> None:
+        frame, options = self.frame, self.options
+        panel = CameraPanel(axes=sheet.axes(*place), camera=camera, image=image)
+        panel.title(camera_text(camera.name))
+        if options.camera_lidar != 'none':
+            values = lidar_values(frame.lidar, frame.lidar2ego, options.camera_lidar)
+            scale = lidar_scale(options.camera_lidar, options.colours, on_photograph=True)
+            panel.lidar(frame.lidar, values=values, scale=scale)
+        if options.radar != 'none':
+            # Slow returns are nearly white in the scale of velocities, near ones nearly black in that of distances.
+            edge = INK if options.radar == 'velocity' else WHITE
+            panel.radar(frame.radar, edge=edge, **self._radar)
+        for order, layer in enumerate(self.layers):
+            panel.boxes(layer.boxes, layer.image, width=0.9 * layer.width, zorder=5 + order, name=layer.name)
+
+    def _ground(self, sheet: Sheet, place: Place, view: View, others: list[View]) -> None:
+        """One panel; ``others`` are the views of the panels beside it."""
+        frame, options = self.frame, self.options
+        panel = BEVPanel(axes=sheet.axes(*place), view=view, lidar2ego=frame.lidar2ego)
+        panel.rings()
+        inner = [other for other in others if other.front < view.front]
+        if others:
+            panel.title('overview' if inner else 'close-up')
+        for other in inner:
+            panel.extent(other)
+        if options.lidar != 'none':
+            values = lidar_values(frame.lidar, frame.lidar2ego, options.lidar)
+            panel.lidar(frame.lidar, values=values, scale=lidar_scale(options.lidar, options.colours))
+        if options.radar != 'none':
+            panel.radar(frame.radar, **self._radar)
+        for order, layer in enumerate(self.layers):
+            look = {'width': layer.width, 'zorder': 5 + order}
+            places = panel.boxes(layer.boxes, layer.ground, fill=layer.fill, name=layer.name, **look)
+            if options.velocities:
+                panel.velocities(layer.boxes, layer.ground, name=f'{layer.name} velocity', **look)
+        panel.ring_labels(direction=0 if self.steady else None)
+        if self.layers[-1].scored and not self.steady:
+            panel.scores(self.layers[-1].boxes, places, [INK] * len(places), beyond=inner)
 
     @property
-    def style(self) -> dict:
-        return {'values': self.values, 'cmap': self.cmap, 'limits': self.limits}
+    def _radar(self) -> dict:
+        by, radar = self.options.radar, self.frame.radar
+        values = radar_values(radar, self.frame.lidar2ego, by)
+        return {'values': values, 'scale': radar_scale(by, self.options.colours, compensated=radar.compensated)}
 
+    def _keys(self, sheet: Sheet, plan: ScenePlan) -> None:
+        overlay = sheet.overlay()
+        places = [*plan.keys]
+        key: Key | None = None
+        for write in (self._class_key, self._sensor_key, self._line_key):
+            if places or key is None:
+                left, top = places.pop(0)
+                key = Key(sheet=sheet, overlay=overlay, left=left, top=top, width=plan.key_width)
+            else:
+                key.top += 14
+            write(key, len(plan.grounds) > 1)
 
-def _layers(truth: Boxes, predictions: Boxes | None, options: PictureOptions) -> list[_Layer]:
-    """Truth in its class colours; beside predictions it steps back to one neutral colour."""
-    if predictions is None:
-        own = [options.colours.of(name) for name in truth.names]
-        return [_Layer(truth, own, own, 'truth', 0.25, 1.4)]
-    own = [options.colours.of(name) for name in predictions.names]
-    return [
-        _Layer(truth, [INK] * len(truth), [WHITE] * len(truth), 'truth', 0.06, 1.0),
-        _Layer(predictions, own, own, 'predictions', 0.25, 1.6, scored=True),
-    ]
+    def _class_key(self, key: Key, close_up: bool) -> None:
+        titles = {'truth': 'truth', 'predictions': 'predicted'}
+        columns = [(titles[layer.name], layer.boxes) for layer in self.layers]
+        key.classes(columns, self.options, bounds=self.predictions is not None)
 
+    def _sensor_key(self, key: Key, close_up: bool) -> None:
+        key.sensors(self.frame, self.options)
 
-def _draw_camera(
-    axes: Axes,
-    camera: Camera,
-    image: NDArray[np.uint8],
-    frame: Frame,
-    layers: list[_Layer],
-    scale: _RadarScale,
-) -> None:
-    panel = CameraPanel(axes=axes, camera=camera, image=image)
-    panel.title(camera_text(camera.name))
-    if scale.shown:
-        panel.radar(frame.radar, edge=scale.edge, **scale.style)
-    for order, layer in enumerate(layers):
-        panel.boxes(layer.boxes, layer.image, width=0.9 * layer.width, zorder=5 + order, name=layer.name)
+    def _line_key(self, key: Key, close_up: bool) -> None:
+        key.heading('Lines')
+        car, entries = self.options.colours.of('car'), []
+        if self.predictions is None:
+            entries.append((outline_mark(car, fill=0.25), 'truth; the line points ahead'))
+        elif self.frame.annotated:
+            entries.append((outline_mark(INK, width=1.0, fill=0.06), 'truth, white in the cameras'))
+        if self.predictions is not None:
+            entries.append((outline_mark(car, fill=0.25), 'prediction in its class colour'))
+        if self.options.velocities and (self.steady or self._moving):
+            entries.append((moving_mark(car), 'box velocity: travel in 1 s'))
+        if close_up:
+            entries.append((extent_mark, 'what the close-up shows'))
+        key.entries(entries)
 
-
-def _draw_ground(
-    axes: Axes,
-    view: View,
-    frame: Frame,
-    layers: list[_Layer],
-    scale: _RadarScale,
-    options: PictureOptions,
-    steady: bool,
-) -> None:
-    panel = BEVPanel(axes=axes, view=view, lidar2ego=frame.lidar2ego)
-    panel.rings()
-    if options.lidar != 'none':
-        cmap = options.colours.height if options.lidar == 'height' else options.colours.intensity
-        panel.lidar(frame.lidar, by=options.lidar, cmap=cmap)
-    if scale.shown:
-        panel.radar(frame.radar, **scale.style)
-    for order, layer in enumerate(layers):
-        places = panel.boxes(
-            layer.boxes, layer.ground, width=layer.width, fill=layer.fill, zorder=5 + order, name=layer.name
-        )
-    panel.ring_labels(fixed=steady)
-    if layers[-1].scored and not steady:
-        panel.scores(layers[-1].boxes, places, [INK] * len(places))
-
-
-def _write_keys(
-    sheet: Sheet,
-    plan: ScenePlan,
-    frame: Frame,
-    truth: Boxes,
-    predictions: Boxes | None,
-    options: PictureOptions,
-    reach: float,
-) -> None:
-    overlay = sheet.overlay()
-    (left, top), (right, below), *more = plan.keys
-    class_table(sheet, overlay, left, top, plan.key_width, truth, predictions, options)
-    below = sensor_key(sheet, overlay, right, below, plan.key_width, options, frame, reach) + 12
-    if predictions is not None:
-        left, top = more[0] if more else (right, below)
-        top = heading(sheet, overlay, left, top, plan.key_width, 'Lines')
-        entries = [
-            (outline_mark(INK, width=1.0, fill=0.06), 'truth, white in the cameras'),
-            (outline_mark(options.colours.of('car'), fill=0.25), 'prediction in its class colour'),
-        ]
-        key(sheet, overlay, left, top, entries)
+    @property
+    def _moving(self) -> bool:
+        return any(layer.boxes.known_motion.any() for layer in self.layers)

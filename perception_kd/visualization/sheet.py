@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Colormap
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.typing import NDArray
@@ -21,6 +23,8 @@ DPI = 100
 """Resolution at which one unit of the layout is one pixel."""
 DPI_LIMITS = (10, 1000)
 LEAST_WIDTH = 64
+_APART = 5
+"""Pixels between two numbers of a scale."""
 
 
 class Sheet:
@@ -33,7 +37,7 @@ class Sheet:
     def __init__(self, *, width: float, height: float) -> None:
         self.width, self.height = width, height
         self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=PAPER)
-        self.canvas = FigureCanvasAgg(self.figure)
+        self.canvas = _Canvas(self.figure)
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Axes without ticks whose box is given in pixels from the top left corner."""
@@ -75,9 +79,18 @@ class Sheet:
             family='DejaVu Sans',
         )
 
+    def move(self, text: Text, left: float, middle: float) -> None:
+        """Move a line to another place."""
+        text.set_position((left / self.width, 1 - middle / self.height))
+
     def width_of(self, text: Text) -> float:
         """Width in pixels at 100 dpi."""
         return text.get_window_extent(self.canvas.get_renderer()).width * DPI / self.figure.dpi
+
+    def shorten(self, text: Text, width: float) -> None:
+        """Cut the end of a line that takes more than ``width`` pixels."""
+        while self.width_of(text) > width and len(text.get_text()) > 1:
+            text.set_text(text.get_text().removesuffix('…')[:-1].rstrip() + '…')
 
     def run(
         self, left: float, middle: float, parts: Sequence[tuple[str, Colour]], *, gap: float = 9, **style: Any
@@ -97,17 +110,32 @@ class Sheet:
         limits: tuple[float, float],
         ticks: Sequence[float],
         unit: str,
+        norm: Normalize | None = None,
+        open_ends: tuple[bool, bool] = (False, False),
     ) -> None:
-        """A horizontal scale, 10 px high, with numbers below it (20 px more)."""
+        """A horizontal scale, 10 px high, with numbers below it (20 px more), those in the middle where they have room.
+
+        ``norm`` replaces a linear scale between ``limits``; ``open_ends`` marks the first and the last colour as those
+        of all values beyond.
+        """
         axes = self.axes(left, top, width, 10)
         axes.imshow(np.linspace(0, 1, 256)[None], cmap=cmap, aspect='auto')
-        low, high = limits
-        for index, tick in enumerate(ticks):
-            number = f'{tick:g}'.replace('-', '\N{MINUS SIGN}')
-            label = f'{number} {unit}' if index == len(ticks) - 1 else number
-            place = left + width * (tick - low) / (high - low)
-            align = 'left' if index == 0 else 'right' if index == len(ticks) - 1 else 'center'
-            self.text(place, top + 20, label, size=8, colour=FAINT_INK, align=align)
+        norm = norm or Normalize(*limits)
+        last = len(ticks) - 1
+        taken: list[tuple[float, float]] = []
+        for index in sorted(range(len(ticks)), key=lambda index: 0 < index < last):
+            align = 'left' if index == 0 else 'right' if index == last else 'center'
+            beyond = '< ' if index == 0 and open_ends[0] else '> ' if index == last and open_ends[1] else ''
+            label = beyond + f'{ticks[index]:g}'.replace('-', '\N{MINUS SIGN}')
+            label = f'{label} {unit}' if index == last else label
+            place = left + width * float(norm(ticks[index]))
+            text = self.text(place, top + 20, label, size=8, colour=FAINT_INK, align=align)
+            wide = self.width_of(text)
+            start = place - wide * {'left': 0.0, 'center': 0.5, 'right': 1.0}[align]
+            if any(start < end + _APART and begin < start + wide + _APART for begin, end in taken):
+                text.remove()
+            else:
+                taken.append((start, start + wide))
 
     def pixels(self, *, dpi: float = DPI, max_width: int | None = None) -> NDArray[np.uint8]:
         """The picture as an array (H, W, 3), RGB; ``dpi`` and errors as ``save``."""
@@ -137,6 +165,42 @@ class Sheet:
         with atomic_path(path) as temporary:
             self.figure.savefig(temporary, dpi=dpi, format='png', facecolor=PAPER)
         return int(self.width * dpi / DPI), int(self.height * dpi / DPI)
+
+
+class _Renderer(RendererAgg):
+    """Letters keep their shape: hinting widens small ones, so that lines which fit at 100 dpi would not at less."""
+
+    def get_text_width_height_descent(self, *args: Any, **kwargs: Any) -> tuple[float, float, float]:
+        """As Matplotlib's."""
+        with _without_hinting():
+            return super().get_text_width_height_descent(*args, **kwargs)
+
+    def draw_text(self, *args: Any, **kwargs: Any) -> None:
+        """As Matplotlib's."""
+        with _without_hinting():
+            super().draw_text(*args, **kwargs)
+
+
+class _Canvas(FigureCanvasAgg):
+    """Draws with ``_Renderer``."""
+
+    def get_renderer(self) -> _Renderer:
+        """The same one while size and resolution last."""
+        kind = (*self.figure.bbox.size, self.figure.dpi)
+        if kind != getattr(self, '_kind', None):
+            self._kind, self.renderer = kind, _Renderer(*kind)
+        return self.renderer
+
+
+@contextmanager
+def _without_hinting() -> Iterator[None]:
+    """Matplotlib reads this setting with every text; it is another's before and after."""
+    before = matplotlib.rcParams['text.hinting']
+    matplotlib.rcParams['text.hinting'] = 'none'
+    try:
+        yield
+    finally:
+        matplotlib.rcParams['text.hinting'] = before
 
 
 def check_resolution(dpi: float, max_width: int | None) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perception_kd.datasets.nuscenes.stamp import load_infos
+from perception_kd.datasets.nuscenes.stamp import PSEUDO_LABELS, load_infos
 from perception_kd.files import require_file, require_folder
+from perception_kd.structures.classes import NUSCENES_CLASSES
 from perception_kd.visualization.boxes import Boxes, boxes_of_results
 from perception_kd.visualization.frame import Frame, read_frame
 
@@ -107,7 +108,8 @@ class InfoFile:
         ]
 
     def _scene_name(self, info: Mapping[str, Any]) -> str:
-        return self._scene_rows.get(info.get('scene_token'), {}).get('name', '')
+        name = self._scene_rows.get(info.get('scene_token'), {}).get('name', '')
+        return f'{name} (pseudo-labels)'.lstrip() if info.get(PSEUDO_LABELS) else name
 
     @cached_property
     def _scene_rows(self) -> dict[str, Mapping[str, Any]]:
@@ -146,14 +148,19 @@ class ResultFile:
         """Predictions of one sample in its LiDAR frame.
 
         Raises:
-            ValueError: no such sample, or a row that lacks a field or holds something else than numbers.
+            ValueError: no such sample, or a row that lacks a field, holds something that is no box, or another class.
         """
         if token not in self.results:
             raise ValueError(f'{self.path}: sample {token} is not among its {len(self.results)}; was it made for '
                              'another split or version?')
         try:
-            return boxes_of_results(self.results[token], lidar2global)
+            boxes = boxes_of_results(self.results[token], lidar2global)
         except KeyError as error:
             raise ValueError(f'{self.path}: sample {token}: a prediction has no field {error}') from None
         except (TypeError, ValueError) as error:
             raise ValueError(f'{self.path}: sample {token}: a prediction is malformed ({error})') from None
+        unknown = sorted(set(map(str, boxes.names)) - set(NUSCENES_CLASSES))
+        if unknown:
+            raise ValueError(f'{self.path}: sample {token}: predictions of unknown classes {", ".join(unknown)}; there '
+                             f'are {", ".join(NUSCENES_CLASSES)}')
+        return boxes

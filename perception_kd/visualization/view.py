@@ -56,6 +56,19 @@ def widest(views: Sequence[View]) -> View:
     return View(*(max(getattr(view, name) for view in views) for name in ('front', 'back', 'side')))
 
 
+def squared(view: View) -> View:
+    """Widen or lengthen a view to a square, as much ahead as behind."""
+    tall, wide = view.front + view.back, 2 * view.side
+    more = max(0.0, (wide - tall) / 2)
+    reach = (min(number, FARTHEST) for number in (view.front + more, view.back + more, max(wide, tall) / 2))
+    return View(*reach)
+
+
+def close_up(view: View) -> View:
+    """The inner half of a view."""
+    return View(view.front / 2, view.back / 2, view.side / 2)
+
+
 def fit_view(frame: Frame, boxes: Boxes) -> View:
     """A view that shows all of ``boxes``: all round, or only ahead for a rig without a camera to the back."""
     all_round = any('BACK' in camera.name for camera in frame.cameras) or not frame.cameras

@@ -25,12 +25,17 @@ def test_results_return_to_the_lidar_frame_as_the_devkit_moves_them(tilt):
         'rotation': box.orientation.elements.tolist(),
         'detection_name': 'car',
         'detection_score': 0.6,
+        'velocity': [3.0, -4.0],
     }
-    motion = np.eye(4)
-    motion[:3, :3], motion[:3, 3] = rotation.rotation_matrix, shift
-    ours = boxes_of_results([row], motion)
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = rotation.rotation_matrix, shift
+    ours = boxes_of_results([row], pose)
     np.testing.assert_allclose(ours.corners[0], seen.corners().T, atol=1e-9)
     assert ours.names == ('car',) and ours.scores.tolist() == [0.6]
+    motion = rotation.inverse.rotation_matrix @ [3, -4, 0]
+    np.testing.assert_allclose(ours.motions, motion[None], atol=1e-9)
+    np.testing.assert_allclose(ours.velocities, motion[None, :2], atol=1e-9)
+    assert np.isnan(boxes_of_results([{**row, 'velocity': [np.nan, np.nan]}], np.eye(4)).motions).all()
 
 
 def test_instances_keep_known_classes_and_know_who_is_measured():
@@ -40,10 +45,12 @@ def test_instances_keep_known_classes_and_know_who_is_measured():
         'num_lidar_pts': 0,
         'num_radar_pts': 0,
     }
-    rows = [row, {**row, 'bbox_label_3d': -1}, {**row, 'num_radar_pts': 2, 'bbox_label_3d': 9}]
+    known = {'num_radar_pts': 2, 'bbox_label_3d': 9, 'velocity': [1.0, 2.0]}
+    rows = [row, {**row, 'bbox_label_3d': -1}, {**row, **known}]
     boxes = boxes_of_instances(rows, NUSCENES_CLASSES, np.eye(4))
     assert boxes.names == ('car', 'barrier') and boxes.measured.tolist() == [False, True]
     np.testing.assert_allclose(boxes.sizes[0], [4, 2, 1.5])
+    np.testing.assert_array_equal(boxes.take([1, 0]).velocities, [(1, 2), (np.nan, np.nan)])
 
 
 def test_selection():

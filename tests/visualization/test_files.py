@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from perception_kd.datasets.nuscenes.formats import RADAR_DTYPE, RADAR_FIELDS, write_radar_pcd
-from perception_kd.visualization.options import PictureOptions, view_of_range
+from perception_kd.visualization.commands import build_parser
+from perception_kd.visualization.frame import read_frame
+from perception_kd.visualization.options import PictureOptions, scores_of_texts, view_of_range
 from perception_kd.visualization.run import save_compare, save_scene
 from perception_kd.visualization.sheet import Sheet
 from perception_kd.visualization.sources import InfoFile, ResultFile
@@ -71,6 +73,31 @@ def test_radar_comes_into_the_lidar_frame(infos, tiny_root):
     assert (inside == moving).all() and moving.sum() == 4
     speed = (frame.radar.velocities[moving] @ frame.lidar2global[:2, :2].T).mean(0)
     np.testing.assert_allclose(speed, (4, 1), atol=1e-3)
+
+
+def test_a_rig_without_lidar(infos, tiny_root):
+    """No file: no points. No frame of a LiDAR either: boxes are in the vehicle's."""
+    source = InfoFile(infos, tiny_root)
+    info = dict(source.find(1))
+    lidar2ego = np.array(info['lidar_points']['lidar2ego'])
+    info['lidar_points'] = {'lidar2ego': lidar2ego.tolist()}
+    frame = read_frame(info, tiny_root)
+    assert len(frame.lidar) == 0 and np.array_equal(frame.lidar2ego, lidar2ego) and len(frame.truth)
+    del info['lidar_points'], info['instances']
+    frame = read_frame(info, tiny_root)
+    assert np.array_equal(frame.lidar2ego, np.eye(4)) and not frame.annotated and not len(frame.truth)
+
+
+def test_bounds_on_scores_are_read():
+    assert scores_of_texts(['0.3']) == (0.3, {}) and scores_of_texts([]) == (0.3, {})
+    assert scores_of_texts(['car=0.4', '0.2', 'bus=1']) == (0.2, {'car': 0.4, 'bus': 1})
+    for texts, said in ((['car'], "'car' is neither"), (['0.1', '0.2'], 'got 2'), (['car=much'], 'CLASS=NUMBER')):
+        with pytest.raises(ValueError, match=said):
+            scores_of_texts(texts)
+    with pytest.raises(ValueError, match='car: a score must lie'):
+        PictureOptions(class_scores={'car': 1.5})
+    with pytest.raises(ValueError, match='unknown classes tram'):
+        PictureOptions(class_scores={'tram': 0.5})
 
 
 def test_pictures_are_written_whole(infos, tiny_root, results, tmp_path):
@@ -168,6 +195,16 @@ def test_unfit_radar_returns_are_left_out_as_the_devkit_does(own_root):
     assert len(InfoFile(own_root / 'nuscenes_infos_tiny_val.pkl', own_root).frame(0).radar) == 2
 
 
+NAN = float('nan')
+
+
+def a_result(**changed) -> str:
+    """A result file with one car, of which some fields are changed."""
+    row = {'translation': [1, 2, 3], 'rotation': [1, 0, 0, 0], 'size': [2, 4, 1.5], 'detection_name': 'car',
+           'detection_score': 0.5, **changed}
+    return json.dumps({'results': {'TOKEN': [row]}})
+
+
 @pytest.mark.parametrize(
     ('content', 'said'),
     [
@@ -176,11 +213,23 @@ def test_unfit_radar_returns_are_left_out_as_the_devkit_does(own_root):
         ('{"results": {"TOKEN": [{}]}}', "no field 'translation'"),
         ('{"results": {"TOKEN": [3]}}', 'malformed'),
         ('{"results": {"TOKEN": [{"translation": [1], "rotation": [1], "size": [1]}]}}', 'malformed'),
+        (a_result(), ''),
+        (a_result(translation=[1, NAN, 1]), 'translation is not 3 finite'),
+        (a_result(rotation=[0, 0, 0, 0]), 'rotation is 0'),
+        (a_result(size=[1, 0, 1]), 'size is not positive'),
+        (a_result(detection_score=NAN), 'detection_score is not finite'),
+        (a_result(detection_score='high'), 'malformed'),
+        (a_result(velocity=[float('inf'), 0]), 'velocity is infinite'),
+        (a_result(velocity=[NAN, NAN]), ''),
+        (a_result(detection_name='tram'), 'unknown classes tram; there are car'),
     ],
 )
 def test_bad_results_are_named(content, said, tmp_path):
     path = tmp_path / 'r.json'
     path.write_text(content)
+    if not said:
+        assert len(ResultFile(path).boxes('TOKEN', LIDAR2EGO)) == 1
+        return
     with pytest.raises(ValueError, match=rf'r\.json.*{said}'):
         ResultFile(path).boxes('TOKEN', LIDAR2EGO)
 
@@ -243,20 +292,25 @@ def run_tool(*arguments):
     )
 
 
-def test_command_line_draws_and_complains_in_one_line(infos, tiny_root, results, tmp_path):
-    common = ('--infos', infos, '--root', tiny_root, '--out', tmp_path / 'c.png')
-    done = run_tool('compare', *common, '--student', results, '--palette', 'safe', '--dpi', 40, '--range', 40)
-    assert done.returncode == 0, done.stderr
-    assert cv2.imread(str(tmp_path / 'c.png')).shape[1] == 720 and 'c.png (720 x ' in done.stdout
+def test_command_line_draws_and_complains_in_one_line(infos, tiny_root, results, tmp_path, capsys):
+    common = tuple(map(str, ('--infos', infos, '--root', tiny_root, '--out', tmp_path / 'c.png')))
+    args = build_parser('').parse_args(
+        ['compare', *common, '--student', str(results), '--palette', 'safe', '--dpi', '40', '--range', '40'])
+    assert args.run(args) == 0 and 'c.png (720 x ' in capsys.readouterr().out
+    assert cv2.imread(str(tmp_path / 'c.png')).shape[1] == 720
+    args = build_parser('').parse_args(['scene', *common, '--results', str(results), '--score', '0.5', 'car=0.95',
+                                        '--camera-lidar', 'depth', '--no-velocity', '--dpi', '40'])
+    assert args.run(args) == 0
     done = run_tool('scene', *common, '--sample', 99)
     assert done.returncode == 1 and done.stderr.count('\n') == 1 and 'among its 3' in done.stderr
 
 
-def test_neither_pyplot_nor_open3d_is_loaded():
+def test_pictures_need_none_of_the_large_packages():
     code = (
-        'import sys, perception_kd.visualization\n'
-        'loaded = {"matplotlib.pyplot", "open3d", "mmdet3d", "nuscenes"} & set(sys.modules)\n'
-        'assert not loaded, loaded'
+        'import sys, perception_kd.visualization.run, perception_kd.visualization.video\n'
+        'import perception_kd.visualization.view3d.run, perception_kd.visualization.recording\n'
+        'large = {"matplotlib.pyplot", "open3d", "mmdet3d", "nuscenes", "plotly", "rerun"}\n'
+        'assert not large & set(sys.modules), large & set(sys.modules)'
     )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=TOOL.parents[1])
     assert done.returncode == 0, done.stderr

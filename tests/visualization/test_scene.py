@@ -1,6 +1,7 @@
 """The picture ``scene``: known things lie where the projection says, layers appear, nothing is cut off."""
 
 import itertools
+from dataclasses import replace
 
 import matplotlib
 import numpy as np
@@ -12,7 +13,7 @@ from perception_kd.visualization.boxes import Boxes
 from perception_kd.visualization.compare import draw_compare
 from perception_kd.visualization.frame import RadarPoints
 from perception_kd.visualization.options import PictureOptions
-from perception_kd.visualization.palette import NUSCENES
+from perception_kd.visualization.palette import INK, NUSCENES, PALETTES
 from perception_kd.visualization.scene import draw_scene
 from perception_kd.visualization.view import View
 from tests.visualization.conftest import CAM2IMG, LIDAR2CAM, SIZE, make_boxes
@@ -67,6 +68,67 @@ def test_a_box_lies_where_the_ground_view_says(make_frame):
     expected = (CAR.corners[0, :, :2] * (1, -1) + (20, 30)) * scale - 2
     found = np.array([[columns.min(), rows.min()], [columns.max(), rows.max()]])
     np.testing.assert_allclose(found, [expected.min(0), expected.max(0)], atol=3)
+
+
+@pytest.mark.parametrize('palette', ['nuscenes', 'safe'])
+def test_the_close_up_shows_the_box_twice_as_large(make_frame, palette):
+    options = PictureOptions(lidar='none', radar='none', view=View(40, 40, 40), palette=palette)
+    sheet = draw_scene(make_frame(CAR, ALL_ROUND), options=options)
+    image, colour = pixels_of(sheet), PALETTES[palette].of('car')
+    for axes, half in zip(sheet.figure.axes[6:8], (40, 20)):
+        left, top, width, height = place_of(axes, sheet)
+        assert height == pytest.approx(width)
+        part = image[round(top) + 2 : round(top + height) - 2, round(left) + 2 : round(left + width) - 2]
+        rows, columns = np.nonzero(near_colour(part, colour))
+        expected = (CAR.corners[0, :, :2] * (1, -1) + half) * width / (2 * half) - 2
+        found = np.array([[columns.min(), rows.min()], [columns.max(), rows.max()]])
+        np.testing.assert_allclose(found, [expected.min(0), expected.max(0)], atol=3)
+
+
+def test_arrows_end_where_velocity_says(make_frame):
+    """One second later; LiDAR x is to the right and y ahead."""
+    truth = make_boxes([('car', 5, 10, 0), ('car', -9, 3, 0), ('bus', -5, 5, 0)],
+                       velocities=np.array([(-8.0, 6.0), (np.nan, np.nan), (0.2, 0.1)]))
+    found = make_boxes([('car', 5, 10, 0)], velocities=np.array([(3.0, -9.0)]))
+    options = PictureOptions(lidar='none', radar='none', view=View(30, 10, 20), width=1000)
+    car = NUSCENES.of('car')
+    for predictions, layers in (
+        (None, [('truth velocity', car, (-3, 16))]),
+        (found, [('predictions velocity', car, (8, 1)), ('truth velocity', INK, (-3, 16))]),
+    ):
+        sheet = draw_scene(make_frame(truth), predictions, options)
+        without = draw_scene(make_frame(truth), predictions, replace(options, velocities=False))
+        image, changed = pixels_of(sheet), (pixels_of(sheet) != pixels_of(without)).any(-1)
+        left, top, width, _ = place_of(sheet.figure.axes[1], sheet)
+        for layer, colour, tip in layers:
+            (arrows,) = (artist for artist in sheet.figure.findobj() if artist.get_gid() == layer)
+            ends = arrows.get_offsets() + np.stack([arrows.U, arrows.V], axis=1)
+            np.testing.assert_allclose(ends, [tip], atol=1e-9)
+            column, row = np.round((left, top) + np.array([20 + tip[0], 30 - tip[1]]) * width / 40).astype(int)
+            drawn = changed & near_colour(image, colour)
+            assert drawn[row - 6 : row + 7, column - 6 : column + 7].any() and layer not in gids(without)
+
+
+def test_lidar_points_lie_in_the_camera_where_its_matrix_says(make_frame):
+    point = np.array([2.0, 20, 1, 90, 0], np.float32)
+    frame = replace(make_frame(Boxes.empty()), lidar=np.stack([point, point * (1, -1, 1, 1, 1)]).astype(np.float32))
+    options = {'lidar': 'none', 'radar': 'none', 'view': View(30, 10, 20)}
+    for by, value in (('depth', np.hypot(2, 20)), ('height', 2.8), ('intensity', 90)):
+        sheet = draw_scene(frame, options=PictureOptions(camera_lidar=by, **options))
+        (drawn,) = (artist for artist in sheet.figure.axes[0].collections if artist.get_gid() == 'lidar')
+        # u = 200 x / z + 200, v = 200 y / z + 90 with x = 2, y = -1, z = 20; the other point lies behind.
+        np.testing.assert_allclose(drawn.get_offsets(), [(220, 80)], atol=1e-6)
+        assert drawn.get_array() == pytest.approx(value)
+    assert 'lidar' not in gids(draw_scene(frame, options=PictureOptions(**options)))
+
+
+def test_a_rig_without_lidar_or_annotations(make_frame):
+    """What is not there is said, or left out of the keys."""
+    frame = replace(make_frame(Boxes.empty()), lidar=np.zeros((0, 5), np.float32), annotated=False)
+    sheet = draw_scene(frame, make_boxes([('car', 1, 14, 0)], [0.8]), PictureOptions(camera_lidar='depth'))
+    texts = {text.get_text() for text in check_texts(sheet)}
+    assert {'No LiDAR points', 'No radar returns', 'predicted', 'predictions with a score of 0.3 or more'} <= texts
+    assert not any('truth' in text or 'LiDAR by' in text for text in texts) and 'truth' not in gids(sheet)
 
 
 def test_layers_appear_and_can_be_left_out(make_frame, radar):

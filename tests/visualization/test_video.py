@@ -1,5 +1,6 @@
 """The video of a scene: the pictures of its key frames, in order, with nothing that jumps."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -13,13 +14,14 @@ import pytest
 from matplotlib.text import Text
 
 from perception_kd.datasets.nuscenes.stamp import load_infos, save_infos
+from perception_kd.visualization.compare import draw_compare
 from perception_kd.visualization.options import PictureOptions
 from perception_kd.visualization.scene import common_view, draw_scene
 from perception_kd.visualization.sources import InfoFile
-from perception_kd.visualization.video import caption, draw_frames, recorded_rate, save_video
+from perception_kd.visualization.video import caption, comparing, draw_frames, recorded_rate, save_video, showing
 from perception_kd.visualization.view import View
 from tests.visualization.conftest import make_boxes
-from tests.visualization.test_files import run_tool
+from tests.visualization.test_files import results_of_truth, run_tool
 from tests.visualization.test_movie import read_back
 
 SMALL = {'dpi': 30, 'quiet': True}
@@ -28,6 +30,13 @@ SMALL = {'dpi': 30, 'quiet': True}
 @pytest.fixture
 def infos(tiny_root):
     return tiny_root / 'nuscenes_infos_tiny_train.pkl'
+
+
+@pytest.fixture
+def results(infos, tiny_root, tmp_path):
+    path = tmp_path / 'results.json'
+    path.write_text(json.dumps(results_of_truth(InfoFile(infos, tiny_root))))
+    return path
 
 
 @pytest.fixture
@@ -44,7 +53,7 @@ def test_the_video_holds_the_pictures_of_the_scene(infos, tiny_root, source, tmp
     frames = [source.frame(index) for index in scene.samples]
     assert [frame.scene for frame in frames] == ['tiny-1'] * 3
     options = PictureOptions(view=common_view(frames, PictureOptions()))
-    drawn = list(draw_frames(source, scene, None, options, dpi=30, max_width=None))
+    drawn = list(draw_frames(source, scene, showing(source, scene, None, options), dpi=30, max_width=None))
     difference = np.array([[np.abs(one.astype(int) - other[: len(one)]).mean() for other in drawn] for one in found])
     assert (difference.argmin(1) == (0, 1, 2)).all() and difference.diagonal().max() < 4
     np.testing.assert_array_equal(drawn[1], draw_scene(frames[1], None, options, note=caption(frames[1], scene, 2),
@@ -78,6 +87,40 @@ def test_texts_stay_in_their_places(make_frame):
     notes = [next(bounds for text, bounds in place.items() if text.startswith('frame')) for place in places]
     assert notes[0][0][2] == pytest.approx(notes[1][0][2], abs=0.5), 'numbers keep their width'
     assert not any(text.startswith('0.') for text in places[1]), 'scores would jump from box to box'
+
+
+def test_texts_of_a_comparison_stay_in_their_places(make_frame):
+    options, places = PictureOptions(view=View(40, 40, 40)), []
+    for count in (1, 14):
+        rng = np.random.default_rng(count)
+        boxes = make_boxes([('bus', *rng.uniform(-30, 30, 2), 0.0) for _ in range(count)], np.full(count, 0.5))
+        sheet = draw_compare(make_frame(boxes), {'Student': boxes}, options, note='a', steady=True)
+        sheet.canvas.draw()
+        texts = [text for text in sheet.figure.findobj(Text) if text.get_text().strip()]
+        places.append([(text.get_text().split('\u2007')[-1], *np.round(text.get_window_extent().bounds, 2))
+                       for text in texts if ' counted' not in text.get_text()])
+    moved = {one[0].split()[-1] for one in set(map(tuple, places[0])) ^ set(map(tuple, places[1]))}
+    assert moved <= {'matches', 'misses', 'alarms'}, 'numbers change, other texts neither change nor move'
+    ends = [[round(sum(one[i] for i in (1, 3)), 1) for one in each if one[0].endswith('alarms')] for each in places]
+    assert ends[0] == pytest.approx(ends[1], abs=1), 'numbers keep their width'
+
+
+def test_a_comparison_as_a_film(infos, tiny_root, source, results, tmp_path):
+    common = {'infos': infos, 'root': tiny_root, 'scene': 'tiny-1', **SMALL}
+    models = {'Teacher': results, 'Student': results}
+    made = save_video(models=models, out=tmp_path / 'a.gif', cameras='none', **common)
+    assert made.frames == 3
+    found, _ = read_back(tmp_path / 'a.gif')
+    scene = source.scene('tiny-1')
+    paint = comparing(source, scene, models, PictureOptions(), 'none')
+    drawn = draw_frames(source, scene, paint, dpi=30, max_width=None)
+    for one, other in zip(found, drawn):
+        assert one.shape == other.shape and np.abs(one.astype(int) - other).mean() < 4
+    with pytest.raises(ValueError, match='not both'):
+        save_video(models=models, results=results, out=tmp_path / 'b.gif', **common)
+    with pytest.raises(ValueError, match='front, all, none'):
+        save_video(models=models, out=tmp_path / 'b.gif', cameras='rear', **common)
+    assert [path.name for path in tmp_path.glob('*.gif')] == ['a.gif']
 
 
 def test_one_view_holds_every_frame(make_frame):

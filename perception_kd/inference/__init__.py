@@ -1,0 +1,1 @@
+"""Predictions of a trained student on one's own recordings; imports nothing."""
