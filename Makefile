@@ -1,7 +1,7 @@
 # make setup   a virtual environment with everything, from wheels
 # make test    setup if needed, then the test suite          (PYTEST_ARGS="-k bev" runs a part)
 # make lint    setup if needed, then the linter
-# make demo    setup if needed, then the whole path on a simulated world
+# make demo    setup if needed, then the whole path on a simulated world; ends with a report
 # make demo-real   the same on real Astyx data               (ASTYX=DIR, its folder)
 # make environments   set up and test each Python, NumPy and OpenCV that should work, each in a folder of .venv-legs
 # make clean   remove what setup, tests and demos made here; data sets stay
@@ -47,6 +47,7 @@ $(STAMP): setup.py constraints.txt constraints-numpy2.txt tools/setup.sh
 	@echo "$(ASKED)" >"$(STAMP)"
 
 test: setup
+	@sh tools/browser.sh
 	$(PY) -m pytest $(PYTEST_ARGS)
 
 lint: setup

@@ -33,13 +33,20 @@ EXTRAS = {
     # opencv-python, since mmengine asks for that one; nuscenes-devkit asks for opencv-python-headless, which fills
     # the same folder. `make setup` leaves one of them.
     'sim': ['open3d>=0.19.0', 'opencv-python>=4.8', 'pyquaternion>=0.9.9', 'scipy>=1.10'],
-    'viz': ['matplotlib>=3.7', 'pillow>=9.5', 'opencv-python>=4.8', 'tensorboard>=2.13'],
+    'viz': ['matplotlib>=3.7', 'pillow>=9.5', 'opencv-python>=4.8', 'plotly>=6.0', 'tensorboard>=2.13'],
+    # Recordings for the Rerun viewer; newer ones ask for NumPy 2.
+    'rerun': ['rerun-sdk>=0.23'],
+    'wandb': ['wandb>=0.17'],
     'deploy': ['onnx>=1.17', 'onnxscript>=0.5', 'onnxruntime>=1.20'],
-    'dev': ['atheris>=2.3; python_version >= "3.11"', 'hypothesis>=6.90', 'pytest>=8.0', 'ruff>=0.9', 'scipy>=1.10',
-            'shapely>=2.0'],
+    # Its core alone: neither ray's dashboard nor its cluster launcher is asked for.
+    'pseudo': ['ray>=2.9'],
+    'prune': ['torch-pruning>=1.5'],
+    'dev': ['atheris>=2.3; python_version >= "3.11"', 'hypothesis>=6.90', 'pytest>=8.0', 'rerun-sdk>=0.23', 'ruff>=0.9',
+            'scipy>=1.10', 'selenium>=4.20', 'shapely>=2.0'],
 }
 # `lite` is a choice that `make setup` makes, so it is not part of `all`.
-EXTRAS['all'] = sorted({need for name in ('det3d', 'deploy', 'eval', 'sim', 'viz') for need in EXTRAS[name]})
+ALL = ('det3d', 'deploy', 'eval', 'prune', 'pseudo', 'sim', 'viz')
+EXTRAS['all'] = sorted({need for name in ALL for need in EXTRAS[name]})
 
 setup(
     name='perception_kd',
@@ -50,6 +57,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['perception_kd', 'perception_kd.*']),
+    package_data={'perception_kd.visualization.report.page': ['*.css', '*.js']},
     install_requires=['torch>=2.4', 'numpy>=1.24', 'mmengine>=0.10.5', 'msgspec>=0.18', 'rich>=13.0'],
     extras_require=EXTRAS,
     classifiers=[

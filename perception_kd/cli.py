@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .leaving import leave
 
 # OpenMP threads spin while they wait, and on a busy machine they spin away the time of the one they wait for
 # (measured: a training step of 5.1 s instead of 1.3 s). Read when torch loads, so it is set before.
@@ -33,12 +37,28 @@ def run_tool(main: Callable[[], int | None]) -> None:
     """
     try:
         logging.raiseExceptions = False  # a log file that takes no more is no reason for pages of tracebacks
-        sys.exit(main() or 0)
+        status = main() or 0
     except USER_ERRORS as error:
         if os.environ.get(TRACEBACK_VARIABLE):
             raise
         print(f'error: {one_line(error)}', file=sys.stderr)
-        sys.exit(1)
+        status = 1
     except KeyboardInterrupt:
         print('interrupted; run the same command again to go on', file=sys.stderr)
-        sys.exit(130)
+        status = 130
+    leave(status)
+
+
+def parser_of(doc: str, commands: Iterable[Any], word: str) -> argparse.ArgumentParser:
+    """A parser with sub-commands, whose namespaces have ``run``, which gives the exit status.
+
+    Args:
+        doc: The tool's description.
+        commands: Modules with ``add(parsers)``.
+        word: What a sub-command is called.
+    """
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parsers: Any = parser.add_subparsers(dest=word, required=True, metavar=word.upper())
+    for command in commands:
+        command.add(parsers)
+    return parser

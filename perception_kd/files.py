@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import resource
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -175,3 +176,14 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 def write_json(path: str | Path, content: Any, indent: int | None = 1) -> None:
     """Write JSON atomically. NaN is written as ``NaN``, as nuscenes-devkit does."""
     write_bytes(path, (json.dumps(content, indent=indent) + '\n').encode())
+
+
+def replace_folder(target: str | Path, fresh: str | Path) -> None:
+    """Put the finished folder ``fresh`` in the place of ``target``; an old one goes only then."""
+    target = Path(target)
+    old = target.with_name(f'.{target.name}.replaced')
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    Path(fresh).rename(target)
+    shutil.rmtree(old, ignore_errors=True)

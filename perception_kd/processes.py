@@ -14,6 +14,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
+_THREAD_LIMITS = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')
+
 
 def run_unordered(work: Callable[[Any], Any], items: Iterable[Any], *, workers: int,
                   method: str = 'spawn') -> Iterator[Any]:
@@ -36,7 +38,7 @@ def run_unordered(work: Callable[[Any], Any], items: Iterable[Any], *, workers: 
     deaf = signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # a background job of a script, which Ctrl-C spares
     with ProcessPoolExecutor(workers, context, initializer=_begin_worker, initargs=(deaf,)) as pool:
         try:
-            with _ctrl_c_ignored():
+            with ctrl_c_ignored():
                 futures = [pool.submit(work, item) for item in items]
             for future in as_completed(futures):
                 yield future.result()
@@ -61,8 +63,23 @@ def collection_paused() -> Iterator[None]:
 
 
 @contextmanager
-def _ctrl_c_ignored() -> Iterator[None]:
-    """Processes that start in here ignore Ctrl-C until :func:`_begin_worker`, while they still import."""
+def single_threaded() -> Iterator[None]:
+    """Worker processes that start in here inherit these limits; the processes themselves fill the machine."""
+    before = {name: os.environ.get(name) for name in _THREAD_LIMITS}
+    os.environ.update(dict.fromkeys(_THREAD_LIMITS, '1'))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def ctrl_c_ignored() -> Iterator[None]:
+    """Nothing in here is interrupted; processes that start in here ignore Ctrl-C until :func:`_begin_worker`."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

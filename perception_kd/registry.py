@@ -5,6 +5,10 @@ Configs set ``default_scope = 'perception_kd'`` and write foreign parts with the
 naming a class in a config is enough to find it.
 """
 
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
 from mmengine import registry as roots
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
@@ -19,27 +23,54 @@ from mmengine.registry import Registry
 SCOPE = 'perception_kd'
 
 
-def _child(name: str, parent: Registry, *locations: str) -> Registry:
-    return Registry(name, parent=parent, scope=SCOPE, locations=[f'{SCOPE}.{place}' for place in locations])
+class _LazyRegistry(Registry):
+    """Imports its locations one after another, until the name is there: stereo never waits for mmdet3d."""
+
+    def get(self, key: str) -> type | None:
+        """As mmengine's."""
+        scope, name = self.split_scope_key(key)
+        if scope not in (None, self.scope):
+            return super().get(key)
+        for location in self._locations:
+            if name in self._module_dict:
+                return self._module_dict[name]
+            import_module(location)
+        return super().get(key)
 
 
-MODELS = _child('model', MMENGINE_MODELS, 'models', 'distill')
-DATASETS = _child('dataset', MMENGINE_DATASETS, 'datasets.nuscenes.dataset', 'datasets.class_balance')
-TRANSFORMS = _child('transform', MMENGINE_TRANSFORMS, 'datasets.transforms')
-METRICS = _child('metric', MMENGINE_METRICS, 'evaluation.nuscenes_metric')
+def _child(name: str, parent: Registry, *locations: str, build_func: Callable | None = None) -> Registry:
+    return _LazyRegistry(name, build_func=build_func, parent=parent, scope=SCOPE,
+                         locations=[f'{SCOPE}.{place}' for place in locations])
+
+
+def _build_model(cfg: Any, *args: Any, registry: Registry, **kwargs: Any) -> Any:
+    """As mmengine's; ``slimmed`` in a model's config cuts it to the widths of a pruning."""
+    from perception_kd.models.slimmed import build_model  # light, but not what a data set waits for
+
+    return build_model(cfg, *args, registry=registry, **kwargs)
+
+
+MODELS = _child('model', MMENGINE_MODELS, 'models.stereo', 'distill', 'models.layers', 'compress', 'models.det3d',
+                build_func=_build_model)
+DATASETS = _child('dataset', MMENGINE_DATASETS, 'datasets.stereo.dataset', 'datasets.nuscenes.dataset',
+                  'datasets.class_balance')
+TRANSFORMS = _child('transform', MMENGINE_TRANSFORMS, 'datasets.transforms.stereo', 'datasets.transforms.det3d')
+METRICS = _child('metric', MMENGINE_METRICS, 'evaluation.stereo', 'evaluation.nuscenes_metric')
 HOOKS = _child('hook', MMENGINE_HOOKS, 'engine')
 OPTIM_WRAPPERS = _child('optim_wrapper', MMENGINE_OPTIM_WRAPPERS, 'engine')
-VISUALIZERS = _child('visualizer', MMENGINE_VISUALIZERS, 'visualization')
+VISUALIZERS = _child('visualizer', MMENGINE_VISUALIZERS, 'engine')
+VISBACKENDS = _child('vis_backend', roots.VISBACKENDS, 'engine')
 RUNNERS = _child('runner', MMENGINE_RUNNERS, 'engine')
 # Nothing of ours is in these; without them mmengine warns at each use that it does not find the scope.
 EMPTY = tuple(_child(root.name, root) for root in (
     roots.DATA_SAMPLERS, roots.EVALUATOR, roots.FUNCTIONS, roots.LOG_PROCESSORS, roots.LOOPS,
     roots.OPTIMIZERS,
-    roots.OPTIM_WRAPPER_CONSTRUCTORS, roots.PARAM_SCHEDULERS, roots.TASK_UTILS, roots.VISBACKENDS,
+    roots.OPTIM_WRAPPER_CONSTRUCTORS, roots.PARAM_SCHEDULERS, roots.TASK_UTILS,
     roots.WEIGHT_INITIALIZERS))
 
 # The parts of a distillation pair and of a teacher. They have no mmengine root.
-TEACHER_ADAPTERS = Registry('teacher adapter', scope=SCOPE, locations=[f'{SCOPE}.models'])
+TEACHER_ADAPTERS = _LazyRegistry('teacher adapter', scope=SCOPE, locations=[
+    f'{SCOPE}.{place}' for place in ('distill', 'compress', 'models.det3d')])
 CONNECTORS = Registry('connector', scope=SCOPE, locations=[f'{SCOPE}.distill'])
 MASKS = Registry('mask', scope=SCOPE, locations=[f'{SCOPE}.distill'])
 DISTILL_LOSSES = Registry('distillation loss', scope=SCOPE, locations=[f'{SCOPE}.distill'])
@@ -48,3 +79,11 @@ SCHEDULES = Registry('schedule', scope=SCOPE, locations=[f'{SCOPE}.distill'])
 
 # Faults of sensors, for tests of robustness and for training.
 FAULTS = Registry('sensor fault', scope=SCOPE, locations=[f'{SCOPE}.faults'])
+
+# Which blocks of a model a search may exchange, and by what.
+SEARCH_SPACES = _LazyRegistry('search space', scope=SCOPE, locations=[
+    f'{SCOPE}.{place}' for place in ('models.stereo.cost_filter.search_space', 'models.det3d.trunk_space')])
+
+# How a model is pruned, and which of its channels can only go together.
+PRUNERS = _LazyRegistry('pruner', scope=SCOPE, locations=[
+    f'{SCOPE}.{place}' for place in ('compress', 'models.stereo.refine.groups')])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from mmengine.registry import DefaultScope
 from tests.small_world import SCENES, SEED, SMALL
 from tests.tiny_world import VERSION, make_tiny_world
 
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # of a shell's background job, and its children would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(1)  # small tensors: two threads that share a busy machine wait for each other
 
 

@@ -7,6 +7,7 @@ examples:
   python tools/benchmark.py ops --points 20000 --boxes 1000
   python tools/benchmark.py latency configs/imkd/student_r50_256x704.py --device cuda --amp --streaming --beside crn-r50
   python tools/benchmark.py latency configs/demo/sim_student.py student.pth --onnx student.onnx
+  python tools/benchmark.py stereo configs/stereo/small_teacher.py configs/stereo/small_student.py=student.pth --sgbm
   python tools/benchmark.py step configs/demo/sim_imkd.py --batch 2 --runs 5 --json step.json
   python tools/benchmark.py nds --frames 600 --boxes 200 --json nds.json
   python tools/benchmark.py nds --check 10000

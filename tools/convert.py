@@ -1,11 +1,13 @@
 #!/usr/bin/env python
-"""Convert other sensor logs into the nuScenes format.
+"""Convert other sensor logs into the nuScenes format, its key frames into a plain folder, or released stereo weights.
 
 examples:
   python tools/convert.py astyx --root ../shared/data/radar_fusion/astyx_hires2019 --out data/astyx
   python tools/convert.py vod --root View-of-Delft/view_of_delft_PUBLIC --out data/vod --benchmark-classes
   python tools/convert.py tj4d --root TJ4DRadSet --out data/tj4d
   python tools/create_data.py nuscenes --root data/astyx --version v1.0-astyx
+  python tools/convert.py folder --root data/nuscenes --samples scene-0061 --out drive   (for tools/infer.py)
+  python tools/convert.py stereo-weights --of foundation-stereo --file model_best_bp2.pth --out foundation_stereo.pth
 
 The readers of View-of-Delft and TJ4DRadSet were written from public documentation and are untested on the real data.
 """
@@ -40,12 +42,50 @@ def parse_args() -> argparse.Namespace:
                                      'label_2_with_track_ids/label_2 in or beside the root, where it is)')
             source.add_argument('--benchmark-classes', dest='benchmark_only', action='store_true',
                                 help='Car, Pedestrian and Cyclist only; otherwise parked bicycles are bicycles too')
+    _add_folder(sources)
+    _add_stereo_weights(sources)
     return parser.parse_args()
+
+
+def _add_folder(sources: argparse._SubParsersAction) -> None:
+    what = 'the other way: key frames of a nuScenes-format root as a folder with calib.yaml, as tools/infer.py reads it'
+    folder = sources.add_parser('folder', help=what, description=what)
+    folder.add_argument('--root', type=Path, required=True, help='nuScenes-format root')
+    folder.add_argument('--version', metavar='V', help='its tables, where it has several')
+    folder.add_argument('--samples', nargs='+', default=[], metavar='TOKEN|SCENE|INDEX',
+                        help='key frames of one scene (default: all)')
+    folder.add_argument('--out', type=Path, required=True, help='new folder')
+    folder.add_argument('--no-lidar', dest='lidar', action='store_false', help='leave LiDAR files out')
+    folder.add_argument('--force', action='store_true', help='replace a folder that is there')
+
+
+def _add_stereo_weights(sources: argparse._SubParsersAction) -> None:
+    what = 'weights that NVIDIA released, for StereoMatcher: a checkpoint, and its config beside it as .json'
+    weights = sources.add_parser('stereo-weights', help=what, description=what)
+    weights.add_argument('--of', required=True, choices=['foundation-stereo', 'fast-foundation-stereo'],
+                         help='what they are of')
+    weights.add_argument('--file', type=Path, required=True, help='the released file')
+    weights.add_argument('--out', type=Path, required=True, help='new .pth file')
+    weights.add_argument('--trust', action='store_true',
+                         help='read pickled modules (fast-foundation-stereo), in a process of their own; no code of '
+                              'the file is run')
 
 
 def main() -> int:
     """Exit status; raises what ``run_tool`` says in one line."""
     options = vars(parse_args())
+    if options['source'] == 'stereo-weights':
+        from perception_kd.models.stereo.released import convert_stereo_weights
+
+        report = convert_stereo_weights(options['of'], options['file'], options['out'], trust=options['trust'])
+        print(f'{options["out"]}: {report}')
+        return 0
+    if options['source'] == 'folder':
+        from perception_kd.inference.folder_writer import write_folder
+
+        del options['source']
+        print(write_folder(**options))
+        return 0
     from importlib import import_module
 
     source, root, out = (options.pop(name) for name in ('source', 'root', 'out'))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""The main job end to end, from nothing to a table and pictures. Interrupt and run again: it goes on.
+"""The main job end to end, from nothing to a table and a report. Interrupt and run again: it goes on.
 
 examples:
   python tools/demo.py

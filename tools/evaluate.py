@@ -24,6 +24,12 @@ examples:
   python tools/evaluate.py doctor results_nusc.json --root data/nuscenes --version v1.0-trainval --split val
   python tools/evaluate.py check results_nusc.json --root data/nuscenes --version v1.0-test --split test \\
       --uses camera radar
+  python tools/evaluate.py stereo work_dirs/student/test/predictions/middlebury --root data/middlebury \\
+      --layout middlebury --split trainingQ --protocol raft_stereo --out work_dirs/student/scores
+  python tools/evaluate.py stereo work_dirs/own/pfm --root data/own --list data/own/pairs.jsonl
+  python tools/evaluate.py sgbm --root data/sim_stereo --split val --count 24 --max-disp 96 --tune --out work_dirs/sgbm
+  python tools/evaluate.py sgbm --root data/middlebury --split trainingQ --settings work_dirs/sgbm/sgbm.json \\
+      --out work_dirs/sgbm/middlebury
 """
 
 from perception_kd.cli import run_tool

@@ -1,10 +1,13 @@
 #!/usr/bin/env python
 """Predict the test split of a config with a checkpoint, write the official result file and score it.
 
+For stereo the results are disparity maps, one file a pair, which tools/evaluate.py stereo scores again.
+
 examples:
   python tools/test.py configs/demo/sim_imkd.py work_dirs/imkd/epoch_10.pth
   python tools/test.py configs/imkd/imkd_r50_256x704.py work_dirs/imkd_r50_256x704/epoch_24.pth --format-only \\
       --work-dir submission --cfg-options test_split=test
+  python tools/test.py STEREO_CONFIG student.pth --work-dir work_dirs/stereo_test
 """
 
 import argparse
@@ -23,10 +26,10 @@ def parse_args() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='weights')
-    parser.add_argument('--work-dir', help='where results_nusc.json, metrics and logs go '
+    parser.add_argument('--work-dir', help='where results, metrics and logs go '
                                            '(default: work_dirs/<config name>/test)')
     parser.add_argument('--format-only', action='store_true',
-                        help='only write the result file, checked as by the nuScenes server; needs no annotations')
+                        help='only write the results, of nuScenes checked as by its server; needs no annotations')
     parser.add_argument('--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE',
                         help='override settings of the config')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
@@ -35,14 +38,18 @@ def parse_args() -> argparse.Namespace:
 
 
 def check_whole_split(cfg: Any) -> None:
-    """See, before hours of predicting, that the config can write what the server takes.
+    """See, before hours of predicting, that the config can write what a server takes. Pairs of stereo are many files.
 
     Raises:
         ValueError: another metric than that of nuScenes, or a part of the test split.
     """
+    from perception_kd.engine.build import RESULT_FOLDERS
+
     kind = cfg.test_evaluator.get('type')
-    if kind != 'NuScenesDetMetric':
-        raise ValueError(f'--format-only writes the result file of NuScenesDetMetric; test_evaluator is {kind}')
+    if kind not in RESULT_FOLDERS:
+        raise ValueError(f'--format-only writes results of {" and ".join(RESULT_FOLDERS)}; test_evaluator is {kind}')
+    if kind == 'StereoMetric':
+        return
     if cfg.test_dataloader.get('dataset', {}).get('indices') is not None:
         raise ValueError('--format-only is for the whole split, as the server wants it; '
                          'test_dataloader.dataset.indices chooses a part')
@@ -57,7 +64,7 @@ def main() -> int:
     require_file(args.checkpoint, 'checkpoint')
     from mmengine.dist import is_main_process
 
-    from perception_kd.engine.build import build_runner, load_config, require
+    from perception_kd.engine.build import build_runner, keep_results, load_config, require
     from perception_kd.export import without_teachers
 
     cfg = load_config(args.config, args.cfg_options)
@@ -67,8 +74,9 @@ def main() -> int:
         check_whole_split(cfg)
     folder = Path(args.work_dir or Path('work_dirs') / Path(args.config).stem / 'test')
     cfg.load_from = args.checkpoint
-    cfg.test_evaluator.jsonfile_prefix = str(folder)
-    cfg.test_evaluator.format_only = args.format_only
+    keep_results(cfg, folder)
+    if args.format_only:
+        cfg.test_evaluator.format_only = True
     with naming_full_disk(folder):
         build_runner(cfg, work_dir=folder, launcher=args.launcher, strict=True).test()
     if is_main_process():

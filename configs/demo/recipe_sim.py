@@ -8,7 +8,7 @@ recipe = dict(
         dict(name='lidar', title='LiDAR teacher', config='sim_teacher.py'),
         dict(name='label', title='label encoder', config='sim_label_encoder.py', teachers=dict(lidar='lidar')),
         dict(name='student', title='camera-radar student', config='sim_crn_student.py'),
-        dict(name='imkd', title='the same with IMKD', config='sim_crn_imkd.py',
+        dict(name='imkd', title='student with IMKD', config='sim_crn_imkd.py',
              teachers=dict(lidar='lidar', label='label')),
     ],
     compare=['lidar', 'student', 'imkd'])

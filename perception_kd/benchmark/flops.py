@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +37,8 @@ def count_flops(call: Callable[[], Any]) -> dict[str, int]:
         counted = now
 
     counter = FlopCounterMode(display=False, custom_mapping={torch.ops.aten.mm: _matrix_product,
-                                                             torch.ops.aten.addmm: _added_matrix_product})
+                                                             torch.ops.aten.addmm: _added_matrix_product,
+                                                             torch.ops.aten.mkldnn_convolution: _convolution})
     with counter, listening(listen):
         call()
         settle()
@@ -50,6 +52,10 @@ def _matrix_product(a: Tensor, b: Tensor, *rest: Any, out_val: Any = None, **kwa
 
 def _added_matrix_product(_: Tensor, a: Tensor, b: Tensor, *rest: Any, out_val: Any = None, **kwargs: Any) -> int:
     return _matrix_product(a, b)
+
+
+def _convolution(_: torch.Size, weight: torch.Size, *rest: Any, out_shape: torch.Size, **kwargs: Any) -> int:
+    return 2 * math.prod(out_shape) * math.prod(weight[1:])
 
 
 _matrix_product._get_raw = _added_matrix_product._get_raw = True  # tensors instead of their shapes

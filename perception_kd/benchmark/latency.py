@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
@@ -19,8 +18,7 @@ from perception_kd.benchmark.parameters import PUBLISHED, parameter_table, param
 from perception_kd.benchmark.stage_clock import REST, StageClock
 from perception_kd.benchmark.synthetic import BatchShape, drive, make_batch
 from perception_kd.benchmark.timing import Spread, machine, versions
-from perception_kd.engine.amp import choose_dtype
-from perception_kd.engine.switches import AMP
+from perception_kd.engine.switches import autocast
 from perception_kd.export.student import load_student, student_config
 from perception_kd.stages import stage
 
@@ -128,7 +126,7 @@ def benchmark_latency(cfg: Config, case: LatencyCase, *, checkpoint: str | Path 
     graph, difference = _graph(onnx, student, shape) if onnx is not None else (None, None)
     student.to(case.device)
     batches = _batches(shape, case)
-    with torch.no_grad(), _autocast(case):
+    with torch.no_grad(), autocast(case.amp, case.device):
         predict = _predictor(student)
         for _ in range(WARM_UP):
             predict(next(batches))
@@ -186,10 +184,3 @@ def _streaming(cfg: Config, shape: BatchShape) -> Config:
     cfg = copy.deepcopy(cfg)
     student_config(cfg).streaming = shape.past_frames
     return cfg
-
-
-def _autocast(case: LatencyCase) -> Any:
-    if case.amp is None:
-        return nullcontext()
-    kind = torch.device(case.device).type
-    return torch.autocast(kind, dtype=choose_dtype(AMP[case.amp], kind))

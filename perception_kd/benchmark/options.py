@@ -14,7 +14,7 @@ def build_parser(doc: str) -> argparse.ArgumentParser:
     """Args: ``doc``, the tool's description. Every kind's namespace has ``run``, which makes its report."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest='kind', required=True, metavar='KIND')
-    for add in (_add_pooling, _add_ops, _add_latency, _add_step):
+    for add in (_add_pooling, _add_ops, _add_latency, _add_stereo, _add_step):
         add(kinds, _shared(runs=10))
     _add_nds(kinds, _shared(runs=1))
     _add_infos(kinds, _shared(runs=1))
@@ -49,7 +49,8 @@ def _add_ops(kinds: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def _add_latency(kinds: Any, shared: argparse.ArgumentParser) -> None:
-    latency = kinds.add_parser('latency', parents=[shared], help='a student stage by stage, parameters, operations')
+    latency = kinds.add_parser('latency', parents=[shared],
+                               help='a 3D detection student stage by stage, parameters, operations')
     latency.add_argument('config', help='config of a student or a distiller')
     latency.add_argument('checkpoint', nargs='?', help='weights (default: as the model is built)')
     latency.add_argument('--onnx', metavar='FILE', help='a file of tools/export.py --format onnx to time in turn')
@@ -57,6 +58,30 @@ def _add_latency(kinds: Any, shared: argparse.ArgumentParser) -> None:
     latency.add_argument('--beside', choices=BESIDE, help='published parameter counts to print beside ours')
     _add_model(latency)
     latency.set_defaults(run=_run_latency)
+
+
+def _add_stereo(kinds: Any, shared: argparse.ArgumentParser) -> None:
+    from perception_kd.overrides import OverrideAction
+
+    stereo = kinds.add_parser('stereo', parents=[shared], help='stereo matchers side by side, stage by stage, and SGBM')
+    stereo.add_argument('configs', nargs='+', metavar='CONFIG[=CHECKPOINT]',
+                        help='matchers or distillers, the one that others are held against first: the teacher')
+    stereo.add_argument('--onnx', nargs='+', default=[], metavar='FILE',
+                        help='files of tools/export.py --format onnx, a side each; on the CPU')
+    stereo.add_argument('--sgbm', nargs='?', const='', metavar='SETTINGS',
+                        help="OpenCV's SGBM as a side, with a JSON of settings, or the default ones with the first "
+                             "config's disparities; on the CPU")
+    stereo.add_argument('--size', nargs=2, type=int, default=[256, 480], metavar=('H', 'W'),
+                        help='height and width of the pictures, multiples of 32 (default: 256 480)')
+    stereo.add_argument('--max-disp', type=int, metavar='PX',
+                        help='disparities of every config (default: each its own)')
+    stereo.add_argument('--iterations', type=int, metavar='N',
+                        help='of the refinement, of every config (default: each its own)')
+    stereo.add_argument('--amp', nargs='?', const='auto', choices=AMP,
+                        help='mixed precision of the configs; auto: bf16 on the CPU, fp16 on CUDA')
+    stereo.add_argument('--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE',
+                        help='override settings of every config')
+    stereo.set_defaults(run=_run_stereo)
 
 
 def _add_step(kinds: Any, shared: argparse.ArgumentParser) -> None:
@@ -119,6 +144,24 @@ def _run_latency(args: argparse.Namespace) -> Any:
     return benchmark_latency(_config(args), case, checkpoint=args.checkpoint, onnx=args.onnx, beside=args.beside)
 
 
+def _run_stereo(args: argparse.Namespace) -> Any:
+    from perception_kd.benchmark.stereo import StereoCase, benchmark_stereo
+    from perception_kd.engine.build import load_config
+    from perception_kd.evaluation.stereo.sgbm import SGBMSettings, read_settings
+    from perception_kd.export.student import student_config
+
+    case = StereoCase(size=tuple(args.size), max_disp=args.max_disp, iterations=args.iterations, device=args.device,
+                      amp=args.amp, runs=args.runs)
+    configs = []
+    for name, _, checkpoint in (given.partition('=') for given in args.configs):
+        configs.append((load_config(name, args.cfg_options), checkpoint or None))
+    settings = None
+    if args.sgbm is not None:
+        looked_for = args.max_disp or student_config(configs[0][0]).get('max_disp', SGBMSettings.max_disp)
+        settings = read_settings(args.sgbm) if args.sgbm else SGBMSettings(max_disp=looked_for)
+    return benchmark_stereo(configs, case, onnx=args.onnx, sgbm=settings)
+
+
 def _run_step(args: argparse.Namespace) -> Any:
     from perception_kd.benchmark.step import StepCase, benchmark_step
 
@@ -146,6 +189,11 @@ def _run_infos(args: argparse.Namespace) -> Any:
 
 
 def _config(args: argparse.Namespace) -> Any:
+    """Of 3D detection; stereo has its own kind."""
     from perception_kd.engine.build import load_config
+    from perception_kd.export.student import is_stereo
 
-    return load_config(args.config, args.cfg_options)
+    cfg = load_config(args.config, args.cfg_options)
+    if is_stereo(cfg):
+        raise ValueError(f'{args.config} is of a stereo matcher: tools/benchmark.py stereo {args.config}')
+    return cfg

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +23,7 @@ from perception_kd.datasets.nuscenes.tables import simulated_world
 from perception_kd.engine.hooks.progress import unwrapped
 from perception_kd.engine.stages import LAST, ROOT, score, train
 from perception_kd.files import fingerprint, write_bytes, write_json
+from perception_kd.provenance import commit
 
 FORMAT = 'perception_kd comparison run 1'
 KEY_FILE, INIT_FILE, TIME_FILE = '.run-key', 'student_init.txt', 'train_seconds.json'
@@ -176,15 +175,3 @@ def _world(cfg: Config) -> str:
     data = cfg.train_dataloader.dataset
     root = Path(data.get('data_root', ''))
     return next((found for folder in sorted(root.glob('v1.0*')) if (found := simulated_world(root, folder.name))), '')
-
-
-def commit() -> str:
-    """The project's commit, ``+`` behind it where files were changed; empty without git."""
-    def git(*words: str) -> str:
-        return subprocess.run(['git', *words], cwd=ROOT, capture_output=True, text=True, check=False,
-                              env={**os.environ, 'GIT_OPTIONAL_LOCKS': '0'}).stdout.strip()
-    try:
-        changed = git('status', '--porcelain', '--', 'perception_kd', 'configs')
-        return git('rev-parse', '--short', 'HEAD') + ('+' if changed else '')
-    except OSError:
-        return ''

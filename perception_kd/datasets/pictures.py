@@ -35,16 +35,33 @@ def read_image(path: str | Path, to_rgb: bool = True, decode_scale: int = 1) -> 
     except FileNotFoundError:
         raise FileNotFoundError(f'{path}: no such picture; check the data root') from None
     # The decoder fills a cut-off JPEG with grey and says nothing.
-    if content[:2] == _JPEG_START and _JPEG_END not in content[-_TAIL:]:
+    jpeg = content[:2] == _JPEG_START
+    if jpeg and _JPEG_END not in content[-_TAIL:]:
         raise ValueError(f'{path}: truncated JPEG ({len(content)} bytes, no end marker); '
                          'fetch the file again')
     # Calibrations are of the pixels as stored, so an orientation note in the file must not turn them.
-    flags = DECODE_FLAGS[decode_scale] | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
+    flags = DECODE_FLAGS[decode_scale if jpeg else 1] | cv2.IMREAD_IGNORE_ORIENTATION
+    image = decode_image(path, content, flags)
+    if decode_scale > 1 and not jpeg:  # OpenCV rounds the size of a JPEG up, that of others down
+        size = [-(-side // decode_scale) for side in image.shape[1::-1]]
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image) if to_rgb else image
+
+
+def decode_image(path: str | Path, content: bytes, flags: int) -> np.ndarray:
+    """What OpenCV makes of the bytes of a picture by its ``flags``.
+
+    Raises:
+        ValueError: nothing; ``path`` is named.
+    """
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
+    except cv2.error:  # a header that asks for more pixels than OpenCV gives
+        image = None
     if image is None:
         raise ValueError(f'{path}: corrupt picture ({len(content)} bytes), it cannot be decoded; '
                          'fetch the file again')
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image) if to_rgb else image
+    return image
 
 
 def glance_at_jpeg(path: str | Path) -> tuple[int, int] | None:

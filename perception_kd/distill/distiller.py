@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from mmengine import dist
-from mmengine.model import BaseModel
+from mmengine.model import BaseDataPreprocessor, BaseModel
 from torch import nn
 
 from perception_kd.distill.accounting import PREFIX, check_finite
@@ -62,7 +62,8 @@ class Distiller(BaseModel):
         data_preprocessor: dict | nn.Module | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        # Not by its name: mmengine would look for that in every room, and detection takes seconds to import.
+        super().__init__(data_preprocessor=data_preprocessor or BaseDataPreprocessor(), init_cfg=init_cfg)
         self.student = student if isinstance(student, nn.Module) else MODELS.build(student)
         self.teachers = TeacherGroup.build(teachers)
         specs = self.student.tap_specs() if pairs else {}

@@ -40,6 +40,24 @@ class PairValue:
     skipped: int = 0
 
 
+@dataclass(frozen=True)
+class Compared:
+    """What the loss of a pair is given for one firing of its taps, in float32.
+
+    Args:
+        student: The student's value after the connector (and ``through``).
+        teacher: The teacher's value, without gradient, before any target scale.
+        mask, scale: ``(B, 1, ny, nx)`` or None, see :meth:`Pair.weights`.
+        batch: The step, on the grid of the teacher's tap.
+    """
+
+    student: Any
+    teacher: Any
+    mask: Tensor | None
+    scale: Tensor | None
+    batch: DistillBatch
+
+
 class Pair(nn.Module):
     """Compares one student tap with one teacher tap. The connector (and loss) parameters live here.
 
@@ -54,9 +72,11 @@ class Pair(nn.Module):
         target_scale: A mask that the teacher is multiplied by (IMKD's radar guidance).
         through: A teacher's function that the connector's output passes before it is compared.
         weight: Number or schedule.
+        decay: Of taps that fire several times: weight of a firing over that of the next one; they are added up, as in
+            the loss on a sequence of iterations (RAFT). None: their mean.
 
     Raises:
-        ValueError: The taps do not fit together; names both with their shapes.
+        ValueError: The taps do not fit together; names both with their shapes. A decay that is not in (0, 1].
     """
 
     def __init__(
@@ -71,9 +91,13 @@ class Pair(nn.Module):
         target_scale: Mask | None = None,
         through: Through | None = None,
         weight: float | dict | Schedule = 1.0,
+        decay: float | None = None,
     ) -> None:
         super().__init__()
         _check_name(name)
+        if decay is not None and not 0 < decay <= 1:
+            raise ValueError(f"pair '{name}': decay lies in (0, 1], got {decay}")
+        self.decay = decay
         self.name, self.student, self.teacher = name, student, teacher
         self.connector, self.through, self.loss = connector or Identity(), through, loss
         self.mask, self.target_scale, self.schedule = mask, target_scale, build_schedule(weight)
@@ -172,7 +196,25 @@ class Pair(nn.Module):
         return mask, scale
 
     def _compare(self, batch: DistillBatch) -> tuple[Tensor, Tensor | None]:
-        """Mean over the firings of the taps, and of the mask; everything in float32, outside of any autocast."""
+        """Over the firings of the taps, and the mean of the mask; everything in float32, outside of any autocast."""
+        with _full_precision(batch):
+            seen = self.compared(batch)
+            values = [self.loss(one.student, one.teacher, weight=one.mask, scale=one.scale, batch=one.batch)
+                      for one in seen]
+        mask = seen[0].mask
+        return self._over_firings(values), None if mask is None else mask.mean()
+
+    def _over_firings(self, values: list[Tensor]) -> Tensor:
+        if self.decay is None:
+            return sum(values) / len(values)
+        return sum(self.decay ** (len(values) - 1 - place) * value for place, value in enumerate(values))
+
+    def compared(self, batch: DistillBatch) -> list[Compared]:
+        """What the loss compares, for each firing of the taps.
+
+        Raises:
+            ValueError: the taps fired unequally often, or the two sides differ in shape.
+        """
         ours = self._firings(self.student, batch.student_taps[self.student.name])
         theirs = self._firings(self.teacher, batch.teacher_taps[self.teacher.name])
         if len(theirs) == 1:
@@ -182,15 +224,12 @@ class Pair(nn.Module):
                 f"pair '{self.name}': student tap '{self.student.name}' fired {len(ours)} times, teacher "
                 f"tap '{self.teacher.name}' {len(theirs)} times"
             )
-        with torch.autocast(batch.device.type if batch.device.type == 'cuda' else 'cpu', enabled=False):
+        with _full_precision(batch):
             mask, scale = self.weights(batch)
             seen = batch.on(self.teacher.grid)
-            values = [self._one(mine, other, mask, scale, seen) for mine, other in zip(ours, theirs)]
-        return sum(values) / len(values), None if mask is None else mask.mean()
+            return [Compared(*self._sides(mine, other, seen), mask, scale, seen) for mine, other in zip(ours, theirs)]
 
-    def _one(
-        self, ours: Any, theirs: Any, mask: Tensor | None, scale: Tensor | None, batch: DistillBatch
-    ) -> Tensor:
+    def _sides(self, ours: Any, theirs: Any, batch: DistillBatch) -> tuple[Any, Any]:
         ours, theirs = self.connector(as_float(ours)), detached(as_float(theirs))
         if self.through is not None:
             ours = as_float(batch.functions(self.through.function)(ours))
@@ -199,7 +238,7 @@ class Pair(nn.Module):
                 f"pair '{self.name}': student tap '{self.student.name}' after the connector is "
                 f"{shape_text(ours)}, teacher tap '{self.teacher.name}' is {shape_text(theirs)}"
             )
-        return self.loss(ours, theirs, weight=mask, scale=scale, batch=batch)
+        return ours, theirs
 
     @staticmethod
     def _firings(spec: TapSpec, value: Any) -> list:
@@ -219,6 +258,10 @@ class Pair(nn.Module):
                 f"pair '{self.name}': student tap '{self.student.name}' carries no gradient (a frozen part, "
                 'no_grad, or a reentrant checkpoint), so the pair could teach nothing'
             )
+
+
+def _full_precision(batch: DistillBatch) -> torch.autocast:
+    return torch.autocast(batch.device.type if batch.device.type == 'cuda' else 'cpu', enabled=False)
 
 
 def _check_name(name: str) -> None:

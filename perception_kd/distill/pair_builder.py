@@ -26,7 +26,7 @@ def build_pairs(
 
     Args:
         pairs: Configs ``dict(student=tap, teacher='teacher.tap', loss=..., connector=..., mask=...,
-            target_scale=..., through=..., weight=...)`` by name; None leaves a pair of a base config out;
+            target_scale=..., through=..., weight=..., decay=...)`` by name; None leaves a pair of a base config out;
             a matcher's (:class:`~perception_kd.distill.matchers.LayerMatch`) stands for several pairs.
         student_specs: The student's declarations.
         teacher_specs: The teachers' declarations by ``teacher.tap``.
@@ -70,6 +70,7 @@ def _build_parts(cfg: dict, source: TapSpec, target: TapSpec, through: Through |
         mask=build_mask(cfg.pop('mask', None)),
         target_scale=build_mask(cfg.pop('target_scale', None)),
         weight=build_schedule(cfg.pop('weight', 1.0)),
+        decay=cfg.pop('decay', None),
     )
 
 

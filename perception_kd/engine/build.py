@@ -33,6 +33,26 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         FileNotFoundError: no such file.
         ValueError: the file is not a valid config, or an override changes nothing that is read.
     """
+    cfg, late = _read(path, options or {})
+    cfg = resolve_references(cfg)
+    _merge(cfg, late)
+    return cfg
+
+
+def load_open_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
+    """As :func:`load_config`, with references left in: what is written from it can still be moved by one line.
+
+    A top-level entry of which an override replaces something behind a reference is without references.
+    """
+    cfg, late = _read(path, options or {})
+    whole = load_config(path, options) if late else {}
+    for name in {key.split('.')[0] for key in late}:
+        cfg[name] = whole[name]
+    return cfg
+
+
+def _read(path: str | Path, options: dict[str, Any]) -> tuple[Config, dict[str, Any]]:
+    """The config with its references, and the overrides that can be merged only behind one."""
     path = require_file(path, 'config')
     try:
         with naming_full_disk(f'a temporary copy of {path}'):
@@ -41,14 +61,11 @@ def load_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         raise
     except Exception as error:  # a config is a program: any error can come out of it
         raise ValueError(f'config {path} cannot be read: {type(error).__name__}: {str(error)[:300]}') from error
-    options = options or {}
     early = {key: value for key, value in options.items() if not _behind_reference(cfg, key)}
     given = cfg.to_dict()
     _merge(cfg, early)
     refuse_unread(cfg, given, options)
-    cfg = resolve_references(cfg)
-    _merge(cfg, {key: value for key, value in options.items() if key not in early})
-    return cfg
+    return cfg, {key: value for key, value in options.items() if key not in early}
 
 
 def require(cfg: Config, *keys: str) -> None:
@@ -83,6 +100,17 @@ def _merge(cfg: Config, options: dict[str, Any]) -> None:
         cfg.merge_from_dict(options)
     except (TypeError, KeyError, AssertionError, AttributeError) as error:
         raise ValueError(f'{cfg.filename}: an override does not fit: {error}') from error
+
+
+RESULT_FOLDERS = {'NuScenesDetMetric': 'jsonfile_prefix', 'StereoMetric': 'save_dir'}
+"""Metric -> its argument for the folder of results."""
+
+
+def keep_results(cfg: Config, folder: str | Path) -> None:
+    """Let the test metric of a config write what was predicted into ``folder``, if it is one that can."""
+    argument = RESULT_FOLDERS.get(cfg.test_evaluator.get('type'))
+    if argument:
+        cfg.test_evaluator[argument] = str(folder)
 
 
 @contextmanager

@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from perception_kd.engine.closing_stages import Shown, closing_stages, report_line
 from perception_kd.engine.closing_table import format_table
 from perception_kd.engine.recipe import Recipe, Stage
 from perception_kd.engine.stages import RESULTS, Run, compare_stage, data_stages, model_stages, simulate_stage, tool
 
-VERSION, SPLIT, SAMPLE = 'v1.0-sim', 'sim_val', 4
+VERSION, SPLIT, SAMPLE, SCENE = 'v1.0-sim', 'sim_val', 4, 0
+TITLE = 'From a LiDAR teacher into cameras and radars'
 RUNS = (
     Run('teacher_lidar', 'LiDAR teacher', 'configs/demo/sim_teacher.py'),
     Run('student', 'camera-radar student', 'configs/demo/sim_student.py'),
-    Run('student_imkd', 'the same with IMKD', 'configs/demo/sim_imkd.py', (('lidar', 'teacher_lidar'),)),
+    Run('student_imkd', 'student with IMKD', 'configs/demo/sim_imkd.py', (('lidar', 'teacher_lidar'),)),
 )
 COLUMNS = (('mean AP, present', 'mAP_present'), ('mAP', 'mAP'), ('NDS', 'NDS'), ('mATE', 'mATE'),
            ('mASE', 'mASE'), ('mAOE', 'mAOE'), ('mAVE', 'mAVE'), ('car AP', 'car_AP'),
@@ -33,7 +35,8 @@ def build_demo(out: Path, scenes: int, seed: int, workers: int, options: dict[st
     stages += [Stage('picture_scene', 'draw a scene', draw, inputs=SAMPLE, after=(f'score_{RUNS[-1].name}',),
                      outputs=(scene,)),
                compare_stage(out, data, infos, RUNS, SAMPLE)]
-    return Recipe(out, stages)
+    shown = Shown(out, data, VERSION, SPLIT, *RUNS, scene=SCENE, sample=SAMPLE)
+    return Recipe(out, stages + closing_stages(shown, RUNS, TITLE))
 
 
 def run(recipe: Recipe) -> str:
@@ -44,8 +47,9 @@ def run(recipe: Recipe) -> str:
         '', f'Simulated world, split {SPLIT}, scored by nuscenes-devkit:', '', format_table(rows, COLUMNS), '',
         verdict(*(dict(metrics)['mAP_present'] for _, metrics in rows[1:])), '',
         f'metrics   {recipe.out}/*/metrics_summary.json',
-        f'pictures  {recipe.out}/pictures/scene.png  {recipe.out}/pictures/compare.png',
-        f'time      {recipe.seconds / 60:.1f} min'])
+        f'pictures  {recipe.out}/pictures',
+        f'time      {recipe.seconds / 60:.1f} min',
+        report_line(recipe)])
 
 
 def verdict(without: float, with_distillation: float) -> str:

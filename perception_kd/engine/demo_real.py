@@ -5,18 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from perception_kd.engine.closing_stages import Shown, closing_stages, report_line
 from perception_kd.engine.closing_table import format_table
 from perception_kd.engine.recipe import Recipe, Stage
 from perception_kd.engine.stages import RESULTS, Run, compare_stage, data_stages, model_stages, tool
 
 VERSION, SPLIT, SAMPLE = 'v1.0-astyx', 'astyx_val', 20
+TITLE = 'From a LiDAR teacher into a camera and a radar, on real sensors'
 SUBSETS: dict[str, dict[str, float]] = {
     'all': {}, 'x < 40 m': dict(max_forward=40.0), '>= 3 LiDAR points': dict(min_lidar_points=3)}
 RUNS = (
     Run('teacher_lidar', 'LiDAR teacher', 'configs/demo/astyx_teacher.py'),
     Run('teacher_lidar_radar', 'LiDAR + radar teacher', 'configs/demo/astyx_teacher_radar.py'),
     Run('student', 'camera-radar student', 'configs/demo/astyx_student.py'),
-    Run('student_imkd', 'the same with IMKD, LiDAR teacher', 'configs/demo/astyx_imkd.py',
+    Run('student_imkd', 'student with IMKD', 'configs/demo/astyx_imkd.py',
         (('lidar', 'teacher_lidar'),)),
 )
 
@@ -34,7 +36,8 @@ def build_demo(out: Path, logs: Path, seed: int, workers: int, options: dict[str
     subsets = Stage('subsets', 'score subsets of the boxes', lambda: score_subsets(out, data),
                     after=tuple(f'score_{run.name}' for run in RUNS))
     stages += [subsets, compare_stage(out, data, infos, (RUNS[0], *RUNS[2:]), SAMPLE)]
-    return Recipe(out, stages)
+    shown = Shown(out, data, VERSION, SPLIT, RUNS[0], *RUNS[2:], sample=SAMPLE)
+    return Recipe(out, stages + closing_stages(shown, RUNS, TITLE))
 
 
 def score_subsets(out: Path, data: Path) -> dict[str, dict[str, float]]:
@@ -60,5 +63,6 @@ def run(recipe: Recipe) -> str:
         'One seed, and the LiDAR is the weaker sensor here (16 beams, few points beyond 30 m): read no',
         'conclusion about distillation from this table. docs/benchmarks.md says why.', '',
         f'metrics   {recipe.out}/*/metrics_summary.json',
-        f'pictures  {recipe.out}/pictures/compare.png',
-        f'time      {recipe.seconds / 60:.1f} min'])
+        f'pictures  {recipe.out}/pictures',
+        f'time      {recipe.seconds / 60:.1f} min',
+        report_line(recipe)])

@@ -38,6 +38,7 @@ _NEEDED = {
 _INERT_PREFIXES = ('mmengine.', 'mmcv.', 'mmdet.', 'mmdet3d.', 'numpy', 'pathlib', 'argparse', 'datetime')
 _INERT_NAMES = {('builtins', 'getattr'), ('__builtin__', 'getattr'), ('_codecs', 'encode')}
 
+_LONGEST = 140  # characters of a refusal
 _LEAST_MEMORY = 2**31  # what reading a small checkpoint may take
 
 
@@ -67,23 +68,30 @@ class Inert:
         """Pickle fills list-like objects so."""
 
 
-class _CarefulUnpickler(pickle.Unpickler):
+class CarefulUnpickler(pickle.Unpickler):
+    """Makes tensors and containers; what else a file names is never imported."""
+
     def find_class(self, module: str, name: str) -> Any:
+        """What stands for a name of the file."""
         if (module, name) in _NEEDED:
             return _NEEDED[module, name]
         if module == 'torch' and isinstance(getattr(torch, name, None), torch.dtype):
             return getattr(torch, name)
         if module in ('torch', 'torch.storage') and name.endswith('Storage'):
             return getattr(torch.storage if module == 'torch.storage' else torch, name)
+        return self.unknown(module, name)
+
+    def unknown(self, module: str, name: str) -> Any:
+        """What stands for a name that is not needed: something inert, or a refusal."""
         if module.startswith(_INERT_PREFIXES) or (module, name) in _INERT_NAMES:
             return Inert
-        raise _Refused(f'it asks for {module}.{name}')
+        raise _Refused(f'it asks for {module}.{name}'[:_LONGEST])  # a damaged name has any length
 
 
 # The two names that torch.load uses of a pickle module.
 _careful_pickle = SimpleNamespace(
-    Unpickler=_CarefulUnpickler,
-    load=lambda file, **kwargs: _CarefulUnpickler(file, **kwargs).load(),
+    Unpickler=CarefulUnpickler,
+    load=lambda file, **kwargs: CarefulUnpickler(file, **kwargs).load(),
     __name__='careful pickle',
 )
 

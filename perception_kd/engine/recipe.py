@@ -13,6 +13,7 @@ from typing import Any
 
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
 
+from perception_kd.cli import USER_ERRORS, one_line
 from perception_kd.files import write_bytes, write_json
 
 STATE_FILE, KEY_FILE = 'recipe.json', '.stage-key'
@@ -31,6 +32,8 @@ class Stage:
         after: Names of the stages whose results this one uses.
         outputs: Files or folders that must exist for the stage to count as done.
         folder: Folder that the stage resumes in. It is emptied first if it was begun with other inputs.
+        optional: What comes after does not need it: where it fails, that is said and the recipe goes on. It is
+            tried again the next time.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Stage:
     after: tuple[str, ...] = ()
     outputs: tuple[Path, ...] = ()
     folder: Path | None = None
+    optional: bool = False
 
 
 class Recipe:
@@ -63,7 +67,7 @@ class Recipe:
         self.state: dict[str, Any] = self._read_state()
 
     def run(self) -> dict[str, Any]:
-        """Run what is not done. Returns the result of every stage by name.
+        """Run what is not done. Returns the result of every stage by name, None of an optional one that failed.
 
         In a job of several processes all of them call this, and all run every stage; the first one decides what is
         done, prepares folders and keeps the state.
@@ -80,14 +84,18 @@ class Recipe:
                 self._prepare(stage)
             barrier()
             begin = time.perf_counter()
-            result = from_first(stage.run())
+            trouble, result = from_first(_run(stage))
             seconds = time.perf_counter() - begin
+            if trouble:
+                self.state.pop(stage.name, None)
+                self._say(f'{head}: left out. {trouble}')
+                continue
             self.state[stage.name] = dict(key=self.key(stage), seconds=round(seconds, 1), result=result)
             if is_main_process():
                 write_json(self.out / STATE_FILE, self.state)
             barrier()
             self._say(f'{head}: {seconds:.0f} s')
-        return {stage.name: self.state[stage.name]['result'] for stage in self.stages}
+        return {stage.name: self.state.get(stage.name, {}).get('result') for stage in self.stages}
 
     def _say(self, line: str) -> None:
         if is_main_process():
@@ -109,8 +117,9 @@ class Recipe:
             write_bytes(mark, self.key(stage).encode())
 
     def key(self, stage: Stage) -> str:
-        """Hash of the stage's inputs and of all that it stands on."""
-        below = [self.key(other) for other in self.stages if other.name in stage.after]
+        """Hash of the stage's inputs and of all that it stands on, left-out stages among it told from made ones."""
+        below = ['left out' if other.optional and not self.is_done(other) else self.key(other)
+                 for other in self.stages if other.name in stage.after]
         text = json.dumps([stage.name, stage.inputs, below], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -129,6 +138,16 @@ class Recipe:
             state = None
         # Cut off, or edited by hand: doing it again is safe.
         return state if isinstance(state, dict) else {}
+
+
+def _run(stage: Stage) -> tuple[str, Any]:
+    """What an optional stage has failed by, or nothing, and the result."""
+    try:
+        return '', stage.run()
+    except USER_ERRORS as error:
+        if not stage.optional:
+            raise
+        return one_line(error), None
 
 
 def from_first(value: Any) -> Any:

@@ -2,7 +2,9 @@
 
 ``recipe = dict(stages=[...], compare=[...])`` in a file of its own. A stage has ``name`` and ``config`` (relative to
 the recipe's file) and may have ``title``, ``teachers`` (name in its config -> stage that gives the checkpoint),
-``checkpoint`` (weights that are there already, instead of training) and ``options`` (overrides of this stage alone).
+``loads`` (any other setting that names a checkpoint, such as ``load_from`` -> stage that gives it), ``checkpoint``
+(weights that are there already, instead of training) and ``options`` (overrides of this stage alone). ``columns``
+(heading -> metric) of the recipe says what the table shows; default: the metrics of nuScenes.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from perception_kd.engine.build import load_config, require
+from perception_kd.engine.closing_stages import REPORT, report, report_line
 from perception_kd.engine.closing_table import format_table
 from perception_kd.engine.dry_run import dry_run
 from perception_kd.engine.launch import start_processes
@@ -23,8 +26,8 @@ from perception_kd.engine.stages import Run, score_stage, train_stage
 from perception_kd.files import naming_full_disk, require_file, write_bytes
 
 TABLE = 'comparison.md'
-STAGE_KEYS = dict(name=str, config=str, title=str, teachers=dict, checkpoint=str, options=dict)
-COLUMNS = tuple((name, name) for name in ('mAP', 'NDS', 'mATE', 'mASE', 'mAOE', 'mAVE', 'mAAE'))
+STAGE_KEYS = dict(name=str, config=str, title=str, teachers=dict, loads=dict, checkpoint=str, options=dict)
+COLUMNS = {name: name for name in ('mAP', 'NDS', 'mATE', 'mASE', 'mAOE', 'mAVE', 'mAAE')}
 
 
 def read_runs(cfg: Config) -> tuple[list[Run], list[str]]:
@@ -47,15 +50,16 @@ def read_runs(cfg: Config) -> tuple[list[Run], list[str]]:
                 kind = f'a dictionary (recipe.stages.{number - 1}.{key}.NAME=VALUE)'
                 raise ValueError(f'recipe {cfg.filename}: {key} of stage {name} is '
                                  f'{"text" if STAGE_KEYS[key] is str else kind}; got {value!r}')
-        teachers = dict(stage.get('teachers') or {})
-        strangers = sorted(set(map(str, teachers.values())) - set(runs))
+        teachers, loads = (dict(stage.get(key) or {}) for key in ('teachers', 'loads'))
+        strangers = sorted({*map(str, teachers.values()), *map(str, loads.values())} - set(runs))
         if strangers:
             raise ValueError(f'recipe {cfg.filename}: stage {name} learns from {", ".join(strangers)}, which is no '
                              f'earlier stage; these are {", ".join(runs) or "none"}')
         config = require_file(Path(cfg.filename).parent / stage['config'], f'config of stage {name}:').resolve()
         weights = stage.get('checkpoint')
         runs[name] = Run(name, stage.get('title') or name, str(config), tuple(teachers.items()),
-                         Path(weights) if weights else None, tuple((stage.get('options') or {}).items()))
+                         Path(weights) if weights else None, tuple((stage.get('options') or {}).items()),
+                         tuple(loads.items()))
     strangers = [name for name in compared if name not in runs]
     if not runs or strangers:
         raise ValueError(f'recipe {cfg.filename}: {"compares unknown stages " + ", ".join(strangers) if runs else ""}'
@@ -66,21 +70,25 @@ def read_runs(cfg: Config) -> tuple[list[Run], list[str]]:
 def _stages_and_names(cfg: Config) -> tuple[list[dict], list[str]]:
     """Stages and names to compare as they are written; ``ValueError`` where they are of another kind."""
     recipe = cfg.recipe
-    if not isinstance(recipe, dict) or set(recipe) - {'stages', 'compare'}:
-        raise ValueError(f'recipe {cfg.filename}: recipe=dict(stages=[...], compare=[...]) and nothing else; got '
+    if not isinstance(recipe, dict) or set(recipe) - {'stages', 'compare', 'columns'}:
+        raise ValueError(f'recipe {cfg.filename}: recipe=dict(stages=[...], compare=[...], columns=dict(...)) '
+                         f'and nothing else; got '
                          f'{", ".join(recipe) if isinstance(recipe, dict) else repr(recipe)}')
     stages, compared = (recipe.get(key) or [] for key in ('stages', 'compare'))
     if not isinstance(stages, (list, tuple)) or not all(isinstance(stage, dict) for stage in stages):
         raise ValueError(f'recipe {cfg.filename}: stages are a list of dictionaries; got {stages!r}')
     if not isinstance(compared, (list, tuple)):
         raise ValueError(f'recipe {cfg.filename}: compare is a list of names of stages; got {compared!r}')
+    columns = recipe.get('columns') or {}
+    if not isinstance(columns, dict) or not all(isinstance(key, str) for key in columns.values()):
+        raise ValueError(f'recipe {cfg.filename}: columns is a dictionary, heading to metric; got {columns!r}')
     return list(stages), list(compared)
 
 
 def overrides_of(run: Run, weights: Mapping[str, Path], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Config overrides of a stage: its own, those of the command line, and its teachers' weights; the last wins."""
+    """Config overrides of a stage: its own, the command line's, and the weights it begins from; the last wins."""
     shared = {key: value for key, value in options.items() if key.partition('.')[0] != 'recipe'}
-    checkpoints = {f'model.teachers.{teacher}.checkpoint': str(weights[other]) for teacher, other in run.teachers}
+    checkpoints = {setting: str(weights[other]) for setting, other in run.sources.items()}
     return {**dict(run.options), **shared, **checkpoints}
 
 
@@ -102,7 +110,7 @@ def build_recipe(cfg: Config, out: Path, options: Mapping[str, Any], **switches:
     stages: list[Stage] = []
     for run in runs:
         overrides = overrides_of(run, weights, options)
-        below = tuple(f'train_{other}' for _, other in run.teachers if other in trained)
+        below = tuple(f'train_{other}' for other in run.sources.values() if other in trained)
         if run.name not in trained:
             require_file(run.checkpoint, f'recipe {cfg.filename}: checkpoint of stage {run.name}:')
         else:
@@ -110,7 +118,17 @@ def build_recipe(cfg: Config, out: Path, options: Mapping[str, Any], **switches:
             below = (f'train_{run.name}',)
         if run.name in compared:
             stages.append(score_stage(run, out, overrides, below, **switches))
+    if compared:
+        chosen = _reported(runs, compared)
+        stages.append(Stage('report', 'write the report', report(out, chosen, Path(cfg.filename).stem),
+                            after=tuple(f'score_{name}' for name in compared), outputs=(out / REPORT,), optional=True))
     return Recipe(out, stages)
+
+
+def _reported(runs: list[Run], compared: list[str]) -> list[Run]:
+    """Models of the report: those of the table, and trainings that one of them begins from."""
+    begun = {other for run in runs if run.name in compared for _, other in run.loads}
+    return [run for run in runs if run.name in compared or (run.name in begun and run.checkpoint is None)]
 
 
 def run_recipe(cfg: Config, out: Path, options: Mapping[str, Any], **switches: Any) -> str:
@@ -125,10 +143,11 @@ def run_recipe(cfg: Config, out: Path, options: Mapping[str, Any], **switches: A
     titles = {run.name: run.title for run in runs}
     lines = [f'{run.title}: {run.weights(out)}' for run in runs]
     if compared:
-        table = format_table([(titles[name], results[f'score_{name}']) for name in compared], COLUMNS)
+        columns = cfg.recipe.get('columns') or COLUMNS
+        table = format_table([(titles[name], results[f'score_{name}']) for name in compared], list(columns.items()))
         if is_main_process():
             write_bytes(out / TABLE, f'{table}\n'.encode())
-        lines = [table, '', *lines]
+        lines = [table, '', *lines, report_line(recipe)]
     return '\n'.join([*lines, f'time: {recipe.seconds / 60:.1f} min'])
 
 

@@ -24,6 +24,7 @@ from perception_kd.engine.checkpoint_hook import (
 from perception_kd.engine.compiled import compile_modules
 from perception_kd.engine.foreign_checkpoint import Inert
 from perception_kd.engine.hooks.annotation_log import AnnotationLogHook
+from perception_kd.engine.hooks.environment import EnvironmentHook
 from perception_kd.engine.hooks.nan_guard import NaNGuardHook
 from perception_kd.engine.hooks.progress import DistillProgressHook, unwrapped
 from perception_kd.engine.hooks.teacher_cache import TeacherCacheHook
@@ -41,7 +42,7 @@ from perception_kd.engine.safe_checkpoint import (
 )
 from perception_kd.engine.schedulers import flat, release_ends, scheduler_state, take_missed_step
 from perception_kd.engine.seeded import SeededDataset
-from perception_kd.registry import RUNNERS
+from perception_kd.registry import MODELS, RUNNERS
 
 
 @RUNNERS.register_module()
@@ -63,6 +64,10 @@ class DistillRunner(Runner):
         """As in mmengine, also without a GPU (:mod:`perception_kd.engine.launch`)."""
         start_processes(self._launcher, env_cfg.get('dist_cfg'))
         super().setup_env(env_cfg)
+
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        """As in mmengine, by the registry that knows slimmed models."""
+        return MODELS.build(model) if isinstance(model, dict) else super().build_model(model)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """As in mmengine; without a GPU the parallel wrapper is not told a device number."""
@@ -114,7 +119,7 @@ class DistillRunner(Runner):
         super().register_default_hooks(hooks)
         quarantine = QuarantineHook(most=self.cfg.get('max_quarantined', 0))
         for hook in (ValidationRandomStateHook(), DistillProgressHook(), NaNGuardHook(), AnnotationLogHook(),
-                     TeacherCacheHook(), quarantine):
+                     TeacherCacheHook(), EnvironmentHook(), quarantine):
             self.register_hook(hook)
 
     # Saving -------------------------------------------------------------------------------------------------

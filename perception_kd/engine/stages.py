@@ -15,14 +15,14 @@ from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import Hook
 
-from perception_kd.engine.build import build_runner, load_config, require
+from perception_kd.engine.build import build_runner, keep_results, load_config, require
 from perception_kd.engine.recipe import Stage
 from perception_kd.engine.safe_checkpoint import find_newest_checkpoint
-from perception_kd.files import fingerprint
+from perception_kd.files import fingerprint, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
-METRIC_PREFIX = 'nusc/'
-RESULTS, LAST = 'results_nusc.json', 'last.pth'
+METRIC_PREFIXES = ('nusc/', 'stereo/')
+RESULTS, METRICS, LAST = 'results_nusc.json', 'metrics.json', 'last.pth'
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Run:
         teachers: Teacher name in the config -> the run whose checkpoint it gets.
         checkpoint: Weights that are there already: the run is not trained.
         options: Config overrides of this run alone.
+        loads: Setting in the config -> the run whose checkpoint it names.
     """
 
     name: str
@@ -44,21 +45,28 @@ class Run:
     teachers: tuple[tuple[str, str], ...] = ()
     checkpoint: Path | None = None
     options: tuple[tuple[str, Any], ...] = ()
+    loads: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Every setting that names the checkpoint of another run, and that run."""
+        return {**{f'model.teachers.{teacher}.checkpoint': other for teacher, other in self.teachers},
+                **dict(self.loads)}
 
     def weights(self, out: Path) -> Path:
         """The file with its weights, once it is trained under ``out``."""
         return self.checkpoint or out / self.name / LAST
 
 
-def tool(name: str, *arguments: object) -> Callable[[], None]:
-    """A command line of this project as a stage's work, in a process of its own.
+def tool(name: str, *arguments: object, quiet: bool = False) -> Callable[[], None]:
+    """A command line of this project as a stage's work, in a process of its own; ``quiet`` without what it prints.
 
     Raises (when run):
         ValueError: the tool failed.
     """
     def run() -> None:
         command = [sys.executable, str(ROOT / 'tools' / f'{name}.py'), *map(str, arguments)]
-        done = subprocess.run(command, check=False)
+        done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL if quiet else None)
         if done.returncode:
             raise ValueError(f'{" ".join(command[1:])} ended with status {done.returncode}')
     return run
@@ -89,9 +97,8 @@ def model_stages(run: Run, out: Path, options: dict[str, Any]) -> list[Stage]:
         out: Folder of the demo; the model gets a folder of its own in it.
         options: Config overrides shared by all models (data root, seed).
     """
-    overrides = {**options, **{f'model.teachers.{teacher}.checkpoint': str(out / other / LAST)
-                               for teacher, other in run.teachers}}
-    after = ('infos', *(f'train_{other}' for _, other in run.teachers))
+    overrides = {**options, **{setting: str(out / other / LAST) for setting, other in run.sources.items()}}
+    after = ('infos', *(f'train_{other}' for other in run.sources.values()))
     return [train_stage(run, out, overrides, after), score_stage(run, out, overrides, (f'train_{run.name}',))]
 
 
@@ -114,9 +121,10 @@ def score_stage(run: Run, out: Path, overrides: dict[str, Any], after: tuple[str
     require(cfg, 'model')
     given = fingerprint(run.checkpoint) if run.checkpoint else None
     launcher = switches.get('launcher', 'none')
-    return Stage(f'score_{run.name}', f'score {run.title} by nuscenes-devkit',
+    detects = _detects(cfg)
+    return Stage(f'score_{run.name}', f'score {run.title}{" by nuscenes-devkit" if detects else ""}',
                  lambda: score(config, run.weights(out), folder, overrides, launcher),
-                 inputs=_inputs(cfg, given), after=after, outputs=(folder / RESULTS,))
+                 inputs=_inputs(cfg, given), after=after, outputs=(folder / (RESULTS if detects else METRICS),))
 
 
 def _inputs(cfg: Config, *more: Any) -> Any:
@@ -145,6 +153,32 @@ def compare_stage(out: Path, data: Path, infos: Path, runs: Sequence[Run], sampl
                  after=tuple(f'score_{run.name}' for run in runs), outputs=(picture,))
 
 
+def train_to_end(cfg: Config, folder: str | Path, *, what: str, hooks: Sequence[Hook] = (), **switches: Any) -> Path:
+    """Train, going on from the folder's newest checkpoint where there is one; gives the last one.
+
+    Args:
+        cfg: As it was read.
+        folder: Of checkpoints and logs, of this training alone.
+        what: It is called, in the error.
+        hooks: More hooks of this training.
+        switches: Of :func:`~perception_kd.engine.build.build_runner`.
+
+    Raises:
+        FileNotFoundError: it left no checkpoint.
+    """
+    runner = build_runner(cfg, work_dir=folder, resume='auto', brief=True, **switches)
+    for hook in hooks:
+        runner.register_hook(hook)
+    runner.train()
+    del runner
+    gc.collect()  # the next training's loaders and models should not meet this one's in memory
+    barrier()
+    checkpoint = find_newest_checkpoint(folder)
+    if checkpoint is None:
+        raise FileNotFoundError(f'training {what} left no checkpoint in {folder}')
+    return checkpoint
+
+
 def train(config: Path, folder: Path, options: dict[str, Any], hooks: Sequence[Hook] = (), **switches: Any) -> str:
     """Train a config, going on from its newest checkpoint where there is one. Links ``last.pth`` to the last.
 
@@ -157,16 +191,7 @@ def train(config: Path, folder: Path, options: dict[str, Any], hooks: Sequence[H
     Returns:
         Name of the last checkpoint.
     """
-    runner = build_runner(load_config(config, options), work_dir=folder, resume='auto', brief=True, **switches)
-    for hook in hooks:
-        runner.register_hook(hook)
-    runner.train()
-    del runner
-    gc.collect()  # the next stage's loaders and models should not meet this one's in memory
-    barrier()
-    checkpoint = find_newest_checkpoint(folder)
-    if checkpoint is None:
-        raise FileNotFoundError(f'training {config} left no checkpoint in {folder}')
+    checkpoint = train_to_end(load_config(config, options), folder, what=str(config), hooks=hooks, **switches)
     if is_main_process():
         (folder / LAST).unlink(missing_ok=True)
         (folder / LAST).symlink_to(checkpoint.name)
@@ -184,10 +209,23 @@ def score(config: Path, checkpoint: Path, folder: Path, options: dict[str, Any],
 
     cfg = without_teachers(load_config(config, options))
     cfg.load_from = str(checkpoint)
-    cfg.test_evaluator.jsonfile_prefix = str(folder)
+    keep_results(cfg, folder)
     runner = build_runner(cfg, work_dir=folder / 'test', launcher=launcher, brief=True, strict=True)
     metrics = runner.test()
     del runner
     gc.collect()
-    return {name.removeprefix(METRIC_PREFIX): float(value) if math.isfinite(value) else None
-            for name, value in metrics.items()}
+    plain = {_unprefixed(name): float(value) if math.isfinite(value) else None for name, value in metrics.items()}
+    if is_main_process() and not _detects(cfg):
+        write_json(folder / METRICS, plain)
+    return plain
+
+
+def _detects(cfg: Config) -> bool:
+    """Whether the scores are those of detections, whose metric writes files of its own."""
+    return (cfg.get('test_evaluator') or {}).get('type', 'NuScenesDetMetric') == 'NuScenesDetMetric'
+
+
+def _unprefixed(name: str) -> str:
+    for prefix in METRIC_PREFIXES:
+        name = name.removeprefix(prefix)
+    return name

@@ -1,10 +1,14 @@
-"""What the flags of ``tools/train.py`` change in a config."""
+"""What the flags of ``tools/train.py`` change in a config, and mixed precision by their names."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from perception_kd.engine.amp import choose_dtype
 from perception_kd.engine.launch import SYNC_BN, check_sync_bn
 from perception_kd.engine.safe_checkpoint import find_newest_checkpoint
 from perception_kd.files import require_file
@@ -73,3 +77,15 @@ def apply_auto_scale_lr(cfg: Config) -> None:
         raise ValueError(f'--auto-scale-lr: config {cfg.filename} has no auto_scale_lr=dict(base_batch_size=...), the '
                          'batch over all processes that its learning rate is for')
     cfg.auto_scale_lr.enable = True
+
+
+def autocast(kind: str | None, device: str) -> AbstractContextManager:
+    """Mixed precision as ``--amp`` names it on a device (``cpu``, ``cuda:1``); None: none.
+
+    Raises:
+        ValueError: the device has no such type.
+    """
+    if kind is None:
+        return nullcontext()
+    device_type = torch.device(device).type
+    return torch.autocast(device_type, dtype=choose_dtype(AMP[kind], device_type))

@@ -10,12 +10,10 @@ from mmengine.config import Config
 
 from perception_kd.datasets.nuscenes.stamp import load_infos
 from perception_kd.engine.build import build_runner, load_config, require
+from perception_kd.engine.quiet import without_augmentation
 from perception_kd.evaluation.nuscenes_metric import RESULT_FILE
 from perception_kd.evaluation.nuscenes_official import evaluate_devkit
 from perception_kd.evaluation.subsets import BoxSubset
-
-QUIET = dict(ImageAug=dict(training=False), LoadRadarSweeps=dict(draw_sweeps=None, drop_points=0.0),
-             BEVAug=dict(rot_deg=(0, 0), scale_lim=(1, 1), flip_x_prob=0.0, flip_y_prob=0.0))
 
 
 def overfit(config: str | Path, work_dir: str | Path, frames: int = 8, steps: int = 400,
@@ -46,12 +44,7 @@ def overfit(config: str | Path, work_dir: str | Path, frames: int = 8, steps: in
                                'default_hooks.checkpoint.interval': epochs})
     _cut(cfg, frames)
     cfg.test_evaluator.jsonfile_prefix = str(work_dir)
-    for step in cfg.train_dataloader.dataset.pipeline:
-        if step.type == 'ImageAug':
-            step.pop('resize_lim', None)
-            step.pop('flip_prob', None)
-        for one in (step, *step.get('transforms', ())):
-            one.update(QUIET.get(one.type, {}))
+    cfg.train_dataloader.dataset.pipeline = without_augmentation(cfg.train_dataloader.dataset.pipeline)
     runner = build_runner(cfg, work_dir=work_dir, brief=True)
     runner.train()
     runner.test()

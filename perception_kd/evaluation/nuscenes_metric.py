@@ -12,7 +12,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from perception_kd.datasets.nuscenes.stamp import load_infos
+from perception_kd.datasets.nuscenes.stamp import load_infos, refuse_pseudo_labels
 from perception_kd.evaluation.doctor import examine, format_findings
 from perception_kd.evaluation.doctor.load import frames_of_poses
 from perception_kd.evaluation.fast.evaluate import ResultArrays, score
@@ -56,7 +56,8 @@ class NuScenesDetMetric(BaseMetric):
 
     Raises:
         FileNotFoundError, ValueError: ``format_only`` without ``jsonfile_prefix`` or with ``subset``; no info file, or
-            one whose key frames are not those of the split, or that has no annotation to score with; no such engine.
+            one whose key frames are not those of the split, or that has no annotation to score with, or pseudo-labels;
+            no such engine.
     """
 
     def __init__(self, *, data_root: str, ann_file: str, jsonfile_prefix: str | None = None,
@@ -78,6 +79,7 @@ class NuScenesDetMetric(BaseMetric):
         self._truth: Truth | None = None  # kept between validations
         self.modality = {**DEFAULT_MODALITY, **(modality or {})}
         stamp, infos = load_infos(self.ann_file)
+        refuse_pseudo_labels(stamp, self.ann_file)
         self.version, self.split = stamp['version'], stamp['split']
         self._poses = {info['token']: (info['lidar_points']['lidar2ego'], info['ego2global'])
                        for info in infos}
@@ -107,13 +109,8 @@ class NuScenesDetMetric(BaseMetric):
             if token not in self._poses:
                 raise ValueError(f'prediction for sample {token!r}, which is not in {self.ann_file}')
             lidar2ego, ego2global = self._poses[token]
-            lidar2ego = sample.get('lidar2ego', lidar2ego)  # the identity where the model sees the ego frame
-            found = sample['pred_instances_3d']
-            rows = boxes_to_rows(
-                token=token, boxes=_centre_boxes(found['bboxes_3d']), scores=_array(found['scores_3d']),
-                labels=_array(found['labels_3d']).astype(int), classes=classes, lidar2ego=lidar2ego,
-                ego2global=ego2global)
-            self.results.append((token, rows))
+            self.results.append((token, rows_of_sample(sample, token=token, classes=classes, lidar2ego=lidar2ego,
+                                                       ego2global=ego2global)))
 
     def compute_metrics(self, results: list[tuple[str, list[dict]]]) -> dict[str, float]:
         """Write the result file, where it is wanted or the devkit reads it, and score; keys: ``flatten_summary``."""
@@ -181,6 +178,17 @@ class NuScenesDetMetric(BaseMetric):
         path = Path(folder) / RESULT_FILE
         write_json(path, {'meta': self.modality, 'results': answers}, indent=None)
         return path
+
+
+def rows_of_sample(sample: Mapping[str, Any], *, token: str, classes: Sequence[str], lidar2ego: Any,
+                   ego2global: Any) -> list[dict]:
+    """Rows of a result file from a sample with ``pred_instances_3d``; arguments as for :func:`boxes_to_rows`."""
+    found = sample['pred_instances_3d']
+    return boxes_to_rows(
+        token=token, boxes=_centre_boxes(found['bboxes_3d']), scores=_array(found['scores_3d']),
+        labels=_array(found['labels_3d']).astype(int), classes=classes, ego2global=ego2global,
+        # The identity where the model sees the ego frame.
+        lidar2ego=sample.get('lidar2ego', lidar2ego))
 
 
 def _centre_boxes(boxes: Any) -> np.ndarray:

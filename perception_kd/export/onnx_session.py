@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,7 @@ import torch
 from torch import Tensor
 
 from perception_kd.export.graph import NOWHERE, stack_past
-from perception_kd.files import require_file
-
-MISSING = "needs onnx, onnxscript and onnxruntime: pip install 'perception_kd[deploy]'"
+from perception_kd.export.runtime import open_session
 
 
 class OnnxStudent:
@@ -33,22 +30,7 @@ class OnnxStudent:
     """
 
     def __init__(self, path: str | Path) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise ImportError(f'running an ONNX file {MISSING}') from error
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        options.log_severity_level = 3
-        try:
-            self.session = onnxruntime.InferenceSession(
-                str(require_file(path, 'ONNX file')), options, providers=['CPUExecutionProvider'])
-            about = self.session.get_modelmeta().custom_metadata_map
-            self.meta = {key: json.loads(value) for key, value in about.items()}
-        except FileNotFoundError:
-            raise
-        except Exception as error:  # onnxruntime's errors have no common class
-            raise ValueError(f'{path} is no graph that onnxruntime can load: {error}') from error
+        self.session, self.meta = open_session(path)
         self.shapes = {one.name: tuple(one.shape) for one in self.session.get_inputs()}
         self.keys = tuple(name for name in self.shapes if not name.startswith('past_'))
         self.outputs = [one.name for one in self.session.get_outputs()]

@@ -22,6 +22,7 @@ from perception_kd.registry import MODELS
 from perception_kd.version import __version__
 
 PREFIX = 'student.'
+STEREO_MODELS = ('StereoMatcher',)
 
 
 def without_teachers(cfg: Config) -> Config:
@@ -63,6 +64,16 @@ def student_config(cfg: Config) -> Config:
     return cfg.model.student if cfg.model.get('type') == 'Distiller' else cfg.model
 
 
+def model_type(cfg: Config) -> str:
+    """Class of the student without its scope, as of :func:`student_config`."""
+    return str(student_config(cfg).get('type')).rpartition('.')[2]
+
+
+def is_stereo(cfg: Config) -> bool:
+    """Whether the student is a stereo matcher; raises as :func:`student_config`."""
+    return model_type(cfg) in STEREO_MODELS
+
+
 def load_student(cfg: Config, checkpoint: str | Path | None = None) -> nn.Module:
     """The student alone, ready to predict.
 
@@ -92,13 +103,14 @@ def _load(student: nn.Module, checkpoint: str | Path) -> ModelFile:
     return file
 
 
-def export_student(cfg: Config, checkpoint: str | Path, out: str | Path) -> int:
+def export_student(cfg: Config, checkpoint: str | Path, out: str | Path, *, half: bool = False) -> int:
     """Write the student of ``checkpoint`` to ``out`` and prove that nothing got lost.
 
     Args:
         cfg: The config that the checkpoint was trained with (of a distiller, or of a bare student).
         checkpoint: Its file. Where weights were averaged it holds the average, and so does the export.
         out: New file; replaced atomically.
+        half: Keep matrices and kernels as float16, see :func:`halved`; they are float32 again once loaded.
 
     Returns:
         Number of parameters of the student.
@@ -110,7 +122,11 @@ def export_student(cfg: Config, checkpoint: str | Path, out: str | Path) -> int:
     student = _build(cfg)
     weights, origin = _load(student, checkpoint)
     with atomic_path(out) as temporary:
-        write_checkpoint(temporary, student_checkpoint(cfg, student, origin.classes))
+        content = student_checkpoint(cfg, student, origin.classes)
+        if half:
+            content['state_dict'] = halved(content['state_dict'])
+            weights = {name: value.to(weights[name].dtype) for name, value in content['state_dict'].items()}
+        write_checkpoint(temporary, content)
         _prove_equal(_build(cfg), temporary, weights)
     return sum(weight.numel() for weight in student.parameters())
 
@@ -128,6 +144,22 @@ def student_checkpoint(cfg: Config, student: nn.Module, classes: Sequence[str] |
     if classes is not None:
         meta['dataset_meta'] = dict(classes=list(classes))
     return dict(state_dict=student.state_dict(), meta=meta)
+
+
+def halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Matrices and kernels (two dimensions or more) as float16; vectors, batch statistics among them, as they are.
+
+    A weight moves by at most one part in 2048, or by 3e-8 where it is smaller than 6e-5.
+
+    Raises:
+        ValueError: A weight is beyond float16's range.
+    """
+    small = {name: value.half() if value.ndim > 1 and value.dtype == torch.float32 else value
+             for name, value in weights.items()}
+    beyond = [name for name, value in small.items() if not torch.isfinite(value).equal(torch.isfinite(weights[name]))]
+    if beyond:
+        raise ValueError(f'export: {beyond[0]} holds values beyond 65504, which float16 cannot; leave out --half')
+    return small
 
 
 def _prove_equal(fresh: nn.Module, path: Path, weights: dict[str, Tensor]) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from perception_kd.benchmark.timing import machine, versions
-from perception_kd.comparison.runs import commit, project_path
+from perception_kd.comparison.runs import project_path
 from perception_kd.evaluation.report import MEAN_ERRORS
 from perception_kd.files import require_file
+from perception_kd.provenance import commit
 from perception_kd.robustness.cases import Case, resolved
 from perception_kd.robustness.cells import CLEAN, Cell, touches
 from perception_kd.robustness.differences import SCORES, difference

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
@@ -10,13 +9,13 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from torch import nn
 
 from perception_kd.distill.distiller import Distiller
 from perception_kd.distill.schedules import Constant, full_weight
 from perception_kd.engine.build import load_config, naming_config, require
+from perception_kd.engine.quiet_log import quiet_log
 from perception_kd.export.student import student_config
 from perception_kd.registry import DISTILL_LOSSES, MASKS, MODELS
 
@@ -97,13 +96,8 @@ def build_field(
 
 def _initialise(student: nn.Module) -> None:
     """mmengine's ``init_weights`` without its pages of log."""
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
+    with quiet_log():
         student.init_weights()
-    finally:
-        logger.setLevel(level)
 
 
 def _combine(

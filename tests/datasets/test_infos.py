@@ -7,7 +7,7 @@ import pytest
 
 from perception_kd.datasets.nuscenes.infos import resolve_path, scene_infos
 from perception_kd.datasets.nuscenes.joined_tables import NuScenesTables
-from perception_kd.datasets.nuscenes.poses import inverse, pose_matrix, yaw_of
+from perception_kd.datasets.nuscenes.poses import inverse, pose_matrix, yaw_of, yaws_of
 from perception_kd.datasets.nuscenes.stamp import load_infos
 from tests.tiny_world import DRIVING, SENSORS, SPEED, SWEEPS_BETWEEN, VERSION, ego_pose, sensor2global
 
@@ -125,3 +125,14 @@ def test_real_frame_equals_mmdet3ds_info(real_data):
         np.testing.assert_allclose(ours['bbox_3d'], theirs['bbox_3d'], atol=1e-3)
         for key in ('bbox_label', 'bbox_3d_isvalid', 'num_lidar_pts', 'num_radar_pts'):
             assert ours[key] == theirs[key]
+
+
+def test_yaws_do_not_depend_on_where_the_result_lies():
+    rotations = np.random.default_rng(0).normal(size=(130, 4, 4))
+    ours, seen = yaws_of(rotations), set()
+    np.testing.assert_allclose(ours, [yaw_of(one) for one in rotations], rtol=1e-15)
+    for _ in range(200):  # each time with other neighbours in memory
+        blocks = [np.zeros(place) for place in range(0, 700, 7)]
+        del blocks[::2]
+        seen.add(yaws_of(rotations.copy()).tobytes())
+    assert seen == {ours.tobytes()}

@@ -61,6 +61,14 @@ def test_resampling_buffers_are_not_saved():
     assert not BEVResample(source=GRID, target=GRID).state_dict()
 
 
+def test_a_projection_may_be_left_out_where_channels_are_equal():
+    value = torch.randn(2, 3, 4, 5)
+    kept = Conv1x1(in_channels=3, out_channels=3, skip_equal=True)
+    assert kept(value) is value and not list(kept.parameters())
+    assert [tuple(Conv1x1(in_channels=3, out_channels=out, skip_equal=skip).conv.weight.shape)
+            for out, skip in ((3, False), (4, True))] == [(3, 3, 1, 1), (4, 3, 1, 1)]
+
+
 def test_adaptor_follows_its_formula():
     torch.manual_seed(0)
     adaptor = DistillAdaptor(in_channels=3, out_channels=5).eval()

@@ -159,3 +159,16 @@ def test_a_process_with_nothing_to_compare_takes_part_in_every_sum(case, lacks, 
         assert value.isfinite()
         sums.append(list(made))
     assert sums[0] == sums[1]
+
+
+@pytest.mark.parametrize('case', [case for case in CASES.values() if build(case).blind_to_scale],
+                         ids=[name for name, case in CASES.items() if build(case).blind_to_scale])
+def test_a_loss_that_calls_itself_blind_to_scale_is(case):
+    student, teacher = draw(case)
+    larger = map_tensors(lambda value: 3 * value, student)
+    loss = build(case)
+    torch.testing.assert_close(loss_of(case, loss, larger, teacher), loss_of(case, loss, student, teacher),
+                               rtol=1e-4, atol=1e-5)
+    if isinstance(student, Tensor):
+        sides = [loss.sides(value, teacher, weight=None, scale=None)[0] for value in (student, larger)]
+        torch.testing.assert_close(*sides)

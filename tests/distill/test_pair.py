@@ -100,6 +100,22 @@ def test_a_pair_is_its_weight_times_its_loss():
     assert value.weight == 0.5
 
 
+@pytest.mark.parametrize('normalise', ['rms', 'l2', 'channel_std', None])
+def test_what_is_compared_is_what_the_loss_sees(normalise):
+    cfg = feature_pair(connector=dict(type='Conv1x1'), loss=dict(type='MSE', normalise=normalise),
+                       mask=dict(type='ActiveCells'), target_scale=dict(type='IntensityMap'))
+    pair = build_pairs(dict(one=cfg), dict(bev=BEV), {'lidar.bev_s8': TEACHER})['one']
+    batch = replace(batch_of(torch.randn(2, 2, 8, 8), torch.randn(2, 2, 8, 8)), inputs=toy_batch(0, 1)['inputs'])
+    one, = pair.compared(batch)
+    assert torch.equal(one.student, pair.connector(batch.student_taps['bev'])) and not one.teacher.requires_grad
+    assert torch.equal(one.mask, pair.mask(batch.on(GRID)))
+    assert torch.equal(one.scale, pair.target_scale(batch.on(GRID)))
+    ours, theirs = pair.loss.sides(one.student, one.teacher, weight=one.mask, scale=one.scale)
+    places = (ours - theirs).square().mean(dim=1, keepdim=True)
+    expected = (places * one.mask).sum() / one.mask.sum()
+    torch.testing.assert_close(pair.eval()(batch, Progress()).raw, expected.detach())
+
+
 @pytest.mark.parametrize('broken', [0.0, float('inf'), float('nan')])
 def test_weight_zero_keeps_every_parameter_in_the_graph_and_adds_nothing(broken):
     cfg = feature_pair(connector=dict(type='DistillAdaptor'), weight=0.0)
@@ -257,3 +273,14 @@ def test_shares_add_up_to_one():
                           PREFIX + 'a': 4.0, PREFIX + 'b': -2.0})
     assert shares == dict(a=0.4, b=0.2, task=0.4)
     assert loss_shares({PREFIX + 'a': 0.0}) == dict(a=0.0, task=0.0)
+
+
+@pytest.mark.parametrize(('decay', 'expected'), [(None, (4 + 9 + 1) / 3), (0.5, 0.25 * 4 + 0.5 * 9 + 1), (1.0, 14.0)])
+def test_firings_are_averaged_or_added_up_with_decay(decay, expected):
+    several = replace(BEV, call='all')
+    pair = Pair(name='one', student=several, teacher=replace(TEACHER, call='all'), loss=MSE(), decay=decay)
+    firings = [torch.full((1, 2, 8, 8), value, requires_grad=True) for value in (2.0, 3.0, 1.0)]
+    batch = replace(batch_of(torch.zeros(1, 2, 8, 8), [torch.zeros(1, 2, 8, 8)]), student_taps=dict(bev=firings))
+    assert float(pair(batch, Progress(0)).loss.detach()) == pytest.approx(expected)
+    with pytest.raises(ValueError, match=r'decay lies in \(0, 1\], got 2'):
+        Pair(name='one', student=several, teacher=TEACHER, loss=MSE(), decay=2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import perception_kd.models  # noqa: F401  # isort: skip
+import perception_kd.compat  # noqa: F401  # isort: skip
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from mmengine.optim import OptimWrapper
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from perception_kd.distill import Distiller
-from tests.distributed.test_two_processes import leave
+from perception_kd.leaving import leave
 from tests.models.det3d.worlds import RANGE, TASKS, build, collate, sample, student_cfg, teacher_cfg
 
 SAMPLES = [dict(seed=1, boxes=5), dict(seed=2, boxes=1), dict(seed=3, boxes=0, radar=0),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from tests.distributed.test_two_processes import leave
+from perception_kd.leaving import leave
 from tests.engine.test_quarantine import FILE, Data, run
 
 BROKEN, STEEP = 3, 4  # process 1 gets the odd samples, process 0 the even ones

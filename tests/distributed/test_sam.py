@@ -6,8 +6,8 @@ import torch
 from mmengine.model import MMDistributedDataParallel
 
 from perception_kd.engine.sam import SAMOptimWrapper
+from perception_kd.leaving import leave
 from tests.distill.toys import ToyStudent, toy_batch
-from tests.distributed.test_two_processes import leave
 
 RHO, RATE = 0.5, 0.1
 SAMPLES = [(1, 2, 3, 4), (5, 0, 2, 6)]

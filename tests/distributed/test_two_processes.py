@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import torch
@@ -11,6 +10,7 @@ from mmengine.optim import OptimWrapper
 
 from perception_kd.distill import Distiller
 from perception_kd.distill.gradients import GradientProbe
+from perception_kd.leaving import leave
 from tests.distill.toys import ToyStudent, feature_pair, response_pair, toy_batch, toy_teacher
 
 STEPS, LEARNING_RATE = 5, 0.1
@@ -51,16 +51,6 @@ def train(model: torch.nn.Module, part: slice) -> list[dict]:
             trace[-1]['gram'] = core.gradients.gram.float()
             trace[-1]['norms'] = torch.tensor(list(core.gradients.norms().values()))
     return trace
-
-
-def leave() -> None:
-    """End a worker without taking torch apart.
-
-    Freeing a gloo group waits, with the interpreter lock held, for a thread that may be waiting for that lock
-    (seen with torch 2.13).
-    """
-    torch.distributed.barrier()
-    os._exit(0)
 
 
 def worker(rank: int, folder: str) -> None:

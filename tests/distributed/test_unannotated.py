@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import perception_kd.models  # noqa: F401  # isort: skip
+import perception_kd.compat  # noqa: F401  # isort: skip
 from datetime import timedelta
 from pathlib import Path
 
 import torch
 from mmengine.model import MMDistributedDataParallel
 
+from perception_kd.leaving import leave
 from tests.distributed.test_imkd import distiller, step
-from tests.distributed.test_two_processes import leave
 
 BATCHES = [
     [dict(seed=1, boxes=5, annotated=False), dict(seed=2, boxes=3), dict(seed=3, annotated=False),

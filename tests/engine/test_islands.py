@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import perception_kd.models  # noqa: F401  # isort: skip
+import perception_kd.compat  # noqa: F401  # isort: skip
 import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

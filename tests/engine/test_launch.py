@@ -18,14 +18,14 @@ JOB = """
 import os
 import torch
 from perception_kd.engine.launch import start_processes
+from perception_kd.leaving import leave
 start_processes('slurm', dict(backend='nccl', port=int(os.environ['PORT'])))
 start_processes('slurm', dict(backend='nccl'))  # a second stage of a recipe
 total = torch.ones(1) * (int(os.environ['RANK']) + 1)
 torch.distributed.all_reduce(total)
 print(torch.distributed.get_backend(), torch.distributed.get_world_size(), os.environ['LOCAL_RANK'],
       os.environ['MASTER_ADDR'], int(total), flush=True)
-torch.distributed.barrier()
-os._exit(0)  # destroying a gloo group can hang
+leave()
 """
 
 
@@ -47,6 +47,7 @@ def test_slurm_without_a_gpu(tmp_path: Path) -> None:
             for rank in range(2)]
     outputs = [job.communicate(timeout=120) for job in jobs]
     assert [out for out, _ in outputs] == ['gloo 2 0 localhost 3\n', 'gloo 2 1 localhost 3\n'], outputs
+    assert [job.returncode for job in jobs] == [0, 0], outputs
 
 
 def test_a_gpu_machine_uses_the_configs_backend(monkeypatch: pytest.MonkeyPatch) -> None:

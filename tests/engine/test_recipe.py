@@ -87,3 +87,32 @@ def test_damaged_state_file_is_not_trusted(tmp_path):
 def test_unknown_stage_below(tmp_path):
     with pytest.raises(ValueError, match=r"teacher.*\['data'\]"):
         Recipe(tmp_path, [Stage('teacher', 'teacher', dict, after=('data',))])
+
+
+def test_an_optional_stage_may_fail_and_is_tried_again(tmp_path):
+    log, said, able = [], [], []
+
+    def film():
+        if not able:
+            raise ValueError('no codec\nhere')
+        (tmp_path / 'film').touch()
+
+    def recipe():
+        return Recipe(tmp_path, [
+            Stage('film', 'film it', film, outputs=(tmp_path / 'film',), optional=True),
+            Stage('report', 'tell it', lambda: log.append('report') or len(log), after=('film',))], echo=said.append)
+
+    assert recipe().run() == {'film': None, 'report': 1}
+    assert said[1] == '[1/2] film it: left out. no codec here'
+    assert recipe().run() == {'film': None, 'report': 1}, 'tried again, and nothing new to tell'
+    able.append(True)
+    assert recipe().run() == {'film': None, 'report': 2}, 'what was left out before is told now'
+    assert recipe().run() == {'film': None, 'report': 2} and said[-2].startswith('[1/2] film it: done before')
+
+
+def test_a_stage_that_is_needed_stops_the_recipe(tmp_path):
+    def fail():
+        raise ValueError('no data')
+
+    with pytest.raises(ValueError, match='no data'):
+        Recipe(tmp_path, [Stage('data', 'data', fail)], echo=lambda line: None).run()

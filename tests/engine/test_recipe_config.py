@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 from perception_kd.engine import recipe_config
 from perception_kd.engine.build import load_config
+from perception_kd.engine.closing_stages import REPORT
 from perception_kd.engine.recipe_config import build_recipe, dry_run_recipe, read_runs, run_recipe, train_recipe
 from perception_kd.engine.stages import LAST, RESULTS
 
@@ -45,6 +46,10 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
         (folder / RESULTS).touch()
         return dict(mAP=0.25, NDS=None)
 
+    def report(out, models, title):
+        return lambda: calls.append(('report', [run.title for run in models], title)) or (out / REPORT).touch()
+
+    monkeypatch.setattr('perception_kd.engine.recipe_config.report', report)
     monkeypatch.setattr('perception_kd.engine.stages.train', train)
     monkeypatch.setattr('perception_kd.engine.stages.score', score)
     return calls
@@ -55,16 +60,28 @@ def test_teachers_options_and_switches_reach_the_stages(tmp_path: Path, done: li
     options = {'data_root': 'somewhere', 'recipe.compare': ['lidar', 'imkd']}
     closing = run_recipe(cfg, out, options, launcher='none', amp='bf16')
     assert [call[:2] for call in done] == [('train', 'a.py'), ('score', out / 'lidar/last.pth'), ('train', 'b.py'),
-                                           ('score', out / 'imkd/last.pth')]
+                                           ('score', out / 'imkd/last.pth'), ('report', ['LiDAR teacher', 'imkd'])]
+    assert f'report    {out / REPORT}  (' in closing and done[4][2] == 'recipe'
     assert done[0][2] == dict(data_root='somewhere') and done[0][3] == dict(launcher='none', amp='bf16')
     assert done[2][2] == {'data_root': 'somewhere', 'epochs': 2,
                           'model.teachers.lidar.checkpoint': str(out / 'lidar/last.pth')}
     assert '| LiDAR teacher | 0.250 |   - |' in closing
     assert (out / 'comparison.md').read_text() in closing
     assert run_recipe(cfg, out, options, launcher='none', amp='bf16').splitlines()[:4] == closing.splitlines()[:4]
-    assert len(done) == 4 and capsys.readouterr().out.count('done before') == 4
+    assert len(done) == 5 and capsys.readouterr().out.count('done before') == 5
     run_recipe(cfg, out, options, launcher='none', amp=None)
-    assert len(done) == 8, 'another precision is another training'
+    assert len(done) == 10, 'another precision is another training'
+
+
+def test_settings_that_name_a_checkpoint_and_other_columns(tmp_path: Path, done: list) -> None:
+    tuned = dict(name='tuned', config='c.py', loads={'load_from': 'lidar', 'model.prior.checkpoint': 'imkd'})
+    cfg, out = recipe(tmp_path / 'c', LIDAR, IMKD, tuned, compare=('tuned',)), tmp_path / 'out'
+    cfg.recipe.columns = {'precision': 'mAP'}
+    assert '| model | precision |\n| ----- | --------: |\n| tuned |     0.250 |' in run_recipe(cfg, out, {})
+    assert done[2][2] == {'load_from': str(out / 'lidar/last.pth'),
+                          'model.prior.checkpoint': str(out / 'imkd/last.pth')}
+    assert [call[0] for call in done] == ['train', 'train', 'train', 'score', 'report']
+    assert done[4][1] == ['LiDAR teacher', 'imkd', 'tuned'], 'with what it began from'
 
 
 def test_the_command_line_has_the_last_word(tmp_path: Path, done: list) -> None:
@@ -116,7 +133,7 @@ def test_a_dry_run_stands_in_for_teachers_that_are_not_there(tmp_path: Path, mon
     ((), 'has no stages'),
     ((dict(LIDAR, name='a b'),), r'stage 1 \(a b\) needs a name'),
     ((LIDAR, LIDAR), r'stage 2 \(lidar\) needs a name of its own'),
-    ((dict(LIDAR, epochs=3),), 'may have checkpoint, config, name, options, teachers, title; got .*epochs'),
+    ((dict(LIDAR, epochs=3),), 'may have checkpoint, config, loads, name, options, teachers, title; got .*epochs'),
     ((dict(name='lidar'),), r'stage 1 \(lidar\) needs .* a config'),
     ((IMKD,), 'stage imkd learns from lidar, which is no earlier stage; these are none'),
 ])
@@ -126,7 +143,7 @@ def test_bad_recipes(tmp_path: Path, stages: tuple, message: str) -> None:
 
 
 @pytest.mark.parametrize(('options', 'message'), [
-    ({'recipe': 'abc'}, r"recipe=dict\(stages=\[...\], compare=\[...\]\) and nothing else; got 'abc'"),
+    ({'recipe': 'abc'}, r"columns=dict\(...\)\) and nothing else; got 'abc'"),
     ({'recipe.compares': ['lidar']}, 'and nothing else; got stages, compare, compares'),
     ({'recipe.compare': 'lidar'}, "compare is a list of names of stages; got 'lidar'"),
     ({'recipe.stages': 'abc'}, "stages are a list of dictionaries; got 'abc'"),

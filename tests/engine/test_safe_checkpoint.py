@@ -76,6 +76,15 @@ class Evil:
         return os.system, ('touch evil_was_here',)
 
 
+def test_refusal_stays_one_bearable_line(tmp_path: Path) -> None:
+    file = tmp_path / 'odd.pth'
+    torch.save({'w': torch.ones(1), 'meta': Evil()}, file, _use_new_zipfile_serialization=False)
+    file.write_bytes(file.read_bytes().replace(b'posix', b'c' * 5000, 1))
+    with pytest.raises(ValueError, match=r'odd\.pth is refused: it asks for c+\. Loading') as caught:
+        read_checkpoint(file)
+    assert len(str(caught.value)) < len(str(file)) + 300
+
+
 @pytest.mark.parametrize('zipped', [True, False])
 def test_malicious_pickle_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zipped: bool) -> None:
     monkeypatch.chdir(tmp_path)
@@ -153,8 +162,8 @@ def test_kill_during_save_leaves_the_old_file(tmp_path: Path) -> None:
 
 @pytest.fixture(scope='module')
 def kill_reports(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:
-    """Trainings killed at random moments of saving: 100 times ours, then a control that saves in place."""
-    command = [sys.executable, '-m', 'tests.engine.kill_saves', str(tmp_path_factory.mktemp('kills')), '100', '30']
+    """Trainings killed at random moments of saving: fifty times ours, then a control that saves in place."""
+    command = [sys.executable, '-m', 'tests.engine.kill_saves', str(tmp_path_factory.mktemp('kills')), '50', '30']
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600,
                           env={**os.environ, 'OMP_NUM_THREADS': '1'})
     assert done.returncode == 0, done.stderr[-2000:]
@@ -162,11 +171,11 @@ def kill_reports(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:
     return safe, naive
 
 
-def test_a_hundred_kills_while_saving_always_leave_a_checkpoint(kill_reports: tuple[dict, dict]) -> None:
+def test_fifty_kills_while_saving_always_leave_a_checkpoint(kill_reports: tuple[dict, dict]) -> None:
     report = kill_reports[0]
-    assert report['kills'] == 100 and report['broken'] == []
-    assert report['inside'] >= 10, 'kills have to hit the writing itself'
-    assert len(report['steps']) == 100 and report['steps'] == sorted(set(report['steps'])), 'each child went on'
+    assert report['kills'] == 50 and report['broken'] == []
+    assert report['inside'] >= 5, 'kills have to hit the writing itself'
+    assert len(report['steps']) == 50 and report['steps'] == sorted(set(report['steps'])), 'each child went on'
     checkpoints, partials = report['most_files']
     assert checkpoints <= 4 and partials <= 2, 'two kept, one new, one not yet removed; nothing piles up'
 

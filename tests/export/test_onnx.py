@@ -10,7 +10,7 @@ import onnx
 
 from perception_kd.benchmark.latency import LatencyCase, benchmark_latency
 from perception_kd.benchmark.synthetic import BatchShape, make_batch
-from perception_kd.export import onnx_export
+from perception_kd.export import onnx_file
 from perception_kd.export.graph import NOWHERE
 from perception_kd.export.onnx_export import export_onnx
 from perception_kd.export.onnx_session import OnnxStudent
@@ -130,7 +130,7 @@ def test_bad_input(checkpoint, tmp_path, monkeypatch):
     (tmp_path / 'text.onnx').write_text('no graph')
     with pytest.raises(ValueError, match='is no graph'):
         OnnxStudent(tmp_path / 'text.onnx')
-    monkeypatch.setattr(onnx_export.importlib, 'import_module', _missing)
+    monkeypatch.setattr(onnx_file.importlib, 'import_module', _missing)
     with pytest.raises(ImportError, match=r"pip install 'perception_kd\[deploy\]'"):
         export_onnx(cfg, path, out)
     assert not out.exists()

@@ -162,3 +162,29 @@ def _predictions(cfg, weights, shape):
                 result = model.eval().test_step(batch)[0].pred_instances_3d
             found.append((result.bboxes_3d.tensor, result.scores_3d))
     return found
+
+
+def test_half_rounds_matrices_only_and_loads_as_float32(trained, tmp_path):
+    model, checkpoint = trained
+    export_student(config(), checkpoint, tmp_path / 'half.pth', half=True)
+    content = torch.load(tmp_path / 'half.pth', weights_only=True)['state_dict']
+    kinds = {value.dtype for value in content.values() if value.ndim > 1}
+    assert kinds == {torch.float16}
+    assert torch.float16 not in {value.dtype for value in content.values() if value.ndim < 2}
+    deployed = load_student(config(), tmp_path / 'half.pth').state_dict()
+    for name, value in model.student.state_dict().items():
+        assert deployed[name].dtype == value.dtype
+        assert torch.allclose(deployed[name], value, rtol=2 ** -11, atol=3e-8)
+        assert value.ndim > 1 or torch.equal(deployed[name], value)
+
+
+def test_half_refuses_what_float16_cannot_hold(tmp_path):
+    student = ToyStudent()
+    with torch.no_grad():
+        next(weight for weight in student.parameters() if weight.ndim > 1).fill_(1e5)
+    torch.save(student.state_dict(), tmp_path / 'large.pth')
+    bare = Config(dict(model=dict(type='ToyStudent')))
+    with pytest.raises(ValueError, match='beyond 65504'):
+        export_student(bare, tmp_path / 'large.pth', tmp_path / 'out.pth', half=True)
+    assert not (tmp_path / 'out.pth').exists()
+    export_student(bare, tmp_path / 'large.pth', tmp_path / 'out.pth')

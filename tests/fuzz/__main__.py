@@ -12,6 +12,7 @@ FILE` runs it again.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -58,7 +59,8 @@ def fuzz(name: str, folder: Path, runs: int, seed: int) -> dict[str, int | float
     folder.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
     done = subprocess.run([sys.executable, '-m', 'tests.fuzz.child', name, str(folder), f'-runs={runs}',
-                           f'-seed={seed}'], capture_output=True, text=True, errors='replace')
+                           f'-seed={seed}'], capture_output=True, text=True, errors='replace',
+                          env={**os.environ, 'PYTHONHASHSEED': '0'})  # the same seed tries the same inputs
     text = done.stdout + done.stderr
     (folder / 'log.txt').write_text(text)
     found = {key: int((re.findall(pattern, text) or [0])[-1]) for key, pattern in _NUMBERS.items()}

@@ -3,6 +3,9 @@
 import pytest
 import torch
 
+from perception_kd.compress import BlockDistillModel
+from perception_kd.distill.teacher import FrozenTeacher
+from perception_kd.models.det3d.trunk_space import BEVTrunkSpace
 from perception_kd.models.layers import (
     BEVPoolPattern,
     bev_pool,
@@ -77,3 +80,15 @@ def test_detectors_train_and_predict(cfg, dtype):
     with torch.no_grad():
         results = model(**model.data_preprocessor(batch, False), mode='predict')
     assert results[0].pred_instances_3d.bboxes_3d.tensor.is_cuda
+
+
+def test_candidates_of_a_block_and_their_teacher_move_together():
+    model = BlockDistillModel(
+        teacher=FrozenTeacher(model=build(student_cfg()), allow_random=True), space=BEVTrunkSpace(stages=[1]),
+        block='stage1', candidates=dict(one=dict(layers=[dict(type='separable', channels=24)])))
+    found = []
+    for device in ('cpu', 'cuda'):
+        model.to(device)
+        found.append(model(**model.data_preprocessor(collate(sample()), True))['loss_one'])
+    assert found[1].device.type == 'cuda'
+    torch.testing.assert_close(found[1].cpu(), found[0], rtol=1e-3, atol=1e-5)

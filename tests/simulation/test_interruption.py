@@ -134,7 +134,7 @@ def test_interrupted_between_the_tables_and_the_end(whole, tmp_path, monkeypatch
     def stop(_old, _new):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(target, '_replace', stop)
+    monkeypatch.setattr('perception_kd.simulation.writers.journal.replace_folder', stop)
     assert isinstance(simulate(tmp_path / 'root')[2], KeyboardInterrupt)
     monkeypatch.undo()
     assert simulate(tmp_path / 'root')[1] == []
@@ -193,7 +193,7 @@ def wait_until(condition, seconds=60):
 def test_processes_that_are_stopped(tmp_path):
     """Workers end with their parent, at once and quietly, and the last run ends with the right bytes."""
     root = tmp_path / 'root'
-    stop_after(0, 'Ctrl-C', root)
+    stop_after(0, 'Ctrl-C', tmp_path / 'another')  # a scene left by it would end the next one while Python starts
     stop_after(1, 'Ctrl-C', root)
     stop_after(2, 'killed', root)
     said: list[str] = []

@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 Tool = Callable[..., subprocess.CompletedProcess]
+Tools = Callable[..., list[subprocess.CompletedProcess]]
 OPTIONS = ('train_split=tiny_train', 'val_split=tiny_val', 'test_split=tiny_val', 'batch_size=2', 'num_workers=0',
            'lidar_sweeps=0')
 
@@ -36,6 +38,15 @@ def tool() -> Tool:
     def run(name: str, *arguments: object) -> subprocess.CompletedProcess:
         return subprocess.run([sys.executable, str(ROOT / 'tools' / f'{name}.py'), *map(str, arguments)], cwd=ROOT,
                               capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    return run
+
+
+@pytest.fixture(scope='session')
+def tools(tool: Tool) -> Tools:
+    """``tools(command, command, ...)`` runs command lines that do not need each other, two at a time; all in order."""
+    def run(*commands: Sequence[object]) -> list[subprocess.CompletedProcess]:
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(lambda command: tool(*command), commands))
     return run
 
 

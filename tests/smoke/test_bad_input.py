@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.smoke.conftest import Tool
+from tests.smoke.conftest import Tool, Tools
 
 
 def assert_one_line(done: object, *words: str) -> None:
@@ -34,7 +34,7 @@ def test_teacher_without_weights(tool: Tool, options: list[str], tmp_path: Path)
     assert_one_line(done, 'lidar', 'checkpoint')
 
 
-@pytest.mark.parametrize(('arguments', 'words'), [
+MISSING = [
     (['train', 'configs/none.py'], ['configs/none.py', 'does not exist']),
     (['train', 'configs/demo'], ['config configs/demo is a folder; give a file']),
     (['train', 'configs/demo/sim_teacher.py', '--work-dir', '{tmp}', '--cfg-options', 'data_root={tmp}/gone'],
@@ -49,9 +49,21 @@ def test_teacher_without_weights(tool: Tool, options: list[str], tmp_path: Path)
     (['evaluate', 'nuscenes', '{tmp}/gone.json', '--root', '{tiny}', '--version', 'v1.0-tiny', '--split', 'tiny_val'],
      ['gone.json']),
     (['visualize', 'scene', '--infos', '{tmp}/gone.pkl', '--root', '{tiny}', '--out', '{tmp}/a.png'], ['gone.pkl']),
+    (['search', 'configs/compress/stereo_small_search.py', '{tmp}/gone.pth', '--work-dir', '{tmp}/out'], ['gone.pth']),
     (['trial', 'pair', 'configs/demo/sim_student.py', '--pair', 'lidar_to_radar'], ['lidar_to_radar', 'none']),
-])
-def test_missing_things(tool: Tool, tiny_root: Path, tmp_path: Path, arguments: list[str], words: list[str]) -> None:
-    done = tool(*(text.format(tmp=tmp_path, tiny=tiny_root) for text in arguments))
-    assert_one_line(done, *words)
-    assert not (tmp_path / 'out').exists() and not (tmp_path / 'a.png').exists()
+]
+
+
+@pytest.fixture(scope='module')
+def ended(tools: Tools, tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[object, Path]]:
+    """How each command of ``MISSING`` ended, and its folder."""
+    folders = [tmp_path_factory.mktemp('missing') for _ in MISSING]
+    return list(zip(tools(*([text.format(tmp=folder, tiny=tiny_root) for text in arguments]
+                            for (arguments, _), folder in zip(MISSING, folders))), folders))
+
+
+@pytest.mark.parametrize('index', range(len(MISSING)), ids=lambda index: f'{MISSING[index][0][0]}-{index}')
+def test_missing_things(ended: list[tuple[object, Path]], index: int) -> None:
+    done, folder = ended[index]
+    assert_one_line(done, *MISSING[index][1])
+    assert not (folder / 'out').exists() and not (folder / 'a.png').exists()

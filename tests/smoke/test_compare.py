@@ -1,4 +1,4 @@
-"""None, IMKD and every competitor, compared on the command line: ten steps each on a simulated world."""
+"""None, IMKD and every competitor, compared on the command line: five steps each on a simulated world."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from perception_kd.datasets.nuscenes.create import InfoJob, create_infos
 from perception_kd.engine.build import load_config
 from perception_kd.registry import MODELS
 from perception_kd.simulation.writers.nuscenes import VERSION
-from tests.smoke.conftest import ROOT, Tool
+from tests.smoke.conftest import ROOT, Tool, Tools
 
 COMPETITORS = sorted((ROOT / 'configs' / 'competitors').glob('sim_*.py'))
 NAMES = ['sim_student', *(path.stem for path in COMPETITORS)]
 METHODS = {'bevdistill', 'crkd', 'feature_mse', 'imkd', 'labeldistill', 'unidistill', 'x3kd'}
-STEPS = 10
+STEPS = 5
 TEACHERS = dict(lidar='sim_teacher', label='sim_label_encoder', lidar_camera='sim_teacher_lidar_camera')
 
 
@@ -47,9 +47,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def test_every_competitor_is_compared_with_none(tool: Tool, sim_root: Path, infos: Path, weights: list[str],
                                                 tmp_path: Path) -> None:
     assert {path.stem.removeprefix('sim_') for path in COMPETITORS} == METHODS
-    command = ['compare', 'configs/demo/sim_student.py', *COMPETITORS, '--out', tmp_path, '--teacher', *weights,
-               '--cfg-options', f'data_root={sim_root}', f'info_root={infos}', 'max_epochs=2', 'warmup_epochs=1',
-               'num_workers=0', 'final_size=[64,176]', 'test_dataloader.dataset.indices=2',
+    command = ['compare', 'configs/demo/sim_student.py', *COMPETITORS, '--out', tmp_path, '--jobs', 2,
+               '--teacher', *weights, '--cfg-options', f'data_root={sim_root}', f'info_root={infos}', 'max_epochs=1',
+               'warmup_epochs=0.5', 'num_workers=0', 'final_size=[64,176]', 'test_dataloader.dataset.indices=2',
                'test_evaluator.subset=True']
     done = tool(*command)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -75,12 +75,14 @@ def learned(path: Path) -> torch.Tensor:
     return next(value for key, value in weights.items() if key.endswith('head.shared_conv.conv.weight'))
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [
-    (['configs/demo/sim_student.py', 'configs/demo/sim_imkd.py'], 'give --teacher lidar=CHECKPOINT'),
-    (['configs/demo/sim_student.py', 'longer=configs/demo/sim_student.py@max_epochs=9'], 'more than its distillation'),
-    (['nowhere.py'], 'config nowhere.py does not exist'),
-])
-def test_what_cannot_be_compared_is_one_line(tool: Tool, tmp_path: Path, arguments: list[str], message: str) -> None:
-    done = tool('compare', *arguments, '--out', tmp_path / 'out')
-    assert done.returncode == 1 and message in done.stderr and done.stderr.count('\n') == 1
+def test_what_cannot_be_compared_is_one_line(tools: Tools, tmp_path: Path) -> None:
+    cases = [
+        (['configs/demo/sim_student.py', 'configs/demo/sim_imkd.py'], 'give --teacher lidar=CHECKPOINT'),
+        (['configs/demo/sim_student.py', 'longer=configs/demo/sim_student.py@max_epochs=9'],
+         'more than its distillation'),
+        (['nowhere.py'], 'config nowhere.py does not exist'),
+    ]
+    ended = tools(*(['compare', *arguments, '--out', tmp_path / 'out'] for arguments, _ in cases))
+    for done, (_, message) in zip(ended, cases):
+        assert done.returncode == 1 and message in done.stderr and done.stderr.count('\n') == 1
     assert not (tmp_path / 'out').exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,10 @@ def test_a_killed_distillation_goes_on_as_if_nothing_had_been(tool: Tool, option
                                                               tmp_path: Path) -> None:
     settings = ['--cfg-options', *options, *SETTINGS, f'model.teachers.lidar.checkpoint={teacher}']
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
-    done = tool('train', CONFIG, '--work-dir', whole, *settings)
-    assert done.returncode == 0, done.stderr[-2000:]
-    train_and_kill(CONFIG, killed, killed / f'iter_{KILLED_AFTER}.pth', *settings, 'num_workers=2')
+    with ThreadPoolExecutor() as beside:
+        uninterrupted = beside.submit(tool, 'train', CONFIG, '--work-dir', whole, *settings)
+        train_and_kill(CONFIG, killed, killed / f'iter_{KILLED_AFTER}.pth', *settings, 'num_workers=2')
+    assert uninterrupted.result().returncode == 0, uninterrupted.result().stderr[-2000:]
     assert not (killed / f'iter_{STEPS}.pth').exists()
     done = tool('train', CONFIG, '--work-dir', killed, '--resume', *settings, 'num_workers=2')
     assert done.returncode == 0, done.stderr[-2000:]

@@ -34,6 +34,7 @@ def test_a_killed_recipe_goes_on_and_ends_with_the_table(tool: Tool, options: li
     assert (out / 'label' / 'iter_1.pth').stat().st_mtime_ns == begun, 'the label encoder went on, not began again'
     assert read_checkpoint(out / 'label' / 'last.pth')['meta']['iter'] == STEPS
     table = (out / 'comparison.md').read_text()
+    assert (out / 'report.html').is_file() and f'{out}/report.html' in done.stdout
     assert table in done.stdout and table.count('\n') == 3 and '| student with IMKD |' in table
     report = read_checkpoint(out / 'imkd' / 'last.pth')
     assert str(out / 'lidar' / 'last.pth') in report['meta']['cfg'] and report['ema']['updates'] == STEPS

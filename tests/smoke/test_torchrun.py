@@ -48,12 +48,15 @@ def test_two_processes_give_the_metrics_of_one(tool: Tool, options: list[str], t
 
 
 def test_training_on_two_processes_resumes_exactly(options: list[str], teacher: Path, tmp_path: Path) -> None:
+    """The first run draws pictures after each epoch, which neither waits for ever nor changes anything."""
     settings = ['--cfg-options', *options, 'batch_size=1', 'max_epochs=2', 'warmup_epochs=0.5',
                 f'model.teachers.lidar.checkpoint={teacher}']
     whole, rest = tmp_path / 'whole', tmp_path / 'rest'
-    torchrun('train', IMKD, '--work-dir', whole, *settings)
+    torchrun('train', IMKD, '--work-dir', whole, *settings, 'default_hooks.visualize.type=VisualizeHook')
+    drawn = sorted(path.name for path in whole.glob('*/vis_data/vis_image/*.png'))
+    assert drawn == ['maps.0_3.png', 'maps.0_6.png', 'scene.0_3.png', 'scene.0_6.png']
     assert sorted(path.name for path in whole.iterdir() if path.is_file() and not path.name.startswith('2')) == [
-        'epoch_1.pth', 'epoch_2.pth', 'last_checkpoint', 'sim_imkd.py']
+        'environment.json', 'epoch_1.pth', 'epoch_2.pth', 'last_checkpoint', 'sim_imkd.py']
     assert len(list(whole.glob('*/*.log'))) == 1, 'one process writes'
     torchrun('train', IMKD, '--work-dir', rest, '--resume', whole / 'epoch_1.pth', *settings)
     one, two = (read_checkpoint(folder / 'epoch_2.pth') for folder in (whole, rest))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from tests.smoke.conftest import Tool
+from tests.smoke.conftest import Tool, Tools
 from tests.tiny_world import VERSION
 
 IMKD = 'configs/demo/sim_imkd.py'
@@ -32,38 +32,31 @@ def test_resume_goes_on(tool: Tool, options: list[str], teacher: Path, student: 
     assert (student / 'epoch_2.pth').is_file()
 
 
-def test_results_metrics_pictures_and_export(tool: Tool, options: list[str], teacher: Path, student: Path,
+def test_results_metrics_pictures_and_export(tools: Tools, options: list[str], teacher: Path, student: Path,
                                              tiny_root: Path, tmp_path: Path) -> None:
-    checkpoint = student / 'epoch_1.pth'
-    teaches = f'model.teachers.lidar.checkpoint={teacher}'
-    tested = tool('test', IMKD, checkpoint, '--work-dir', tmp_path, '--cfg-options', *options, teaches)
+    checkpoint, exported, results = student / 'epoch_1.pth', tmp_path / 'student.pth', tmp_path / 'results_nusc.json'
+    settings = ['--cfg-options', *options, f'model.teachers.lidar.checkpoint={teacher}']
+    tested, done = tools(['test', IMKD, checkpoint, '--work-dir', tmp_path, *settings],
+                         ['export', IMKD, checkpoint, '--format', 'student', '--out', exported, *settings])
     assert tested.returncode == 0, tested.stderr[-2000:]
-    results = tmp_path / 'results_nusc.json'
-    summary = json.loads((tmp_path / 'metrics_summary.json').read_text())
-    assert len(json.loads(results.read_text())['results']) == 3
-
-    scored = tool('evaluate', 'nuscenes', results, '--root', tiny_root, '--version', VERSION, '--split', 'tiny_val',
-                  '--out', tmp_path / 'again')
-    assert scored.returncode == 0, scored.stderr
-    again = json.loads((tmp_path / 'again' / 'metrics_summary.json').read_text())
-    assert again['mean_ap'] == summary['mean_ap'] and again['nd_score'] == summary['nd_score']
-
-    exported = tmp_path / 'student.pth'
-    done = tool('export', IMKD, checkpoint, '--format', 'student', '--out', exported, '--cfg-options', *options,
-                teaches)
     assert done.returncode == 0, done.stderr
+    summary, found = (json.loads((tmp_path / name).read_text()) for name in ('metrics_summary.json', results.name))
+    assert len(found['results']) == 3
     keys = torch.load(exported, weights_only=True)['state_dict']
     assert keys and not any(key.startswith(('student.', 'pairs.', 'teachers.')) for key in keys)
-    for config in ('configs/demo/sim_student.py', IMKD):
-        alone = tool('test', config, exported, '--work-dir', tmp_path / 'alone', '--cfg-options', *options)
-        assert alone.returncode == 0, alone.stderr[-2000:]
-        assert json.loads((tmp_path / 'alone' / 'results_nusc.json').read_text())['results'] == json.loads(
-            results.read_text())['results']
-        (tmp_path / 'alone' / 'results_nusc.json').unlink()
 
-    infos = tiny_root / 'nuscenes_infos_tiny_val.pkl'
-    for picture, arguments in (('scene', ['--results', results]), ('compare', ['--student', results])):
-        out = tmp_path / f'{picture}.png'
-        drawn = tool('visualize', picture, '--infos', infos, '--root', tiny_root, '--sample', 0, *arguments,
-                     '--out', out)
-        assert drawn.returncode == 0 and out.stat().st_size > 10_000, drawn.stderr
+    alone = {name: tmp_path / Path(name).stem for name in ('configs/demo/sim_student.py', IMKD)}
+    pictures = {'scene': ['--results', results], 'compare': ['--student', results]}
+    shown = ['--infos', tiny_root / 'nuscenes_infos_tiny_val.pkl', '--root', tiny_root, '--sample', 0]
+    scored, *others = tools(
+        ['evaluate', 'nuscenes', results, '--root', tiny_root, '--version', VERSION, '--split', 'tiny_val', '--out',
+         tmp_path / 'again'],
+        *(['test', name, exported, '--work-dir', folder, '--cfg-options', *options] for name, folder in alone.items()),
+        *(['visualize', name, *shown, *more, '--out', tmp_path / f'{name}.png'] for name, more in pictures.items()))
+    for ended in (scored, *others):
+        assert ended.returncode == 0, ended.stderr[-2000:]
+    again = json.loads((tmp_path / 'again' / 'metrics_summary.json').read_text())
+    assert again['mean_ap'] == summary['mean_ap'] and again['nd_score'] == summary['nd_score']
+    for folder in alone.values():
+        assert json.loads((folder / results.name).read_text())['results'] == found['results']
+    assert all((tmp_path / f'{name}.png').stat().st_size > 10_000 for name in pictures)

@@ -1,6 +1,6 @@
 """Gaussians: which cell a box gets, and that targets and masks draw the same."""
 
-import perception_kd.models  # noqa: F401  # isort: skip
+import perception_kd.compat  # noqa: F401  # isort: skip
 import pytest
 import torch
 from mmengine.structures import BaseDataElement, InstanceData

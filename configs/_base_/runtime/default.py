@@ -26,7 +26,9 @@ default_hooks = dict(
     checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     ema=dict(type='StudentEMAHook'))  # None: the last weights are what is tested and deployed
-visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])
+visualizer = dict(
+    type='RunVisualizer',  # visualizer.vis_backends.wandb.type=GroupedWandb logs to Weights & Biases, too
+    vis_backends=dict(local=dict(type='LocalVisBackend'), tensorboard=dict(type='GroupedTensorboard')))
 env_cfg = dict(cudnn_benchmark=False, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
                dist_cfg=dict(backend='nccl'))
 log_processor = dict(window_size=20)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import BaseDataset
 
-from perception_kd.datasets.faults import FaultLog
+from perception_kd.datasets.corrupt import CorruptTolerantDataset
 from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL, resolve_path
 from perception_kd.datasets.nuscenes.labelled import Labelled
-from perception_kd.datasets.nuscenes.stamp import CURE, load_infos, naming_damage
+from perception_kd.datasets.nuscenes.stamp import CURE, PSEUDO_LABELS, load_infos, naming_damage
 from perception_kd.datasets.nuscenes.store import InfoStore, check_frames_back, past_rows
 from perception_kd.datasets.nuscenes.tables import table_folder
 from perception_kd.registry import DATASETS
@@ -20,7 +20,7 @@ from perception_kd.structures.classes import CLASS_COLOURS, NUSCENES_CLASSES, fl
 
 
 @DATASETS.register_module()
-class NuScenesRadarDataset(BaseDataset):
+class NuScenesRadarDataset(CorruptTolerantDataset):
     """Key frames of one split. Version and split are those in the info file's stamp.
 
     A sample has mmdet3d's keys (``images``, ``lidar_points``, ``lidar_sweeps``, ``radar_points``,
@@ -32,9 +32,6 @@ class NuScenesRadarDataset(BaseDataset):
     ``ann_info``. Not annotated are infos without ``instances``, all infos of a file in which none has any (as of
     ``v1.0-test``), and those that ``labelled`` hides. Data sets of several versions or splits are joined by mmengine's
     ``ConcatDataset(..., ignore_keys=['version', 'split'])``.
-
-    The ``data_samples`` of a pipeline get ``index`` (place in the data set) and, in the place of corrupt samples,
-    ``replaced`` (what was wrong with them) as metainfo.
 
     Args:
         ann_file: Info file: its name in ``data_root``, or any path.
@@ -50,10 +47,7 @@ class NuScenesRadarDataset(BaseDataset):
         earlier_frames: A frame, past ones too, has the infos of so many key frames before it as ``earlier``, newest
             first, fewer at a scene's start: what sensors that deliver late (``CameraStale``, ...) deliver.
         labelled: Annotate a part of the key frames only, see :class:`Labelled`: ``dict(fraction=0.1)``.
-        max_corrupt: In training, so many samples whose files are missing or broken are named in the log and
-            replaced by others drawn at random, counted in each loader worker and epoch; one more stops the run,
-            as the first does in testing.
-        **kwargs: Of mmengine's ``BaseDataset`` (``indices``, ``test_mode``, ``lazy_init``, ...).
+        **kwargs: ``max_corrupt`` (:class:`CorruptTolerantDataset`), and mmengine's (``indices``, ``test_mode``, ...).
 
     Raises:
         FileNotFoundError: info file, data root or the version's tables are missing.
@@ -71,14 +65,12 @@ class NuScenesRadarDataset(BaseDataset):
                  classes: Sequence[str] | Sequence[Sequence[str]] | None = None,
                  cameras: Sequence[str] | None = None,
                  radars: Sequence[str] | None = None, past_frames: Sequence[int] = (), earlier_frames: int = 0,
-                 labelled: dict[str, Any] | Labelled | None = None, max_corrupt: int = 0, **kwargs: Any) -> None:
+                 labelled: dict[str, Any] | Labelled | None = None, **kwargs: Any) -> None:
         self.labelled = Labelled.build(labelled)
         if self.labelled is not None and kwargs.get('test_mode'):
             raise ValueError('labelled hides annotations from training; a data set with test_mode=True takes none')
         self.cameras, self.radars, self.past_frames = cameras, radars, check_frames_back(past_frames)
         self.earlier_frames = earlier_frames
-        self._corrupt = FaultLog(what='corrupt samples', most=max_corrupt)
-        self._replaced: list[str] = []  # which corrupt ones the next good sample stands for
         names = flat_classes(NUSCENES_CLASSES if classes is None else classes)
         unknown = [name for name in names if name not in NUSCENES_CLASSES]
         if unknown:
@@ -92,15 +84,11 @@ class NuScenesRadarDataset(BaseDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Rows of the info file; arrays and paths are made when a sample is asked for."""
-        stamp, infos = load_infos(self.ann_file)
-        if not infos:
-            raise ValueError(f'{self.ann_file}: has no key frame; {CURE}')
-        try:
-            table_folder(self.data_root, stamp['version'])
-        except (OSError, ValueError) as error:
-            raise FileNotFoundError(f'{self.ann_file}: {error}') from None
+        stamp, infos = self._read_infos()
         for key in ('version', 'split', 'schema', 'box_convention'):
             self._metainfo[key] = stamp[key]
+        if PSEUDO_LABELS in stamp:  # a checkpoint's dataset_meta then tells whose boxes it has learnt
+            self._metainfo[PSEUDO_LABELS] = stamp[PSEUDO_LABELS]
         self._stamp = {key: stamp[key] for key in ('version', 'split', 'schema', 'box_convention')}
         with naming_damage(self.ann_file):
             for info in infos:
@@ -111,6 +99,17 @@ class NuScenesRadarDataset(BaseDataset):
             self._earlier = past_rows(infos, range(1, 1 + self.earlier_frames))
             rows = range(len(infos)) if self.labelled is None else self.labelled.rows(annotated)
         return [{'row': row, 'annotated': annotated[row]} for row in rows]
+
+    def _read_infos(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Stamp and infos, which may be changed."""
+        stamp, infos = load_infos(self.ann_file)
+        if not infos:
+            raise ValueError(f'{self.ann_file}: has no key frame; {CURE}')
+        try:
+            table_folder(self.data_root, stamp['version'])
+        except (OSError, ValueError) as error:
+            raise FileNotFoundError(f'{self.ann_file}: {error}') from None
+        return stamp, infos
 
     def _forget(self, infos: list[dict[str, Any]]) -> list[bool]:
         """Which infos are annotated; nothing is left of the annotations of the others."""
@@ -163,21 +162,6 @@ class NuScenesRadarDataset(BaseDataset):
             info['past'] = [self._with_earlier(self._past_info(past), past) for past in self._past[row]]
         return info
 
-    def prepare_data(self, idx: int) -> Any:
-        """A sample after the pipeline; None, at which another is drawn, for one of the corrupt that may be."""
-        try:
-            sample = super().prepare_data(idx)
-        except (ValueError, OSError) as error:
-            if self.test_mode or not self._corrupt.most:
-                raise
-            self._corrupt.add(str(idx), f'sample {idx} is corrupt: {error}')
-            self._replaced.append(f'sample {idx}: {error}')
-            return None
-        if isinstance(sample, dict) and hasattr(sample.get('data_samples'), 'set_metainfo'):
-            replaced, self._replaced = self._replaced, []
-            sample['data_samples'].set_metainfo({'index': idx, **({'replaced': replaced} if replaced else {})})
-        return sample
-
     def _with_earlier(self, info: dict[str, Any], row: int) -> dict[str, Any]:
         if self.earlier_frames:
             # What would lie before a scene's start is its first frame.
@@ -205,7 +189,8 @@ class NuScenesRadarDataset(BaseDataset):
         for sweep in info['lidar_sweeps']:
             self._arrays(info, sweep['lidar_points'], 'lidar2ego', 'lidar2sensor')
         for points in (info['lidar_points'], *(sweep['lidar_points'] for sweep in info['lidar_sweeps'])):
-            points['lidar_path'] = self._file(LIDAR_CHANNEL, points['lidar_path'])
+            if 'lidar_path' in points:  # rigs of cameras and radars have none
+                points['lidar_path'] = self._file(LIDAR_CHANNEL, points['lidar_path'])
         for channel, radar in info['radar_points'].items():
             self._arrays(info, radar, 'radar2ego')
             for sweep in (radar, *radar['sweeps']):

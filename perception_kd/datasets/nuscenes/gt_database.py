@@ -26,7 +26,7 @@ from perception_kd.datasets.box_tests import points_of_boxes
 from perception_kd.datasets.nuscenes.dataset import NuScenesRadarDataset
 from perception_kd.datasets.nuscenes.gt_layouts import LAYOUTS
 from perception_kd.datasets.nuscenes.gt_objects import OBJECT
-from perception_kd.datasets.nuscenes.stamp import load_infos, load_plain_pickle, load_stamp, make_stamp
+from perception_kd.datasets.nuscenes.stamp import PSEUDO_LABELS, load_infos, load_plain_pickle, load_stamp, make_stamp
 from perception_kd.datasets.transforms.boxes import LoadBoxes3D
 from perception_kd.datasets.transforms.lidar import LoadLidarSweeps
 from perception_kd.files import check_folder_target, fingerprint, write_bytes, write_json
@@ -66,7 +66,8 @@ class GTDatabaseJob:
         """Stamp of the database, from that of the info file."""
         source = load_stamp(self.infos)
         return make_stamp(version=source['version'], split=source['split'], sweeps=self.sweeps, layout=self.layout,
-                          infos=fingerprint(self.infos), world=source.get('world', ''), form=_FORM)
+                          infos=fingerprint(self.infos), world=source.get('world', ''), form=_FORM,
+                          **{key: source[key] for key in (PSEUDO_LABELS,) if key in source})
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from perception_kd.datasets.nuscenes.columns import Rows
 from perception_kd.datasets.nuscenes.joined_tables import NuScenesTables
-from perception_kd.datasets.nuscenes.poses import Matrix, pose_matrices
+from perception_kd.datasets.nuscenes.poses import Matrix, pose_matrices, yaws_of
 from perception_kd.structures.classes import CATEGORY_TO_CLASS, NUSCENES_CLASSES
 
 MAX_VELOCITY_GAP = 1.5
@@ -29,9 +29,8 @@ def instances_of(tables: NuScenesTables, samples: Sequence[int], global2lidar: M
     counts = list(map(len, groups))
     rows, from_global = np.concatenate(groups), np.repeat(global2lidar, counts, axis=0)
     box2lidar = from_global @ pose_matrices(boxes.translation[rows], boxes.rotation[rows])
-    yaw = np.arctan2(box2lidar[:, 1, 0], box2lidar[:, 0, 0])
     width, length, height = boxes.size[rows].T
-    values = np.column_stack([box2lidar[:, :3, 3], length, width, height, yaw])
+    values = np.column_stack([box2lidar[:, :3, 3], length, width, height, yaws_of(box2lidar)])
     velocity = annotation_velocity(tables, rows)
     velocity[:, 2] = 0.0  # boxes move in the ground plane
     velocity = (from_global[:, :3, :3] @ velocity[..., None])[:, :2, 0]

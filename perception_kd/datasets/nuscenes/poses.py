@@ -70,6 +70,15 @@ def yaw_of(rotation: Matrix) -> float:
     return math.atan2(rotation[1, 0], rotation[0, 0])
 
 
+def yaws_of(rotations: Matrix) -> NDArray[np.float64]:
+    """(N,) as :func:`yaw_of`, of (N, 3, 3) or (N, 4, 4).
+
+    To the last bit wherever the arrays lie: of columns that are not copied first numpy takes another arctan2 where it
+    believes that the result overlaps them, as it does when the result lies just behind them in memory.
+    """
+    return np.arctan2(*rotations[:, 1::-1, 0].T.copy())
+
+
 def upright_yaw(yaw: np.ndarray, frame2world: Matrix) -> np.ndarray:
     """Headings in the world of boxes that stand upright there, from their ``yaw_of`` in a tilted frame.
 

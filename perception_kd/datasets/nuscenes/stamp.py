@@ -7,7 +7,7 @@ before 1.0, mAP stays right while orientation and size are wrong, and 8 to 11 ND
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +20,8 @@ from perception_kd.structures.classes import CLASS_COLOURS, NUSCENES_CLASSES
 SCHEMA = 'perception_kd-1'
 BOX_CONVENTION = 'mmdet3d-1.x lidar'
 INFO_VERSION = '1.1'
+PSEUDO_LABELS = 'pseudo_labels'
+"""Entry of a stamp: whose boxes stand in the places of annotations. Absent where all are annotations."""
 
 _LEAST_MEMORY, _MEMORY_PER_BYTE = 2**30, 100  # what plain data of a pickle may take: measured are 5 to 20 bytes a byte
 
@@ -57,6 +59,22 @@ def check_stamp(metainfo: Any, path: str | Path) -> None:
             raise ValueError(f'{path}: the stamp names no {key}; {CURE}')
     if list(metainfo.get('categories', ())) != list(NUSCENES_CLASSES):
         raise ValueError(f'{path}: its class order differs from {", ".join(NUSCENES_CLASSES)}; {CURE}')
+
+
+def refuse_pseudo_labels(metainfo: Mapping[str, Any], path: str | Path) -> None:
+    """See that boxes are annotations before anything is scored against them.
+
+    Args:
+        metainfo: Stamp of an info file, or ``info`` of a COCO file.
+        path: Of that file.
+
+    Raises:
+        ValueError: ``pseudo_labels`` of the stamp says which teacher's they are.
+    """
+    made = metainfo.get(PSEUDO_LABELS)
+    if made:
+        raise ValueError(f'{path}: its boxes are pseudo-labels of {made["checkpoint"]}, so a score against them would '
+                         'say how like that teacher a model is, not how good; name a file of annotations')
 
 
 def save_infos(path: str | Path, metainfo: dict[str, Any], data_list: list[dict[str, Any]]) -> None:
@@ -146,4 +164,4 @@ class _ForeignObjectError(Exception):
 
 class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        raise _ForeignObjectError(f'a Python object ({module}.{name})')
+        raise _ForeignObjectError(f'a Python object ({module}.{name}'[:140] + ')')

@@ -1,20 +1,15 @@
-"""What happens to a sample between disk and model."""
+"""What happens to a sample between disk and model.
 
-from perception_kd.datasets.transforms.beside_clean import BesideClean
-from perception_kd.datasets.transforms.bev_aug import BEVAug
-from perception_kd.datasets.transforms.bev_frame import ToBEVFrame
-from perception_kd.datasets.transforms.boxes import FilterObjects, FilterPoints, LoadBoxes3D
-from perception_kd.datasets.transforms.depth import LidarDepthTarget
-from perception_kd.datasets.transforms.images import ImageAug, LoadMultiViewImages
-from perception_kd.datasets.transforms.lidar import LIDAR_COLUMNS, LoadLidarSweeps
-from perception_kd.datasets.transforms.pack import PackInputs
-from perception_kd.datasets.transforms.past import LoadPastFrames
-from perception_kd.datasets.transforms.paste import PasteObjects
-from perception_kd.datasets.transforms.radar import FILTER_PRESETS, RADAR_COLUMNS, LoadRadarSweeps
-from perception_kd.datasets.transforms.sensor_faults import ApplyFaults
+``det3d`` and ``stereo`` register the transforms of a task. The names of ``det3d`` are found here too, when they are
+asked for: it stands on mmdet3d, which stereo does without.
+"""
 
-__all__ = [
-    'FILTER_PRESETS', 'LIDAR_COLUMNS', 'RADAR_COLUMNS', 'ApplyFaults', 'BEVAug', 'BesideClean', 'FilterObjects',
-    'FilterPoints', 'ImageAug', 'LidarDepthTarget', 'LoadBoxes3D', 'LoadLidarSweeps', 'LoadMultiViewImages',
-    'LoadPastFrames', 'LoadRadarSweeps', 'PackInputs', 'PasteObjects', 'ToBEVFrame',
-]
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith('__') or find_spec(f'{__name__}.{name}'):  # a module of this package: Python imports it then
+        raise AttributeError(name)
+    return getattr(import_module('perception_kd.datasets.transforms.det3d'), name)

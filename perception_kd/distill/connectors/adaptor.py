@@ -40,11 +40,14 @@ class Conv1x1(_ChannelConnector):
 
     Args:
         in_channels, out_channels: Channels of student and teacher tap.
+        skip_equal: Leave the map as it is where both have the same channels: then the student's own map has to be the
+            teacher's, and fits what reads the teacher's.
     """
 
-    def __init__(self, *, in_channels: int, out_channels: int) -> None:
+    def __init__(self, *, in_channels: int, out_channels: int, skip_equal: bool = False) -> None:
         super().__init__(out_channels)
-        self.conv = nn.Conv2d(in_channels, out_channels, 1)
+        skipped = skip_equal and in_channels == out_channels
+        self.conv = nn.Identity() if skipped else nn.Conv2d(in_channels, out_channels, 1)
 
     def forward(self, value: Tensor) -> Tensor:
         """``(B, in, H, W)`` to ``(B, out, H, W)``."""

@@ -82,8 +82,7 @@ class Adversarial(DistillLoss):
         self, student: Tensor, teacher: Tensor, *, weight: Tensor | None, scale: Tensor | None, batch: DistillBatch
     ) -> Tensor:
         """Scalar; see :class:`DistillLoss`."""
-        teacher = rms_normalised(teacher, self.normalise)
-        teacher = teacher if scale is None else teacher * scale
+        student, teacher = self.sides(student, teacher, weight=weight, scale=scale)
         frozen = {name: value.detach() for name, value in self.discriminator.named_parameters()}
         deceived = functional_call(self.discriminator, frozen, (student,))
         judged, real = self.discriminator(student.detach()), self.discriminator(teacher)
@@ -92,6 +91,12 @@ class Adversarial(DistillLoss):
         student_part = -functional.softplus(deceived) if reversal else functional.softplus(-deceived)
         weight = ones_like_places(deceived) if weight is None else weight
         return ((game / 2 + self.student_weight * student_part) * weight).sum() / normaliser(weight.sum())
+
+    def sides(
+        self, student: Tensor, teacher: Tensor, *, weight: Tensor | None, scale: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The student as it is, the teacher normalised and scaled."""
+        return super().sides(student, rms_normalised(teacher, self.normalise), weight=weight, scale=scale)
 
     def __str__(self) -> str:
         return f'Adversarial({self.game} {self.student_weight:g})'

@@ -135,7 +135,7 @@ class AngularViews(DistillLoss):
     ) -> Tensor:
         """Scalar; see :class:`DistillLoss`."""
         target = scaled(teacher.detach(), scale)
-        maps = target if target.dim() == 4 else target[..., None, None]
+        maps = _as_map(target)
         views = self.heads(maps)
         own = self.views_loss(maps, views, weight)
         follow = self.student_loss(student, self.ensemble(maps, views).view_as(target), weight=weight, batch=batch)
@@ -143,6 +143,15 @@ class AngularViews(DistillLoss):
         if self.training and torch.is_grad_enabled():
             self.steps += 1
         return own + follow * follows
+
+    def sides(
+        self, student: Tensor, teacher: Tensor, *, weight: Tensor | None, scale: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Student and ensemble as ``imitate`` compares them."""
+        target = scaled(teacher, scale)
+        maps = _as_map(target)
+        ensemble = self.ensemble(maps, self.heads(maps)).view_as(target)
+        return self.imitate.sides(student, ensemble, weight=weight, scale=None)
 
     def ensemble(self, teacher: Tensor, views: Tensor) -> Tensor:
         """What the student follows, ``(B, C, H, W)`` of length 1 at every place, without gradient."""
@@ -187,6 +196,10 @@ class AngularViews(DistillLoss):
 
     def __str__(self) -> str:
         return f'AngularViews({len(self.heads.rates)}, {self.imitate})'
+
+
+def _as_map(value: Tensor) -> Tensor:
+    return value if value.dim() == 4 else value[..., None, None]
 
 
 def _alike(directions: Tensor) -> Tensor:

@@ -42,12 +42,21 @@ class AT(DistillLoss):
     ) -> Tensor:
         """Scalar; see :class:`DistillLoss`."""
         weight = ones_like_places(student) if weight is None else weight
-        gap = self._attention(student, weight) - self._attention(scaled(teacher, scale), weight)
+        ours, theirs = self.sides(student, teacher, weight=weight, scale=scale)
+        gap = ours - theirs
         return gap.square().sum() / normaliser(weight.sum())
+
+    def sides(
+        self, student: Tensor, teacher: Any, *, weight: Tensor | None, scale: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Both attentions, ``(B, 1, ...)``."""
+        weight = ones_like_places(student) if weight is None else weight
+        return self._attention(student, weight), self._attention(scaled(teacher, scale), weight)
 
     def _attention(self, value: Tensor, weight: Tensor) -> Tensor:
         energy = value.square() if self.power == 2 else value.abs().pow(self.power)
-        return unit((energy.mean(dim=1, keepdim=True) * weight).flatten(1), dim=1)
+        attention = energy.mean(dim=1, keepdim=True) * weight
+        return unit(attention.flatten(1), dim=1).view_as(attention)
 
     def __str__(self) -> str:
         return f'AT(power {self.power:g})'

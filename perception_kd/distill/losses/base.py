@@ -42,6 +42,9 @@ class DistillLoss(nn.Module):
     loss that there reads no more than each channel's mean and mean square over all places, as a normalisation does: a
     teacher cache then keeps only the cells that count."""
 
+    blind_to_scale: bool = False
+    """Whether a positive factor on all of a sample's student, or of its teacher, changes nothing."""
+
     @classmethod
     def arguments(cls, source: TapSpec, target: TapSpec) -> dict[str, Any]:
         """Constructor arguments that follow from the declarations of what the loss compares.
@@ -65,6 +68,22 @@ class DistillLoss(nn.Module):
             batch: Everything else that a loss may look at, on the grid of the teacher's tap.
         """
         raise TypeError(f'{type(self).__name__} does not say how it compares')
+
+    def sides(
+        self, student: Any, teacher: Any, *, weight: Tensor | None, scale: Tensor | None
+    ) -> tuple[Any, Any]:
+        """Student and teacher as they are held against each other, for pictures: normalised and scaled as the loss
+        does. Arguments as for ``forward``. By default the teacher is scaled, and both are divided by their root mean
+        square over a sample where their sizes do not count (``blind_to_scale``, or other channels on either side).
+        """
+        teacher = teacher if scale is None else teacher * scale
+        relative = self.blind_to_scale or not self.same_channels
+        return (_unit_rms(student), _unit_rms(teacher)) if relative else (student, teacher)
+
+
+def _unit_rms(value: Tensor) -> Tensor:
+    axes = tuple(range(1, value.dim()))
+    return value / value.square().mean(dim=axes, keepdim=True).sqrt().clamp(min=1e-12)
 
 
 def normaliser(total: Tensor) -> Tensor:

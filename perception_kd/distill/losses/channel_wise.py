@@ -48,13 +48,24 @@ class CWD(DistillLoss):
             no_scale(self, scale)
         student, teacher = class_logits(student), scaled(class_logits(teacher), scale)
         weight = (ones_like_places(student) if weight is None else weight).flatten(2)
-        measure = torch.where(weight > 0, weight.clamp(min=1e-30).log(), _NOWHERE)
-        ours, theirs = (
-            torch.log_softmax(value.flatten(2) / self.tau + measure, dim=2) for value in (student, teacher)
-        )
+        ours, theirs = (self._log_shares(value, weight) for value in (student, teacher))
         counts = (weight.sum(dim=2, keepdim=True) > 0).float()
         divergence = (theirs.exp() * (theirs - ours)).sum(dim=2, keepdim=True) * counts
         return self.tau**2 * divergence.mean(dim=1).sum() / normaliser(counts.sum())
+
+    def _log_shares(self, value: Tensor, weight: Tensor) -> Tensor:
+        """``(B, C, HW)``: the logarithm of the softmax over places."""
+        measure = torch.where(weight > 0, weight.clamp(min=1e-30).log(), _NOWHERE)
+        return torch.log_softmax(value.flatten(2) / self.tau + measure, dim=2)
+
+    def sides(
+        self, student: Tensor, teacher: Tensor, *, weight: Tensor | None, scale: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Both after the softmax over places, times their number: 1 on average."""
+        flat = (ones_like_places(student) if weight is None else weight).flatten(2)
+        ours, theirs = (self._log_shares(value, flat).exp().view_as(value) * flat.shape[2]
+                        for value in (student, scaled(teacher, scale)))
+        return ours, theirs
 
     def __str__(self) -> str:
         return f'CWD(tau {self.tau:g})'

@@ -97,9 +97,7 @@ class _FeatureDistance(DistillLoss):
         batch: DistillBatch,
     ) -> Tensor:
         """Scalar; see :class:`DistillLoss`."""
-        student, target = normalised(student, teacher, self.normalise)
-        if scale is not None:
-            target = target * scale
+        student, target = self.sides(student, teacher, weight=weight, scale=scale)
         distance = self.distance(student, target)
         places = (
             distance.mean(dim=1, keepdim=True)
@@ -108,6 +106,13 @@ class _FeatureDistance(DistillLoss):
         )
         weight = ones_like_places(student) if weight is None else weight
         return (places * weight).sum() / normaliser(weight.sum())
+
+    def sides(
+        self, student: Tensor, teacher: Any, *, weight: Tensor | None, scale: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Both normalised, the teacher then scaled."""
+        student, target = normalised(student, teacher, self.normalise)
+        return student, target if scale is None else target * scale
 
     def __str__(self) -> str:
         return f'{type(self).__name__}({self.channel}{", " + self.normalise if self.normalise else ""})'

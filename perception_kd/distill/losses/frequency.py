@@ -125,6 +125,12 @@ class FrequencyMSE(DistillLoss):
         gap = (ours - target).square().sum(dim=1) / teacher.shape[1]
         return gap.sum() / normaliser(gap.new_tensor(float(gap.numel())))
 
+    def sides(
+        self, student: Tensor, teacher: Tensor, *, weight: Tensor | None, scale: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The maps before the transform, the teacher's normalised and scaled."""
+        return super().sides(student, rms_normalised(teacher, self.normalise), weight=weight, scale=scale)
+
     def __str__(self) -> str:
         return f'FrequencyMSE({self.parts}, {self.low or "all"} of {self.size or "own size"})'
 

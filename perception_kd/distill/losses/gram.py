@@ -40,6 +40,7 @@ class GramRelation(DistillLoss):
             raise ValueError("GramRelation: sizes are positive and normalise is None, 'cosine' or 'dim', got "
                              f"{tuple(sizes)} and '{normalise}'")
         self.sizes, self.normalise = tuple(sizes), normalise
+        self.blind_to_scale = normalise == 'cosine'
 
     def forward(
         self, student: Tensor, teacher: Tensor, *, weight: Tensor | None, scale: Tensor | None, batch: DistillBatch

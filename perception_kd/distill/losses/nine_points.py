@@ -71,6 +71,7 @@ class NinePointRelation(_NinePoints):
     """
 
     same_channels = False
+    blind_to_scale = True
 
     def gap(self, student: Tensor, teacher: Tensor, inside: Tensor) -> Tensor:
         """Mean absolute difference of the cosines of each box."""

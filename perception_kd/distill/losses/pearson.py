@@ -34,10 +34,18 @@ class PKD(DistillLoss):
     ) -> Tensor:
         """Scalar; see :class:`DistillLoss`."""
         weight = ones_like_places(student) if weight is None else weight
-        places = (0, *range(2, student.dim()))
-        gap = standardised(student, weight, places) - standardised(scaled(teacher, scale), weight, places)
+        ours, theirs = self.sides(student, teacher, weight=weight, scale=scale)
+        gap = ours - theirs
         share = weight / weight.sum().clamp(min=1e-12)
         return 0.5 * (gap.square().mean(dim=1, keepdim=True) * share).sum()
+
+    def sides(
+        self, student: Tensor, teacher: Any, *, weight: Tensor | None, scale: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Both standardised."""
+        weight = ones_like_places(student) if weight is None else weight
+        places = (0, *range(2, student.dim()))
+        return standardised(student, weight, places), standardised(scaled(teacher, scale), weight, places)
 
     def __str__(self) -> str:
         return 'PKD'
@@ -74,6 +82,7 @@ class DIST(DistillLoss):
         if tau <= 0:
             raise ValueError(f'DIST: tau is positive, got {tau}')
         self.inter, self.intra, self.tau, self.activation = inter, intra, tau, activation
+        self.blind_to_scale = activation is None
 
     def forward(
         self, student: Any, teacher: Any, *, weight: Tensor | None, scale: Tensor | None, batch: DistillBatch

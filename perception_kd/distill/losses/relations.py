@@ -32,6 +32,7 @@ class _Relations(DistillLoss):
 
     kinds = ('bev', 'image', 'volume', 'vector')
     same_channels = False
+    blind_to_scale = True
 
     def __init__(
         self, *, instances: Literal['samples', 'pooled', 'boxes'] = 'samples', max_instances: int = 64

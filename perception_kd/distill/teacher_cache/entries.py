@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -92,9 +93,9 @@ class Entries:
             head, taps = dict(content['head']), dict(content['taps'])
         except FileNotFoundError:
             return None
-        except OSError:
-            raise
-        except Exception as error:  # what a damaged file brings up can be anything
+        except Exception as error:  # a damaged file can bring up anything: EINVAL if it leads to before its start
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:
+                raise
             return self._damaged(path, f'{type(error).__name__}')
         if (head.get('token'), head.get('matrix')) != (key.token, list(key.matrix)):
             return self._damaged(path, f'it is of sample {head.get("token")}')

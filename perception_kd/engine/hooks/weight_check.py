@@ -16,12 +16,14 @@ from perception_kd.distill.sparse_layout import to_model_layout, version_of_layo
 from perception_kd.distill.weights import check_finite, compare_weights
 from perception_kd.engine.hooks.progress import unwrapped
 
+STUDENT = 'student.'
+
 
 class WeightCheckHook(Hook):
     """Refuses a checkpoint that holds NaN, or of which nothing fits the model.
 
     Sparse convolutions come into the layout of the model, whichever library wrote them; a distiller takes the
-    checkpoint of a bare student, too.
+    checkpoint of a bare student, and a bare student that of a distiller.
 
     Args:
         strict: Refuse one, too, that lacks a weight of the model, or was trained on other classes or boxes: a model
@@ -65,11 +67,16 @@ class WeightCheckHook(Hook):
 
 
 def _take_names_of(model: nn.Module, content: dict[str, Any]) -> None:
-    """Take the prefix of a parallel wrapper off, and give a distiller's to a bare student, in place."""
+    """Take the prefix of a parallel wrapper off; give a distiller the names of its student, and a student those of a
+    distiller's, in place.
+    """
     for name in [name for name in content if str(name).startswith('module.')]:
         content[name.removeprefix('module.')] = content.pop(name)
     if isinstance(model, Distiller):
         adopt_bare_student(model, content)
+    elif not any(name.startswith(STUDENT) for name in model.state_dict()):
+        for name in [name for name in content if str(name).startswith(STUDENT)]:
+            content[name.removeprefix(STUDENT)] = content.pop(name)
 
 
 def _name_layout(model: nn.Module, content: dict[str, Any]) -> None:

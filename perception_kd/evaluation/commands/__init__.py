@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
-from perception_kd.evaluation.commands import bias, check, diff, doctor, nuscenes, slices
+from perception_kd.cli import parser_of
+from perception_kd.evaluation.commands import bias, check, diff, doctor, nuscenes, sgbm, slices, stereo
 
-COMMANDS = (nuscenes, slices, diff, bias, doctor, check)
+COMMANDS = (nuscenes, slices, diff, bias, doctor, check, stereo, sgbm)
 
 
 def build_parser(doc: str) -> argparse.ArgumentParser:
-    """Args: ``doc``, the tool's description. Every task's namespace has ``run``, which gives the exit status."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    tasks: Any = parser.add_subparsers(dest='task', required=True, metavar='TASK')
-    for command in COMMANDS:
-        command.add(tasks)
-    return parser
+    """Args: ``doc``, the tool's description."""
+    return parser_of(doc, COMMANDS, 'task')

@@ -66,8 +66,9 @@ CAUSES: dict[str, tuple[str, str, str]] = {
     'class_order': ('error', 'classes are in another order',
                     'give the metric the classes in the order of the head that trained: dataset, head and result file '
                     'need one list'),
-    'one_class': ('error', 'all predictions are of one class',
-                  'look for labels that are not offset from head to head, or for a class list of length one'),
+    'one_class': ('warning', 'all predictions are of one class',
+                  'right for a model that was trained on this class alone; else look for labels that are not offset '
+                  'from head to head'),
     'attributes_missing': ('warning', 'no attributes are predicted, each true positive costs mAAE 1',
                            'write a default attribute by class and speed (perception_kd.evaluation.submission has '
                            'default_attribute)'),

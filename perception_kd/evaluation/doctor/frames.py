@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from perception_kd.datasets.nuscenes.poses import yaws_of
 from perception_kd.evaluation.fast.boxes import BoxArrays
 
 LONGEST_STEP, USUAL_STEP = 1.5, 0.5
@@ -52,12 +53,12 @@ class Frames:
     @property
     def lidar_yaw(self) -> Floats:
         """``(F,)`` heading of the LiDAR's x axis in the global frame, rad."""
-        return np.arctan2(self.lidar2global[:, 1, 0], self.lidar2global[:, 0, 0])
+        return yaws_of(self.lidar2global)
 
     @property
     def ego_yaw(self) -> Floats:
         """``(F,)`` heading of the ego car in the global frame, rad."""
-        return np.arctan2(self.ego2global[:, 1, 0], self.ego2global[:, 0, 0])
+        return yaws_of(self.ego2global)
 
     @property
     def lidar2ego(self) -> Floats:

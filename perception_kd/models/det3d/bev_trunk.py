@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from perception_kd.distill.taps import tap
-from perception_kd.models.layers import ResidualBlock, conv
+from perception_kd.models.layers import conv
+from perception_kd.models.layers.plane_layers import plane_layers
 from perception_kd.registry import MODELS
 from perception_kd.structures import BEVGrid, TapSpec
 
@@ -53,21 +54,37 @@ class BEVTrunk(TappedTrunk):
         up_channels: Of each stage's contribution to the result.
         cell: Of the fused map in metres, for the names of the stages' taps.
         norm_cfg: mmcv's normalisation config.
+        designs: Of each stage the layers (:func:`plane_layers`) in the place of its residual blocks, or None.
+
+    Raises:
+        ValueError: a design that does not end in its stage's channels, or more or fewer of them than stages.
     """
 
     def __init__(self, *, in_channels: int, channels: Sequence[int], blocks: Sequence[int], up_channels: int,
-                 cell: float | None = None, norm_cfg: dict) -> None:
+                 cell: float | None = None, norm_cfg: dict, designs: Sequence[Sequence[dict] | None] | None = None
+                 ) -> None:
         super().__init__(cell=cell, stages=[(2 ** index, width) for index, width in enumerate(channels)])
-        self.out_channels = up_channels * len(channels)
-        self.stages = nn.ModuleList()
-        for index, (width, depth) in enumerate(zip(channels, blocks, strict=True)):
-            layers = [ResidualBlock(in_channels=in_channels, out_channels=width, stride=2 if index else 1,
-                                    norm_cfg=norm_cfg)]
-            layers += [ResidualBlock(in_channels=width, out_channels=width, norm_cfg=norm_cfg)
-                       for _ in range(depth - 1)]
-            self.stages.append(nn.Sequential(*layers))
-            in_channels = width
+        self.out_channels, self.norm_cfg = up_channels * len(channels), dict(norm_cfg)
+        self.widths = (in_channels, *channels)
+        residual = [[dict(type='residual', channels=width)] * depth
+                    for width, depth in zip(channels, blocks, strict=True)]
+        self.layers = [list(own or usual) for own, usual in
+                       zip([None] * len(channels) if designs is None else designs, residual, strict=True)]
+        self.stages = nn.ModuleList(self.build_stage(index, layers) for index, layers in enumerate(self.layers))
         self.ups = nn.ModuleList(conv(width, up_channels, 1, norm_cfg=norm_cfg) for width in channels)
+
+    def build_stage(self, index: int, layers: Sequence[dict]) -> nn.Sequential:
+        """A stage of other layers, with fresh weights.
+
+        Raises:
+            ValueError: the layers do not end in the stage's channels.
+        """
+        ends = layers[-1].get('channels') if layers else None
+        if ends != self.widths[index + 1]:
+            raise ValueError(f'stage {index} of the trunk ends in {self.widths[index + 1]} channels, its design in '
+                             f'{ends}')
+        return plane_layers(in_channels=self.widths[index], layers=layers, stride=2 if index else 1,
+                            norm_cfg=self.norm_cfg)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, in, ny, nx)`` -> ``(B, up_channels * stages, ny, nx)``."""

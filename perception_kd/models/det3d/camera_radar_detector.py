@@ -110,6 +110,8 @@ class CameraRadarDetector(Base3DDetector):
                  'trunk_bev': (self.trunk.out_channels, 'what the head reads')}
         widths = {f'{name}_bev': (width, ABOUT[name]) for name, width in self._widths.items()}
         widths |= {f'{name}_gated': (width, f'{name} map as it is merged') for name, width in self._widths.items()}
+        if 'camera' in self._widths:
+            widths['camera_occupancy'] = (1, 'depth probability that falls into a cell, not negative')
         if 'radar' in self._widths:
             widths['radar_occupancy'] = (1, 'where a cell holds radar points, in [0, 1]')
         if self.fuser.gated_maps:
@@ -173,6 +175,7 @@ class CameraRadarDetector(Base3DDetector):
             with stage('view'):
                 lifted = self.view_transform.splat(seen, frame)
             features['camera'], physical['camera'] = tap('camera_bev', lifted.camera), lifted.confidence
+            tap('camera_occupancy', lifted.reached)
         if 'radar' in self.modalities:
             with stage('radar'):
                 radar = self._radar_maps(lifted, frame)

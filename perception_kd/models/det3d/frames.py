@@ -49,6 +49,8 @@ class Lifted(NamedTuple):
         camera: ``(B, C, ny, nx)``.
         confidence: ``(B, 1, ny, nx)`` in [0, 1], without gradient: the largest bin's probability, averaged over the
             pixels that reach the cell by their probability there; 0 where no camera looks.
+        reached: ``(B, 1, ny, nx)``, not negative, without gradient: depth probability that falls into the cell, the
+            sum over pixels, or the mean over columns of their sums; 0 where no camera looks.
         radar: ``(B, C, ny, nx)`` where the radar branch works in the camera frustum, else None.
         occupancy: ``(B, 1, ny, nx)`` in [0, 1], the radar branch's occupancy averaged over the frustum points of a
             cell; None as ``radar``.
@@ -56,6 +58,7 @@ class Lifted(NamedTuple):
 
     camera: Tensor
     confidence: Tensor
+    reached: Tensor
     radar: Tensor | None = None
     occupancy: Tensor | None = None
 

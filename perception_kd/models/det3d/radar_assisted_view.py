@@ -96,7 +96,8 @@ class RadarAssistedTransform(GridView[CollapsedPattern]):
         pooled = collapsed_pool(seen.columns.flatten(0, 2), pattern, pool_grad=self.pool_grad)
         maps = pooled.view(len(frame.to_bev), *self.grid.shape, -1).permute(0, 3, 1, 2)
         camera, radar, occupancy, peak, mass = maps.split([self.out_channels, self.radar_channels, 1, 1, 1], dim=1)
-        return Lifted(camera.contiguous(), (peak / mass.clamp(min=1e-6)).detach(), radar.contiguous(), occupancy)
+        confidence = (peak / mass.clamp(min=1e-6)).detach()
+        return Lifted(camera.contiguous(), confidence, mass.detach(), radar.contiguous(), occupancy)
 
     def train(self, mode: bool = True) -> RadarAssistedTransform:
         """As any module's; training drops what was kept."""

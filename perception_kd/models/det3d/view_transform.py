@@ -60,12 +60,14 @@ class LiftSplatTransform(GridView[BEVPoolPattern]):
         pattern = self.pattern(frame, tuple(depth.shape[-2:]))
         batch = len(frame.to_bev)
         pooled = bev_pool(depth, seen.context, pattern, reduction=self.reduction, pool_grad=self.pool_grad)
-        return Lifted(self._map(pooled, batch), self._confidence(depth.detach(), pattern, batch))
+        return Lifted(self._map(pooled, batch), *self._confidence(depth.detach(), pattern, batch))
 
-    def _confidence(self, depth: Tensor, pattern: BEVPoolPattern, batch: int) -> Tensor:
+    def _confidence(self, depth: Tensor, pattern: BEVPoolPattern, batch: int) -> tuple[Tensor, Tensor]:
+        """``confidence`` and ``reached`` of ``Lifted``."""
         peak = depth.amax(1, keepdim=True)
         pooled = bev_pool(depth, torch.cat([peak, torch.ones_like(peak)], dim=1), pattern, reduction='sum')
-        return self._map(pooled[:, :1] / pooled[:, 1:].clamp(min=1e-6), batch)
+        peak, mass = pooled[:, :1], pooled[:, 1:]
+        return self._map(peak / mass.clamp(min=1e-6), batch), self._map(mass, batch)
 
     def make_pattern(self, cameras: dict[str, Tensor], to_bev: Tensor, size: tuple[int, int]) -> BEVPoolPattern:
         """Where every frustum point falls; those out of the height range fall nowhere."""

@@ -6,10 +6,10 @@ from mmcv.cnn import ConvModule, build_norm_layer
 from torch import Tensor, nn
 
 
-def conv(in_channels: int, out_channels: int, kernel: int = 3, *, stride: int = 1, norm_cfg: dict,
+def conv(in_channels: int, out_channels: int, kernel: int = 3, *, stride: int = 1, groups: int = 1, norm_cfg: dict,
          act: bool = True) -> ConvModule:
     """Convolution, normalisation, ReLU; same size at stride 1."""
-    return ConvModule(in_channels, out_channels, kernel, stride=stride, padding=kernel // 2,
+    return ConvModule(in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, groups=groups,
                       norm_cfg=dict(norm_cfg), act_cfg=dict(type='ReLU') if act else None)
 
 

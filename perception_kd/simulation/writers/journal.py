@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from perception_kd.datasets.nuscenes.rows import SceneRows
-from perception_kd.files import write_json
+from perception_kd.files import replace_folder, write_json
 from perception_kd.simulation.town import Lot
 from perception_kd.simulation.writers.nuscenes_scene import SceneResult
 
 _LOCK = 'lock'
+_RESUMABLE = (KeyboardInterrupt, OSError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,11 @@ class Journal:
 
     Args:
         folder: Goes when the data set is finished.
+        things: What is counted, in words.
     """
 
     folder: Path
+    things: str = 'scenes'
 
     @property
     def data(self) -> Path:
@@ -52,12 +55,33 @@ class Journal:
                                       'write elsewhere') from None
             yield
 
+    @contextmanager
+    def building(self, out: Path, arguments: dict[str, Any], echo: Callable[[str], None]) -> Iterator[None]:
+        """Lock and :meth:`begin`; what is in ``data`` takes the place of ``out`` when all inside went well.
+
+        The folder stays only after errors that may be over when the command is given again, and only with something
+        finished in it.
+
+        Raises:
+            BlockingIOError: see :meth:`locked`.
+        """
+        with self.locked():
+            self.begin(arguments, echo)
+            try:
+                yield
+                replace_folder(out, self.data)
+            except BaseException as error:
+                if not (isinstance(error, _RESUMABLE) and self.count()):
+                    self.discard()
+                raise
+            self.discard()
+
     def begin(self, arguments: dict[str, Any], echo: Callable[[str], None]) -> None:
         """Go on with what the folder holds if it was begun with equal ``arguments``, else begin anew; say which."""
         if self.folder.is_dir() and self._read('arguments.json') == arguments:
             for left_over in self.folder.rglob('.*.partial*'):
                 left_over.unlink()  # of a process that was killed while it wrote
-            echo(f'going on with {self.folder}: {self.count()} scenes are finished')
+            echo(f'going on with {self.folder}: {self.count()} {self.things} are finished')
             return
         if set(self.folder.glob('*')) - {self.folder / _LOCK}:
             echo(f'beginning anew: {self.folder} was begun with other arguments or by another simulator')

@@ -1,9 +1,7 @@
 """A whole simulated data set in the nuScenes format: scenes in parallel, tables, splits, map."""
 
 import os
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +9,7 @@ from tqdm import tqdm
 
 from perception_kd.datasets.nuscenes.writer import NuScenesWriter
 from perception_kd.files import check_folder_target
-from perception_kd.processes import run_unordered
+from perception_kd.processes import run_unordered, single_threaded
 from perception_kd.simulation.presets import WorldPreset, get_preset
 from perception_kd.simulation.stamp import world_stamp
 from perception_kd.simulation.town import map_mask
@@ -20,10 +18,7 @@ from perception_kd.simulation.writers.nuscenes_scene import SceneJob, SceneResul
 
 VERSION = 'v1.0-sim'
 SPLITS = ('sim_train', 'sim_val', 'sim_test')
-_THREAD_LIMITS = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')
 _MOST_SCENES = 100_000
-_RESUMABLE = (KeyboardInterrupt, OSError, MemoryError)
-"""What may be over when the command is given again."""
 
 
 def simulate_nuscenes(
@@ -71,16 +66,8 @@ def simulate_nuscenes(
     jobs = [
         SceneJob(journal.data, preset, seed, scene, split_of(scene, scenes), stamp) for scene in range(scenes)
     ]
-    with journal.locked():
-        journal.begin({'version': VERSION, 'stamp': stamp, 'scenes': scenes}, echo)
-        try:
-            _write_tables(journal.data, _run(jobs, workers, journal))
-            _replace(out, journal.data)
-        except BaseException as error:
-            if not (isinstance(error, _RESUMABLE) and journal.count()):
-                journal.discard()
-            raise
-        journal.discard()
+    with journal.building(out, {'version': VERSION, 'stamp': stamp, 'scenes': scenes}, echo):
+        _write_tables(journal.data, _run(jobs, workers, journal))
     return out
 
 
@@ -117,7 +104,7 @@ def _run(jobs: list[SceneJob], workers: int, journal: Journal) -> list[SceneResu
     """Results in the order of the jobs, with a progress bar on stderr."""
     due = [job for job in jobs if journal.find(job.name) is None]
     workers = min(workers, len(due))
-    with _single_threaded(), tqdm(total=len(jobs), initial=len(jobs) - len(due), desc='simulate', unit='scene') as bar:
+    with single_threaded(), tqdm(total=len(jobs), initial=len(jobs) - len(due), desc='simulate', unit='scene') as bar:
         for _ in run_unordered(partial(_simulate, journal), due, workers=workers):
             bar.update()
     return [journal.find(job.name) for job in jobs]
@@ -125,21 +112,6 @@ def _run(jobs: list[SceneJob], workers: int, journal: Journal) -> list[SceneResu
 
 def _simulate(journal: Journal, job: SceneJob) -> None:
     journal.add(job.name, simulate_scene(job))
-
-
-@contextmanager
-def _single_threaded() -> Iterator[None]:
-    """Worker processes inherit these limits; the processes themselves fill the machine."""
-    before = {name: os.environ.get(name) for name in _THREAD_LIMITS}
-    os.environ.update(dict.fromkeys(_THREAD_LIMITS, '1'))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _write_tables(root: Path, results: list[SceneResult]) -> None:
@@ -150,13 +122,3 @@ def _write_tables(root: Path, results: list[SceneResult]) -> None:
         writer.add(result.rows)
     writer.set_map_mask(map_mask([result.lot for result in results], [result.outline for result in results]))
     writer.finish()
-
-
-def _replace(out: Path, fresh: Path) -> None:
-    """Put the finished folder in its place; the old one goes only then."""
-    old = out.with_name(f'.{out.name}.replaced')
-    shutil.rmtree(old, ignore_errors=True)
-    if out.exists():
-        out.rename(old)
-    fresh.rename(out)
-    shutil.rmtree(old, ignore_errors=True)

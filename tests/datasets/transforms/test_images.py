@@ -121,6 +121,17 @@ def test_bad_pictures_are_named(tmp_path):
         assert str(path) in str(caught.value) and '\n' not in str(caught.value)
 
 
+def test_every_format_shrinks_to_the_same_size(tmp_path):
+    """Odd sizes are rounded up, as the JPEG decoder does."""
+    shrunk = []
+    for ending in ('png', 'jpg'):
+        path = str(tmp_path / f'picture.{ending}')
+        cv2.imwrite(path, smooth_picture(41, 61), [cv2.IMWRITE_JPEG_QUALITY, 98])
+        shrunk.append(read_image(path, decode_scale=2).astype(int))
+    assert shrunk[0].shape == shrunk[1].shape == (21, 31, 3)
+    assert np.abs(shrunk[0] - shrunk[1]).mean() < 2  # of 200; the JPEG has lost some
+
+
 def test_bad_settings():
     with pytest.raises(ValueError, match='decode_scale must be one of'):
         LoadMultiViewImages(decode_scale=3)

@@ -8,6 +8,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import struct
 from pathlib import Path
 
 import pytest
@@ -133,7 +134,15 @@ def test_more_cells_or_taps_widen_an_entry(tmp_path):
     assert not seen
 
 
-@pytest.mark.parametrize('damage', ['cut', 'empty', 'foreign', 'headless', 'renamed', 'rotten'])
+def zip_that_leads_before_its_start() -> bytes:
+    """Ends of a ZIP64 file whose directory lies at -10, at which torch's reader says EINVAL."""
+    directory = b'PK\x06\x06' + struct.pack('<QHHIIQQQQ', 44, 30, 45, 0, 0, 7, 7, 463, 2**64 - 10)
+    locator = b'PK\x06\x07' + struct.pack('<IQI', 0, 604, 1)
+    end = b'PK\x05\x06' + struct.pack('<HHHHIIH', 0, 0, 0xffff, 0xffff, 2**32 - 1, 2**32 - 1, 0)
+    return b'PK\x03\x04' + bytes(600) + directory + locator + end
+
+
+@pytest.mark.parametrize('damage', ['astray', 'cut', 'empty', 'foreign', 'headless', 'renamed', 'rotten'])
 def test_a_damaged_entry_is_named_once_and_made_again(tmp_path, damage, caplog):
     live = say(teacher_of(tmp_path), 0, 1, 2)['bev_s8']
     for file in entries(tmp_path)[:2]:
@@ -142,6 +151,8 @@ def test_a_damaged_entry_is_named_once_and_made_again(tmp_path, damage, caplog):
             torch.save(dict(something=1), file)
         elif damage == 'headless':
             torch.save(dict(head=1, taps=[]), file)
+        elif damage == 'astray':
+            file.write_bytes(zip_that_leads_before_its_start())
         elif damage == 'renamed':
             file.write_bytes(entries(tmp_path)[2].read_bytes())
         elif damage == 'rotten':  # one bit of a number, which torch.load does not notice

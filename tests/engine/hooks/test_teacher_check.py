@@ -1,6 +1,6 @@
 """The teacher check against teachers whose answers are known, in a real Runner on a generated root."""
 
-import perception_kd.models  # noqa: F401  # isort: skip
+import perception_kd.compat  # noqa: F401  # isort: skip
 import random
 
 import numpy as np

@@ -35,6 +35,15 @@ def test_a_distiller_is_tested_with_the_weights_of_its_student(tmp_path, prefix,
     assert all(torch.equal(value, weights[name]) for name, value in model.student.state_dict().items())
 
 
+@pytest.mark.parametrize('strict', [True, False])
+def test_a_student_goes_on_from_its_distillation(tmp_path, strict):
+    weights = bare_student()
+    distiller = Distiller(student=ToyStudent(), teachers=dict(lidar=toy_teacher()), pairs=dict(one=feature_pair()))
+    distiller.student.load_state_dict(weights)
+    model = load(tmp_path, ToyStudent(), dict(state_dict=distiller.state_dict()), strict=strict)
+    assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
+
+
 def test_a_distiller_is_trained_from_a_student(tmp_path):
     weights = bare_student()
     model = Distiller(student=ToyStudent(), teachers=dict(lidar=toy_teacher()), pairs=dict(one=feature_pair()))

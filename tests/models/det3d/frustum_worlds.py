@@ -1,6 +1,6 @@
 """Frames of hand-made cameras with radar at known places, for the tests of the frustum form."""
 
-import perception_kd.models  # noqa: F401  # isort: skip
+import perception_kd.compat  # noqa: F401  # isort: skip
 import math
 
 import torch

@@ -42,6 +42,7 @@ def test_taps_are_as_declared_and_head_tap_survives_the_loss(student):
         == {
             'depth_logits',
             'camera_bev',
+            'camera_occupancy',
             'radar_bev',
             'radar_occupancy',
             'camera_gated',

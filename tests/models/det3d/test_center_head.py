@@ -1,6 +1,6 @@
 """Targets and losses against mmdet3d's own head; suppression against hand-made cases."""
 
-import perception_kd.models  # noqa: F401  # isort: skip
+import perception_kd.compat  # noqa: F401  # isort: skip
 import pytest
 import torch
 from mmdet3d.models.dense_heads import CenterHead

@@ -1,6 +1,6 @@
 """The label raster against polygons, and its rules one by one."""
 
-import perception_kd.models  # noqa: F401  # isort: skip
+import perception_kd.compat  # noqa: F401  # isort: skip
 import math
 
 import pytest

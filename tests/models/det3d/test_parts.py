@@ -92,6 +92,8 @@ def test_camera_sees_its_own_side_and_the_augmentation_turns_it():
     assert not forward.camera[:, :, :8].any() and forward.camera[:, :, 9:].any()  # +y is the upper half
     assert (forward.confidence >= 0).all() and (forward.confidence <= 1).all()
     assert torch.equal(forward.confidence != 0, forward.camera.abs().sum(1, keepdim=True) != 0)
+    assert torch.equal(forward.reached > 0, forward.confidence > 0)
+    assert 0 < float(forward.reached.sum()) <= 8 * 12 + 1e-3  # a pixel's probabilities add up to 1, some fall outside
     flip = torch.diag(torch.tensor([1.0, -1, 1, 1]))[None]
     flipped = _lift(view, feature, _frame(cam2lidar=camera(0.0)[None, None], lidar_aug_matrix=flip))
     torch.testing.assert_close(flipped.camera, forward.camera.flip(2), atol=1e-5, rtol=1e-4)

@@ -145,12 +145,13 @@ def test_maps_are_means_and_confidence_and_occupancy_stay_in_their_range():
     moment = frame([cloud([]), cloud([])])
     radar = RadarFrustum(_radar(4).context, torch.full((4, 1, BINS, COLUMNS), 0.25))
     lifted = transform.splat(transform.perceive(_image(moment), moment, radar), moment)
-    assert [tuple(m.shape) for m in lifted] == [(2, 4, 32, 32), (2, 1, 32, 32), (2, 3, 32, 32), (2, 1, 32, 32)]
+    assert [tuple(m.shape) for m in lifted] == [(2, channels, 32, 32) for channels in (4, 1, 1, 3, 1)]
     held = transform.pattern(moment, (ROWS, COLUMNS)).count.view(2, 1, 32, 32) > 0
     assert held.any() and not held.all()
     torch.testing.assert_close(lifted.occupancy, 0.25 * held.float())
     assert not lifted.confidence.requires_grad and lifted.camera.requires_grad
     assert torch.equal(lifted.confidence > 0, held) and lifted.confidence.max() <= 1
+    assert torch.equal(lifted.reached > 0, held) and lifted.reached.max() <= ROWS and not lifted.reached.requires_grad
     assert lifted.confidence[held].min() > 1 / BINS - 1e-4  # the largest of 32 probabilities
 
 

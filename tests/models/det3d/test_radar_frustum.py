@@ -1,6 +1,6 @@
 """The radar branch in the camera frustum: where points land, mmdet3d's twin, sizes, odd input."""
 
-import perception_kd.models  # noqa: F401  # isort: skip
+import perception_kd.compat  # noqa: F401  # isort: skip
 import pytest
 import torch
 from mmdet3d.models.middle_encoders import PointPillarsScatter

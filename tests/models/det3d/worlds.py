@@ -1,6 +1,6 @@
 """Small random batches in the loader's form, and small models, for the tests of this room."""
 
-import perception_kd.models  # noqa: F401  # isort: skip
+import perception_kd.compat  # noqa: F401  # isort: skip
 import math
 
 import torch
