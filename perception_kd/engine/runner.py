@@ -44,6 +44,18 @@ from perception_kd.engine.schedulers import flat, release_ends, scheduler_state,
 from perception_kd.engine.seeded import SeededDataset
 from perception_kd.registry import MODELS, RUNNERS
 
+_USED: dict[str, int] = {}
+
+
+def unused(timestamp: str) -> str:
+    """``timestamp``, with a number behind it where an earlier runner of this process has it.
+
+    mmengine names logger and history by the second in which a runner starts, and hands those of an earlier runner
+    to a later one of the same name: its lines would go into the other's file. All processes of a job count alike.
+    """
+    _USED[timestamp] = count = _USED.get(timestamp, 0) + 1
+    return timestamp if count == 1 else f'{timestamp}_{count}'
+
 
 @RUNNERS.register_module()
 class DistillRunner(Runner):
@@ -64,6 +76,7 @@ class DistillRunner(Runner):
         """As in mmengine, also without a GPU (:mod:`perception_kd.engine.launch`)."""
         start_processes(self._launcher, env_cfg.get('dist_cfg'))
         super().setup_env(env_cfg)
+        self._timestamp = unused(self._timestamp)
 
     def build_model(self, model: nn.Module | dict) -> nn.Module:
         """As in mmengine, by the registry that knows slimmed models."""
