@@ -13,9 +13,13 @@ _RANK = {'bev': 4, 'image': 4, 'vector': 2, 'volume': 5}
 
 
 def shape_text(value: Any) -> str:
-    """Shape of a tensor, or of the first heat map of each task of a head, for messages."""
+    """Shape of a tensor, of the heat map of each task of a head, or of the classes of each level, for messages."""
     if isinstance(value, Tensor):
         return '(' + ', '.join(map(str, value.shape)) + ')'
+    try:
+        return ' + '.join(shape_text(level['classes']) for level in dense_levels(value))
+    except ValueError:
+        pass
     try:
         return ' + '.join(shape_text(task['heatmap']) for task in head_tasks(value))
     except ValueError:
@@ -41,6 +45,19 @@ def head_tasks(value: Any) -> list[Mapping[str, Tensor]]:
     return tasks
 
 
+def dense_levels(value: Any) -> list[Mapping[str, Tensor]]:
+    """Raw outputs of a 2D detector's head: one dict a level, with ``classes`` and ``boxes`` at least.
+
+    Raises:
+        ValueError: Anything else.
+    """
+    levels = list(value) if isinstance(value, (list, tuple)) else []
+    if not levels or not all(isinstance(level, Mapping) and {'classes', 'boxes'} <= set(level) for level in levels):
+        raise ValueError("a dense_head tap needs a list of dicts with 'classes' and 'boxes', got a "
+                         f'{type(value).__name__}')
+    return levels
+
+
 def check_value(owner: str, spec: TapSpec, value: Any) -> None:
     """Hold one recorded value against its declaration.
 
@@ -53,7 +70,7 @@ def check_value(owner: str, spec: TapSpec, value: Any) -> None:
         ValueError: Rank, channels or grid differ.
     """
     for firing in value if spec.call == 'all' else [value]:
-        problem = _head_problem(spec, firing) if spec.kind == 'head' else _map_problem(spec, firing)
+        problem = _PROBLEMS.get(spec.kind, _map_problem)(spec, firing)
         if problem:
             raise ValueError(f'{owner}: tap {spec} came out as {shape_text(firing)}: {problem}')
 
@@ -81,3 +98,20 @@ def _head_problem(spec: TapSpec, value: Any) -> str:
     if spec.grid is not None and any(tuple(heatmap.shape[-2:]) != spec.grid.shape for heatmap in heatmaps):
         return f'grid {spec.grid.shape} declared'
     return ''
+
+
+def _dense_problem(spec: TapSpec, value: Any) -> str:
+    try:
+        levels = dense_levels(value)
+    except ValueError as error:
+        return str(error)
+    for level in levels:
+        classes, boxes = level['classes'], level['boxes']
+        if classes.dim() != 5 or boxes.dim() != 5 or boxes.shape[2] != 4:
+            return 'classes (B, A, K, H, W) and boxes (B, A, 4, H, W) declared'
+        if spec.channels is not None and classes.shape[2] != spec.channels:
+            return f'{spec.channels} classes declared'
+    return ''
+
+
+_PROBLEMS = {'head': _head_problem, 'dense_head': _dense_problem}

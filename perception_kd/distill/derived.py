@@ -40,7 +40,7 @@ def with_derived(specs: Mapping[str, TapSpec]) -> dict[str, TapSpec]:
     """Declarations of a teacher and of what follows from them; its own taps go before derived ones of the same name."""
     found = dict(specs)
     for name, (source, _, about) in DERIVED.items():
-        if name not in found and source in specs and specs[source].call != 'all':
+        if name not in found and source in specs and specs[source].kind == 'head' and specs[source].call != 'all':
             found[name] = replace(specs[source], name=name, kind='bev', channels=1, about=about)
     return found
 

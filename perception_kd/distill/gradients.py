@@ -16,6 +16,7 @@ from perception_kd.distill.pair import Pair
 
 TASK = 'task'
 SCALE = 2.0**10  # a power of two: exact, and keeps the small gradients of float16 maps from vanishing
+COPIED = ('head', 'dense_head')  # kinds of taps that are copies, which the task's gradient does not pass
 Place = Literal['taps', 'parameters'] | Sequence[str]
 
 
@@ -104,10 +105,9 @@ class GradientProbe:
             return []
         if self.at != 'taps':
             return list(self.at)
-        # A head's tap is a copy, which the task's gradient does not pass.
-        compared = [pair.student.name for pair in pairs if pair.student.kind != 'head']
+        compared = [pair.student.name for pair in pairs if pair.student.kind not in COPIED]
         declared = student.tap_specs() if not compared else {}
-        return list(dict.fromkeys(compared)) or [name for name, spec in declared.items() if spec.kind != 'head']
+        return list(dict.fromkeys(compared)) or [name for name, spec in declared.items() if spec.kind not in COPIED]
 
     def places(self, student: nn.Module, pairs: Iterable[Pair], taps: Mapping[str, Any]) -> list[Tensor]:
         """The tensors at which to measure.

@@ -57,12 +57,14 @@ class MarkedModelAdapter:
         return recorder.collect()
 
     def functions(self) -> dict[str, Callable]:
-        """``predict``: inputs as the loader gives them, data samples -> ``InstanceData`` of each."""
-        return {'predict': self._predict}
+        """The ``functions`` of the model, and ``predict``: the loader's inputs, data samples -> ``InstanceData``."""
+        own = self.model.functions() if hasattr(self.model, 'functions') else {}
+        return {'predict': self._predict, **own}
 
     def _predict(self, inputs: Mapping[str, Any], data_samples: list) -> list:
         data = self.model.data_preprocessor(dict(inputs=inputs, data_samples=data_samples), False)
-        return [sample.pred_instances_3d for sample in self.model(**data, mode='predict')]
+        found = self.model(**data, mode='predict')
+        return [sample.get('pred_instances_3d', sample.get('pred_instances')) for sample in found]
 
 
 class FrozenTeacher:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from perception_kd.structures.bev_grid import BEVGrid
 
-TapKind = Literal['bev', 'image', 'head', 'vector', 'volume']
+TapKind = Literal['bev', 'image', 'head', 'vector', 'volume', 'dense_head']
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,11 @@ class TapSpec:
         name: Unique within its model. BEV taps of teachers are named by cell size: ``bev_s8``: 0.8 m.
         kind: ``bev`` ``(B, C, ny, nx)``; ``image`` ``(B*N, C, H, W)``; ``head``: CenterHead's raw outputs, a
             list over tasks of ``{'heatmap', 'reg', 'height', 'dim', 'rot', 'vel'}`` maps; ``vector``
-            ``(B, C)``; ``volume`` ``(B, C, D, H, W)``.
-        channels: Channel count, None where it has no single one (``head``: the channels of all heatmaps).
+            ``(B, C)``; ``volume`` ``(B, C, D, H, W)``; ``dense_head``: raw outputs of a 2D detector, a list over
+            levels of ``classes`` ``(B, A, K, H, W)`` and ``boxes`` ``(B, A, 4, H, W)``, with ``objectness``
+            ``(B, A, H, W)`` or ``edges`` ``(B, A, 4, bins, H, W)`` where there are any.
+        channels: Channel count, None where it has no single one (``head``: the channels of all heatmaps;
+            ``dense_head``: K).
         about: One line for people.
         grid: The BEV grid of ``bev`` and ``head`` taps.
         stride: Down-sampling to the input image of ``image`` taps.
