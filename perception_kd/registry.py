@@ -80,6 +80,10 @@ SCHEDULES = Registry('schedule', scope=SCOPE, locations=[f'{SCOPE}.distill'])
 # Faults of sensors, for tests of robustness and for training.
 FAULTS = Registry('sensor fault', scope=SCOPE, locations=[f'{SCOPE}.faults'])
 
+# Trackers, and what they compare boxes with.
+TRACKERS = Registry('tracker', scope=SCOPE, locations=[f'{SCOPE}.tracking'])
+TRACK_COSTS = Registry('track cost', scope=SCOPE, locations=[f'{SCOPE}.tracking'])
+
 # Which blocks of a model a search may exchange, and by what.
 SEARCH_SPACES = _LazyRegistry('search space', scope=SCOPE, locations=[
     f'{SCOPE}.{place}' for place in ('models.stereo.cost_filter.search_space', 'models.det3d.trunk_space')])
