@@ -14,6 +14,7 @@ Picture = NDArray[np.uint8]
 COLOURS: tuple[Colour, ...] = tuple(SAFE.of(name) for name in (
     'bus', 'car', 'truck', 'bicycle', 'pedestrian', 'trailer', 'construction_vehicle', 'motorcycle', 'barrier'))
 """For tracks and classes, one after another; safe for the colour-blind."""
+_NONE = np.zeros((0, 4))
 _GAP = 2  # px between a target and its box: a line on a target of 6 px would be all that is seen
 _FONT, _TEXT_SIZE, _PAD = cv2.FONT_HERSHEY_SIMPLEX, 0.42, 3
 
@@ -44,26 +45,26 @@ def draw_boxes(image: Picture, boxes: NDArray[np.floating], labels: Sequence[str
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
     _check(image, len(boxes), labels=labels, scores=scores, colors=colors)
     drawn, scale = np.ascontiguousarray(image).copy(), _scale(image)
-    thickness = thickness or max(1, round(scale))
+    thickness = thickness or round(2 * scale)
     seen = [index for index in range(len(boxes)) if np.isfinite(boxes[index]).all()]
     outlines = {index: _outline(boxes[index], gap, image.shape) for index in seen}
     for index in reversed(seen):  # the strongest come first, and are drawn last
         colour = colors[index] if colors is not None else COLOURS[0]
-        for width, shade in ((thickness + 2, halo_of(colour)), (thickness, colour)):
-            cv2.rectangle(drawn, *outlines[index], _bytes(shade), width)
+        _frame(drawn, *outlines[index], colour, thickness)
     taken = [(*low, *high) for low, high in outlines.values()]
     for index in seen:
         text = ' '.join(filter(None, (labels[index] if labels is not None else '',
                                       f'{scores[index]:.2f}' if scores is not None else '')))
         if text:
             colour = colors[index] if colors is not None else COLOURS[0]
-            taken.append(_write(drawn, text, outlines[index], colour, text_size or _TEXT_SIZE * scale, taken))
+            taken.append(_write(drawn, text, outlines[index], colour, text_size or _TEXT_SIZE * scale, taken,
+                                thickness + 1))
     return drawn
 
 
 def draw_inset(image: Picture, source: Picture, box: Sequence[float], *, factor: int = 4, part: float = 0.28,
-               colour: Colour = COLOURS[0]) -> Picture:
-    """A copy with a close-up of a target in the corner that is farthest from it.
+               colour: Colour = COLOURS[0], others: NDArray[np.floating] = _NONE) -> Picture:
+    """A copy with a close-up of a target in the corner that hides least; of several the one farthest from the target.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB, drawn on.
@@ -72,6 +73,7 @@ def draw_inset(image: Picture, source: Picture, box: Sequence[float], *, factor:
         factor: How many times larger.
         part: Side of the close-up, of the shorter side of the picture.
         colour: Of its frame, RGB in 0..1.
+        others: ``(N, 4)`` xyxy px, all boxes that were drawn.
     """
     height, width = image.shape[:2]
     side = int(part * min(height, width)) // factor * factor
@@ -82,12 +84,21 @@ def draw_inset(image: Picture, source: Picture, box: Sequence[float], *, factor:
     left, top = (int(np.clip(round(place - reach / 2), 0, size - reach)) for place, size in ((x, width), (y, height)))
     view = cv2.resize(source[top:top + reach, left:left + reach], (side, side), interpolation=cv2.INTER_NEAREST)
     drawn, edge = image.copy(), 4
-    column = edge if x > width / 2 else width - side - edge
-    row = edge if y > height / 2 else height - side - edge
-    drawn[row:row + side, column:column + side] = view
-    for thickness, shade in ((3, halo_of(colour)), (1, colour)):
-        cv2.rectangle(drawn, (column - 1, row - 1), (column + side, row + side), _bytes(shade), thickness)
+    corners = [(column, row, column + side, row + side) for column in (edge, width - side - edge)
+               for row in (edge, height - side - edge)]
+    column, row, right, bottom = min(corners, key=lambda corner: (
+        sum(_shared(corner, other) for other in (box, *others)),
+        -np.hypot((corner[0] + corner[2]) / 2 - x, (corner[1] + corner[3]) / 2 - y)))
+    drawn[row:bottom, column:right] = view
+    _frame(drawn, (column - 1, row - 1), (right, bottom), colour, 1)
     return drawn
+
+
+def _frame(drawn: Picture, low: tuple[int, int], high: tuple[int, int], colour: Colour, thickness: int) -> None:
+    """A rectangle whose line grows outwards, with a rim that stands out from it."""
+    for step in range(thickness + 1):
+        shade = halo_of(colour) if step == thickness else colour
+        cv2.rectangle(drawn, (low[0] - step, low[1] - step), (high[0] + step, high[1] + step), _bytes(shade), 1)
 
 
 def _outline(box: NDArray[np.float64], gap: int, shape: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -99,15 +110,15 @@ def _outline(box: NDArray[np.float64], gap: int, shape: tuple[int, ...]) -> tupl
 
 
 def _write(drawn: Picture, text: str, outline: tuple[tuple[int, int], tuple[int, int]], colour: Colour, size: float,
-           taken: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, int, int]:
-    """Write a text on a plate of the colour, above, below or beside a box; the plate's corners."""
+           taken: Sequence[tuple[int, int, int, int]], rim: int) -> tuple[int, int, int, int]:
+    """Write a text on a plate of the colour, above, below or beside a box whose line is ``rim`` wide; its corners."""
     thickness = 1 if size < 0.9 else 2
     (width, height), under = cv2.getTextSize(text, _FONT, size, thickness)
     plate, rows = (width + 2 * _PAD, height + under + _PAD), drawn.shape[0]
     (x1, y1), (x2, y2) = outline
-    places = ((x1, y1 - plate[1] - 1), (x1, y2 + 2), (x2 + 3, y1), (x1 - plate[0] - 2, y1))
+    places = ((x1 - rim, y1 - plate[1] - rim), (x1 - rim, y2 + rim), (x2 + rim, y1), (x1 - plate[0] - rim, y1))
     fitting = [(int(np.clip(x, 0, max(drawn.shape[1] - plate[0], 0))), y) for x, y in places
-               if 0 <= y and y + plate[1] <= rows]
+               if y >= 0 and y + plate[1] <= rows]
     corners = [(x, y, x + plate[0], y + plate[1]) for x, y in fitting] or [(0, 0, *plate)]
     best = min(corners, key=lambda one: sum(_shared(one, other) for other in taken))
     cv2.rectangle(drawn, best[:2], (best[2] - 1, best[3] - 1), _bytes(colour), cv2.FILLED)
@@ -116,7 +127,7 @@ def _write(drawn: Picture, text: str, outline: tuple[tuple[int, int], tuple[int,
     return best
 
 
-def _shared(one: Sequence[int], other: Sequence[int]) -> int:
+def _shared(one: Sequence[float], other: Sequence[float]) -> float:
     """Area that two boxes have in common."""
     return max(0, min(one[2], other[2]) - max(one[0], other[0])) * max(0, min(one[3], other[3]) - max(one[1], other[1]))
 
