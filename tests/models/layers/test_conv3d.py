@@ -42,3 +42,20 @@ def test_its_operations_are_counted() -> None:
     with FlopCounterMode(display=False) as counter:
         nn.functional.conv3d(volume, layer.weight, layer.bias, 2, 1, groups=2)
     assert count_flops(lambda: layer(volume))['total'] == 2 * 6 * 4 ** 3 * 2 * 27 == counter.get_total_flops()
+
+
+@pytest.mark.parametrize('kernel', [(5, 1, 1), (9, 1, 1), (1, 3, 9)])
+def test_a_kernel_longer_than_the_volume_in_low_precision(kernel: tuple[int, int, int]) -> None:
+    torch.manual_seed(0)
+    ours = Conv3d(16, 16, kernel, padding=[size // 2 for size in kernel], bias=False)
+    theirs = nn.Conv3d(16, 16, kernel, padding=ours.padding, bias=False).double()
+    volume, weight = torch.randn(2, 16, 4, 10, 6).bfloat16().float(), torch.randn(2, 16, 4, 10, 6).bfloat16().float()
+    ours.weight.data = ours.weight.data.bfloat16().float()
+    theirs.load_state_dict(ours.state_dict())
+    for layer, dtype in ((ours, torch.float32), (theirs, torch.float64)):
+        x = volume.to(dtype).requires_grad_()
+        with torch.autocast('cpu', dtype=torch.bfloat16, enabled=layer is ours):
+            value = layer(x)
+        layer.found = [value.detach(), *torch.autograd.grad((value * weight.to(dtype)).sum(), [x, layer.weight])]
+    for mine, exact in zip(ours.found, theirs.found):
+        torch.testing.assert_close(mine.double(), exact, atol=0.02 * float(exact.abs().max()), rtol=0.0)
