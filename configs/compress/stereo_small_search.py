@@ -1,16 +1,14 @@
-"""Blockwise search of the small teacher's cost filter: the three blocks that take two thirds of its time.
+"""Blockwise search of the small skeleton's cost filter: the three blocks that take half of the whole model's time.
 
-  python tools/search.py configs/compress/stereo_small_search.py work_dirs/small_teacher/epoch_5.pth \\
+  python tools/search.py configs/compress/stereo_small_search.py work_dirs/small_skeleton/epoch_2.pth \\
       --work-dir work_dirs/stereo_search --sweep --cfg-options data_root=DIR
 
-The grammar is lighter than the published one: the teacher's ``compact`` filter has planar and axial convolutions where
-that has full ones. Candidates are scored on pairs of the validation split, which nothing is trained on, and the
-teacher refines as often as in its training, not as in use: most of a search's time is scoring.
+The grammar is lighter than the published one: the ``compact`` filter has planar and axial convolutions where that has
+full ones. Candidates are scored on pairs of the validation split, which nothing is trained on.
 """
 
-_base_ = ['../stereo/small_teacher.py']
+_base_ = ['../stereo/small_skeleton.py']
 
-teacher_alone = dict(iterations=6)
 learning_rate = 1e-2  # rises and falls within a few hundred steps
 filter_space = dict(
     type='StereoFilterSpace',
