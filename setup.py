@@ -29,7 +29,9 @@ EXTRAS = {
     # (`mmdet3d::...`) through pkg_resources, which setuptools 81 dropped. mmdet 3.3 refuses mmcv 2.2.
     'det3d': ['mmdet>=3.3.0', 'mmdet3d>=1.4.0', 'setuptools<81'],
     'lite': ['mmcv-lite>=2.1.0,<2.2'],
-    'eval': ['nuscenes-devkit>=1.1.11', 'pyquaternion>=0.9.9', 'pycocotools>=2.0.7', 'shapely>=2.0'],
+    # trackeval asks for Python below 3.12 where NumPy is 1, and from 1.0.1 on for NumPy 2.
+    'eval': ['nuscenes-devkit>=1.1.11', 'pyquaternion>=0.9.9', 'pycocotools>=2.0.7', 'shapely>=2.0',
+             'trackeval>=1.0; python_version < "3.12"'],
     # opencv-python, since mmengine asks for that one; nuscenes-devkit asks for opencv-python-headless, which fills
     # the same folder. `make setup` leaves one of them.
     'sim': ['open3d>=0.19.0', 'opencv-python>=4.8', 'pyquaternion>=0.9.9', 'scipy>=1.10'],
@@ -41,8 +43,8 @@ EXTRAS = {
     # Its core alone: neither ray's dashboard nor its cluster launcher is asked for.
     'pseudo': ['ray>=2.9'],
     'prune': ['torch-pruning>=1.5'],
-    'dev': ['atheris>=2.3; python_version >= "3.11"', 'hypothesis>=6.90', 'pytest>=8.0', 'rerun-sdk>=0.23', 'ruff>=0.9',
-            'scipy>=1.10', 'selenium>=4.20', 'shapely>=2.0'],
+    'dev': ['atheris>=2.3; python_version >= "3.11"', 'hypothesis>=6.90', 'pytest>=8.0', 'pytest-xdist>=3.5',
+            'rerun-sdk>=0.23', 'ruff>=0.9', 'scipy>=1.10', 'selenium>=4.20', 'shapely>=2.0'],
 }
 # `lite` is a choice that `make setup` makes, so it is not part of `all`.
 ALL = ('det3d', 'deploy', 'eval', 'prune', 'pseudo', 'sim', 'viz')

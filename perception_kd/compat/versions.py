@@ -42,6 +42,7 @@ PACKAGES = (
     Package('open3d', '0.20.0', False, 'the simulator and the 3D viewer'),
     Package('shapely', '2.0.7', False, 'tests of rotated boxes'),
     Package('pycocotools', '2.0.11', False, 'COCO scores'),
+    Package('trackeval', '1.0.0', False, 'scores of tracks'),
     Package('onnx', '1.23.2', False, 'ONNX export'),
     Package('onnxscript', '0.7.2', False, 'ONNX export'),
     Package('onnxruntime', '1.31.1', False, 'ONNX export', also=('1.23.2',)),
