@@ -50,12 +50,16 @@ def _build_model(cfg: Any, *args: Any, registry: Registry, **kwargs: Any) -> Any
     return build_model(cfg, *args, registry=registry, **kwargs)
 
 
-MODELS = _child('model', MMENGINE_MODELS, 'models.stereo', 'distill', 'models.layers', 'compress', 'models.det3d',
-                build_func=_build_model)
-DATASETS = _child('dataset', MMENGINE_DATASETS, 'datasets.stereo.dataset', 'datasets.nuscenes.dataset',
-                  'datasets.class_balance')
-TRANSFORMS = _child('transform', MMENGINE_TRANSFORMS, 'datasets.transforms.stereo', 'datasets.transforms.det3d')
-METRICS = _child('metric', MMENGINE_METRICS, 'evaluation.stereo', 'evaluation.nuscenes_metric')
+MODELS = _child('model', MMENGINE_MODELS, 'models.stereo', 'distill', 'models.layers', 'compress', 'models.uav',
+                'models.det3d', build_func=_build_model)
+DATASETS = _child('dataset', MMENGINE_DATASETS, 'datasets.stereo.dataset', 'datasets.other_pictures',
+                  'datasets.nuscenes.dataset', 'datasets.class_balance')
+TRANSFORMS = _child('transform', MMENGINE_TRANSFORMS, 'datasets.transforms.stereo', 'datasets.transforms.uav',
+                    'datasets.transforms.det3d')
+FUNCTIONS = _child('function', roots.FUNCTIONS, 'datasets.transforms.uav')
+PARAM_SCHEDULERS = _child('param_scheduler', roots.PARAM_SCHEDULERS, 'engine')
+OPTIM_WRAPPER_CONSTRUCTORS = _child('optim_wrapper_constructor', roots.OPTIM_WRAPPER_CONSTRUCTORS, 'engine')
+METRICS = _child('metric', MMENGINE_METRICS, 'evaluation.stereo', 'evaluation.uav', 'evaluation.nuscenes_metric')
 HOOKS = _child('hook', MMENGINE_HOOKS, 'engine')
 OPTIM_WRAPPERS = _child('optim_wrapper', MMENGINE_OPTIM_WRAPPERS, 'engine')
 VISUALIZERS = _child('visualizer', MMENGINE_VISUALIZERS, 'engine')
@@ -63,9 +67,7 @@ VISBACKENDS = _child('vis_backend', roots.VISBACKENDS, 'engine')
 RUNNERS = _child('runner', MMENGINE_RUNNERS, 'engine')
 # Nothing of ours is in these; without them mmengine warns at each use that it does not find the scope.
 EMPTY = tuple(_child(root.name, root) for root in (
-    roots.DATA_SAMPLERS, roots.EVALUATOR, roots.FUNCTIONS, roots.LOG_PROCESSORS, roots.LOOPS,
-    roots.OPTIMIZERS,
-    roots.OPTIM_WRAPPER_CONSTRUCTORS, roots.PARAM_SCHEDULERS, roots.TASK_UTILS,
+    roots.DATA_SAMPLERS, roots.EVALUATOR, roots.LOG_PROCESSORS, roots.LOOPS, roots.OPTIMIZERS, roots.TASK_UTILS,
     roots.WEIGHT_INITIALIZERS))
 
 # The parts of a distillation pair and of a teacher. They have no mmengine root.

@@ -81,7 +81,7 @@ class ResumableSampler(Sampler):
             draws, now = (seed, epoch, place * world + rank), place if self.endless else epoch
             if self._avoided.get(index, now) < now:
                 index = another(draws, self._size, {one for one, last in self._avoided.items() if last < now})
-            yield SeededIndex(index, draws)
+            yield SeededIndex(index, draws, epoch)
 
     def __len__(self) -> int:
         return len(self.inner)

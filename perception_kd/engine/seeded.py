@@ -13,21 +13,25 @@ from typing import Any
 from mmengine.registry import DATASETS
 from torch.utils.data import Dataset
 
+from perception_kd.datasets.sample_epoch import made_for
 from perception_kd.engine.random_state import random_draws
 
 
 class SeededIndex(int):
-    """Index of a sample that carries the seed of its draws to where the sample is made."""
+    """Index of a sample that carries the seed of its draws, and the epoch if it is of a training, to where the sample
+    is made.
+    """
 
     seed: tuple[int, ...]
+    epoch: int | None
 
-    def __new__(cls, index: int, seed: tuple[int, ...]) -> SeededIndex:
+    def __new__(cls, index: int, seed: tuple[int, ...], epoch: int | None = None) -> SeededIndex:
         self = super().__new__(cls, index)
-        self.seed = seed
+        self.seed, self.epoch = seed, epoch
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return SeededIndex, (int(self), self.seed)
+        return SeededIndex, (int(self), self.seed, self.epoch)
 
 
 class SeededDataset(Dataset):
@@ -44,7 +48,7 @@ class SeededDataset(Dataset):
         """The sample; the generators of this process are as they were afterwards."""
         if not isinstance(index, SeededIndex):
             return self.dataset[index]
-        with random_draws(index.seed):
+        with random_draws(index.seed), made_for(index.epoch):
             return self._placed(self.dataset[int(index)], int(index))
 
     def _placed(self, sample: Any, index: int) -> Any:
