@@ -1,4 +1,4 @@
-"""Non-maximum suppression of boxes in the ground plane, class by class."""
+"""Non-maximum suppression class by class, of boxes in the ground plane and in pictures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from perception_kd.compat.ops.nms import by_falling_score, greedy_keep
+from perception_kd.compat.ops.nms import BoxOverlaps, by_falling_score, greedy_keep
 from perception_kd.compat.ops.rotated import nms_rotated as nms_rotated_twin
 
 
@@ -31,6 +31,27 @@ def circle_nms(xy: Tensor, scores: Tensor, labels: Tensor, radius: Tensor) -> Te
         return (square <= radius[labels[first], None].square()) & (labels[first, None] == labels[second])
 
     return order[greedy_keep(len(order), suppresses, xy.device).to(order.device)]
+
+
+def box_nms(boxes: Tensor, scores: Tensor, labels: Tensor, threshold: float) -> Tensor:
+    """Greedy suppression of weaker boxes of the same class that overlap by more than ``threshold``.
+
+    Args:
+        boxes: ``(K, 4)`` x1 y1 x2 y2.
+        scores: ``(K,)``; equal ones keep their order.
+        labels: ``(K,)`` int64.
+        threshold: Shared area over the area of the union.
+
+    Returns:
+        Indices of the boxes that stay, strongest first, int64.
+    """
+    order = by_falling_score(scores)
+    overlaps, labels = BoxOverlaps(boxes[order].cpu()), labels[order].cpu()
+
+    def suppresses(first: Tensor, second: Tensor) -> Tensor:
+        return (overlaps(first, second) > threshold) & (labels[first, None] == labels[second])
+
+    return order[greedy_keep(len(order), suppresses, labels.device).to(order.device)]
 
 
 def rotated_nms(boxes: Tensor, scores: Tensor, labels: Tensor, threshold: float) -> Tensor:

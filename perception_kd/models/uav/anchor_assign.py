@@ -1,0 +1,58 @@
+"""Which anchors of which cells are responsible for which boxes (YOLOv5's rule)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+NEIGHBOURS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # x, y
+
+
+class Matches(NamedTuple):
+    """Positives of one level, all ``(P,)`` int64; a place may be there twice, for two boxes.
+
+    Attributes:
+        target: Row of the box.
+        anchor, y, x: Which anchor of which cell.
+    """
+
+    target: Tensor
+    anchor: Tensor
+    y: Tensor
+    x: Tensor
+
+
+def shape_ratio(sizes: Tensor, anchors: Tensor) -> Tensor:
+    """``max(w/w_a, w_a/w, h/h_a, h_a/h)`` of boxes ``(N, 2)`` and anchors ``(A, 2)``: ``(N, A)``, 1 or more."""
+    ratio = sizes[:, None] / anchors
+    return torch.maximum(ratio, 1 / ratio).amax(-1)
+
+
+def assign_level(centres: Tensor, sizes: Tensor, anchors: Tensor, shape: tuple[int, int],
+                 limit: float = 4.0) -> Matches:
+    """Positives of one level.
+
+    A box goes to every anchor whose :func:`shape_ratio` to it is below ``limit``, in the cell of its centre and in the
+    two nearest neighbours, one across and one up or down, as far as these are in the map.
+
+    Args:
+        centres, sizes: ``(N, 2)`` x, y and width, height, in cells; centres within the map.
+        anchors: ``(A, 2)`` in cells.
+        shape: Height and width of the map.
+        limit: Of the ratio.
+    """
+    target, anchor = torch.nonzero(shape_ratio(sizes, anchors) < limit).unbind(1)
+    height, width = shape
+    most = centres.new_tensor([width - 1, height - 1])
+    places = centres[target]
+    cells = torch.minimum(places.floor(), most)
+    within = places - cells
+    steps = centres.new_tensor(NEIGHBOURS)[:, None]
+    near = torch.where(steps < 0, within < 0.5, torch.where(steps > 0, within > 0.5, torch.ones_like(within).bool()))
+    moved = cells + steps
+    kept = near.all(-1) & (moved >= 0).all(-1) & (moved <= most).all(-1)
+    step, row = torch.nonzero(kept).unbind(1)
+    x, y = moved[step, row].long().unbind(1)
+    return Matches(target[row], anchor[row], y, x)
