@@ -23,6 +23,7 @@ from perception_kd.version import __version__
 
 PREFIX = 'student.'
 STEREO_MODELS = ('StereoMatcher',)
+UAV_MODELS = ('UAVDetector', 'SlicedDetector')
 
 
 def without_teachers(cfg: Config) -> Config:
@@ -72,6 +73,11 @@ def model_type(cfg: Config) -> str:
 def is_stereo(cfg: Config) -> bool:
     """Whether the student is a stereo matcher; raises as :func:`student_config`."""
     return model_type(cfg) in STEREO_MODELS
+
+
+def is_uav(cfg: Config) -> bool:
+    """Whether the student is a drone detector; raises as :func:`student_config`."""
+    return model_type(cfg) in UAV_MODELS
 
 
 def load_student(cfg: Config, checkpoint: str | Path | None = None) -> nn.Module:
