@@ -30,6 +30,9 @@ examples:
   python tools/evaluate.py sgbm --root data/sim_stereo --split val --count 24 --max-disp 96 --tune --out work_dirs/sgbm
   python tools/evaluate.py sgbm --root data/middlebury --split trainingQ --settings work_dirs/sgbm/sgbm.json \\
       --out work_dirs/sgbm/middlebury
+  python tools/evaluate.py uav work_dirs/yolov5n_cbi/test/results_uav.json --ann data/uav/annotations/val.json \\
+      --by-video --out work_dirs/yolov5n_cbi/scores
+  python tools/evaluate.py tracks work_dirs/flight/tracks.json --ann data/uav/annotations/val.json
 """
 
 from perception_kd.cli import run_tool

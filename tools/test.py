@@ -1,7 +1,8 @@
 #!/usr/bin/env python
 """Predict the test split of a config with a checkpoint, write the official result file and score it.
 
-For stereo the results are disparity maps, one file a pair, which tools/evaluate.py stereo scores again.
+For stereo the results are disparity maps, one file a pair, for drones a JSON of boxes; tools/evaluate.py stereo and uav
+score these again.
 
 examples:
   python tools/test.py configs/demo/sim_imkd.py work_dirs/imkd/epoch_10.pth
@@ -38,7 +39,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def check_whole_split(cfg: Any) -> None:
-    """See, before hours of predicting, that the config can write what a server takes. Pairs of stereo are many files.
+    """See, before hours of predicting, that the config can write what a server takes; stereo and drones have none.
 
     Raises:
         ValueError: another metric than that of nuScenes, or a part of the test split.
@@ -48,7 +49,7 @@ def check_whole_split(cfg: Any) -> None:
     kind = cfg.test_evaluator.get('type')
     if kind not in RESULT_FOLDERS:
         raise ValueError(f'--format-only writes results of {" and ".join(RESULT_FOLDERS)}; test_evaluator is {kind}')
-    if kind == 'StereoMetric':
+    if kind in ('StereoMetric', 'UAVMetric'):
         return
     if cfg.test_dataloader.get('dataset', {}).get('indices') is not None:
         raise ValueError('--format-only is for the whole split, as the server wants it; '

@@ -102,7 +102,7 @@ def _merge(cfg: Config, options: dict[str, Any]) -> None:
         raise ValueError(f'{cfg.filename}: an override does not fit: {error}') from error
 
 
-RESULT_FOLDERS = {'NuScenesDetMetric': 'jsonfile_prefix', 'StereoMetric': 'save_dir'}
+RESULT_FOLDERS = {'NuScenesDetMetric': 'jsonfile_prefix', 'StereoMetric': 'save_dir', 'UAVMetric': 'save_dir'}
 """Metric -> its argument for the folder of results."""
 
 

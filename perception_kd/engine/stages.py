@@ -21,7 +21,7 @@ from perception_kd.engine.safe_checkpoint import find_newest_checkpoint
 from perception_kd.files import fingerprint, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
-METRIC_PREFIXES = ('nusc/', 'stereo/')
+METRIC_PREFIXES = ('nusc/', 'stereo/', 'uav/')
 RESULTS, METRICS, LAST = 'results_nusc.json', 'metrics.json', 'last.pth'
 
 

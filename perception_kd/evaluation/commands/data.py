@@ -71,10 +71,10 @@ def _subset(args: argparse.Namespace) -> BoxSubset | None:
     return None if subset == BoxSubset() else subset
 
 
-def add_resampling(parser: argparse.ArgumentParser, resamples: int) -> None:
+def add_resampling(parser: argparse.ArgumentParser, resamples: int, what: str = 'scenes') -> None:
     """Number and seed of the resamples."""
     parser.add_argument('--resamples', type=int, default=resamples, metavar='N',
-                        help=f'of the scenes, for the intervals (default {resamples}; 0: none)')
+                        help=f'of the {what}, for the intervals (default {resamples}; 0: none)')
     parser.add_argument('--seed', type=int, default=0, help='of the resamples')
 
 
