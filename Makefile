@@ -1,5 +1,5 @@
 # make setup   a virtual environment with everything, from wheels
-# make test    setup if needed, then the test suite          (PYTEST_ARGS="-k bev" runs a part)
+# make test    setup if needed, then the test suite          (PYTEST_ARGS="-k bev" runs a part, JOBS=1 in one process)
 # make lint    setup if needed, then the linter
 # make demo    setup if needed, then the whole path on a simulated world; ends with a report
 # make demo-real   the same on real Astyx data               (ASTYX=DIR, its folder)
@@ -18,6 +18,7 @@
 
 VENV ?= .venv
 PYTEST_ARGS ?=
+JOBS ?= 2
 DEMO_ARGS ?=
 ASTYX ?= ../shared/data/radar_fusion/astyx_hires2019
 
@@ -48,7 +49,7 @@ $(STAMP): setup.py constraints.txt constraints-numpy2.txt tools/setup.sh
 
 test: setup
 	@sh tools/browser.sh
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 lint: setup
 	$(PY) -m ruff check .
