@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from perception_kd.distill.nested import take_rows
-from perception_kd.structures import BEVGrid
+from perception_kd.structures import BEVGrid, ImageGrid
 from perception_kd.structures.annotated import emptied
 
 
@@ -25,25 +25,27 @@ class DistillBatch:
 
     Args:
         inputs: The loader's dict on the device, not collated: ``points`` and ``radar`` are lists of ``(P,
-            5)`` and ``(M, 7)`` in the augmented LiDAR frame.
-        data_samples: One per sample, with ``gt_instances_3d`` (augmented LiDAR frame).
+            5)`` and ``(M, 7)`` in the augmented LiDAR frame; of a 2D detector the list of pictures.
+        data_samples: One per sample, with ``gt_instances_3d`` (augmented LiDAR frame) or ``gt_instances`` (px).
         student_taps, teacher_taps: Recorded values; teacher taps are named ``teacher.tap``.
         grid: The BEV grid of the pair at hand, None where its taps are no BEV maps.
+        image: The cells of the pair at hand, None where its taps are no maps of a picture.
         functions: ``functions('lidar.head')`` gives a teacher's declared function.
         device: Where the step runs.
     """
 
-    inputs: Mapping[str, Any]
+    inputs: Mapping[str, Any] | Sequence[torch.Tensor]
     data_samples: list
     student_taps: Mapping[str, Any] = field(default_factory=dict)
     teacher_taps: Mapping[str, Any] = field(default_factory=dict)
     grid: BEVGrid | None = None
+    image: ImageGrid | None = None
     functions: Callable[[str], Callable] = no_functions
     device: torch.device = field(default_factory=lambda: torch.device('cpu'))
 
-    def on(self, grid: BEVGrid | None) -> DistillBatch:
+    def on(self, grid: BEVGrid | None, image: ImageGrid | None = None) -> DistillBatch:
         """The same batch seen on another grid."""
-        return dataclasses.replace(self, grid=grid)
+        return dataclasses.replace(self, grid=grid, image=image)
 
     def keep(self, rows: Sequence[int], taps: Collection[str]) -> DistillBatch:
         """The batch of some of its samples.
@@ -76,6 +78,12 @@ class DistillBatch:
             raise ValueError(f'{who} needs a BEV grid, but the pair compares taps without one')
         return self.grid
 
+    def require_image(self, who: str) -> ImageGrid:
+        """The cells of the picture, or ValueError naming ``who`` needs them."""
+        if self.image is None:
+            raise ValueError(f'{who} needs a map of a picture with a stride, but the pair compares other taps')
+        return self.image
+
     def points(self, key: str, who: str) -> list[torch.Tensor]:
         """The list of point clouds ``inputs[key]``, or ValueError saying what the inputs hold."""
         if key not in self.inputs:
@@ -97,4 +105,4 @@ def _items(value: Any, rows: Sequence[int]) -> Any:
 def sample_name(data_sample: Any, index: int) -> str:
     """Token of a sample for messages, or its place in the batch."""
     meta = getattr(data_sample, 'metainfo', None) or {}
-    return str(meta.get('token') or meta.get('sample_idx') or f'number {index} of the batch')
+    return str(meta.get('token') or meta.get('sample_idx') or meta.get('img_path') or f'number {index} of the batch')

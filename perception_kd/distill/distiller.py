@@ -81,6 +81,7 @@ class Distiller(BaseModel):
         self.weights: dict[str, float] = {}
         self.coverage: dict[str, torch.Tensor] = {}
         self.skipped: dict[str, int] = {}
+        self.noted: dict[str, torch.Tensor] = {}
         self._progress = Progress()
         self.register_load_state_dict_pre_hook(adopt_bare_student)
 
@@ -167,6 +168,7 @@ class Distiller(BaseModel):
         self.weights = {name: value.weight for name, value in values.items()}
         self.coverage = {name: value.coverage for name, value in values.items() if value.coverage is not None}
         self.skipped = {name: value.skipped for name, value in values.items() if self.pairs[name].needs_boxes}
+        self.noted = {f'{what}.{name}': found for name, value in values.items() for what, found in value.noted.items()}
         return values
 
     @property

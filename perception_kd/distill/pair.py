@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from perception_kd.distill.masks import Mask
 from perception_kd.distill.nested import as_float, detached, tensors_of
 from perception_kd.distill.schedules import Progress, Schedule, build_schedule
 from perception_kd.distill.through import Through
-from perception_kd.structures import TapSpec, annotated_rows
+from perception_kd.structures import ImageGrid, TapSpec, annotated_rows
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class PairValue:
         weight: The schedule's weight at this step.
         coverage: Mean of the pair's mask, None without one: of a gate, how much it accepts.
         skipped: Samples left out because the pair needs boxes and they are not annotated.
+        noted: What the loss found worth logging, by name.
     """
 
     loss: Tensor
@@ -38,6 +40,7 @@ class PairValue:
     weight: float
     coverage: Tensor | None = None
     skipped: int = 0
+    noted: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,7 @@ class Pair(nn.Module):
             loss = self._zero(value)
         elif empty:
             loss = loss + self._zero(value)
-        return PairValue(loss, raw.detach(), weight, coverage, skipped)
+        return PairValue(loss, raw.detach(), weight, coverage, skipped, {} if empty else dict(self.loss.noted))
 
     def _annotated(self, batch: DistillBatch) -> DistillBatch:
         """The samples that the pair can compare."""
@@ -185,7 +188,7 @@ class Pair(nn.Module):
 
     def weights(self, batch: DistillBatch) -> tuple[Tensor | None, Tensor | None]:
         """The mask, cut to what the connector covers, and the target scale: ``(B, 1, ny, nx)`` or None."""
-        seen = batch.on(self.teacher.grid)
+        seen = self._seen(batch)
         with torch.no_grad():
             mask = None if self.mask is None else self.mask(seen)
             scale = None if self.target_scale is None else self.target_scale(seen)
@@ -226,8 +229,16 @@ class Pair(nn.Module):
             )
         with _full_precision(batch):
             mask, scale = self.weights(batch)
-            seen = batch.on(self.teacher.grid)
+            seen = self._seen(batch)
             return [Compared(*self._sides(mine, other, seen), mask, scale, seen) for mine, other in zip(ours, theirs)]
+
+    def _seen(self, batch: DistillBatch) -> DistillBatch:
+        """The batch on the cells of the teacher's tap."""
+        image = None
+        if self.teacher.kind == 'image' and self.teacher.stride:
+            shape = self._firings(self.teacher, batch.teacher_taps[self.teacher.name])[0].shape
+            image = ImageGrid(self.teacher.stride, *shape[-2:])
+        return batch.on(self.teacher.grid, image)
 
     def _sides(self, ours: Any, theirs: Any, batch: DistillBatch) -> tuple[Any, Any]:
         ours, theirs = self.connector(as_float(ours)), detached(as_float(theirs))

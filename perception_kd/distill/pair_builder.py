@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from perception_kd.distill.connectors import build_connector
+from perception_kd.distill.connectors import SharedConnector, build_connector
 from perception_kd.distill.losses import build_loss
 from perception_kd.distill.masks import build_mask
 from perception_kd.distill.matchers import expand_matchers
@@ -47,6 +47,7 @@ def build_pairs(
         target = _find(name, 'teacher', cfg.pop('teacher', None), teacher_specs)
         with private_rng('pair', name):
             try:
+                cfg['connector'] = _shared(cfg.get('connector'), source, built)
                 parts = _build_parts(cfg, source, target, Through.build(cfg.pop('through', None), teacher_specs))
             except ValueError as error:
                 raise ValueError(f"pair '{name}': {error}") from error
@@ -72,6 +73,21 @@ def _build_parts(cfg: dict, source: TapSpec, target: TapSpec, through: Through |
         weight=build_schedule(cfg.pop('weight', 1.0)),
         decay=cfg.pop('decay', None),
     )
+
+
+def _shared(connector: Any, source: TapSpec, built: Mapping[str, Pair]) -> Any:
+    """The connector of a pair built before, where the config says so; else the config as it is."""
+    if not isinstance(connector, Mapping) or connector.get('type') != 'ConnectorOf':
+        return connector
+    if set(connector) - {'type', 'pair', 'otherwise'} or 'pair' not in connector:
+        raise ValueError(f"ConnectorOf takes pair=NAME and otherwise=CONNECTOR, got {', '.join(connector)}")
+    owner = built.get(connector['pair'])
+    if owner is None and 'otherwise' in connector:
+        return connector['otherwise']
+    if owner is None or owner.student != source:
+        raise ValueError(f"ConnectorOf: no pair '{connector['pair']}' that reads '{source.name}' stands before it; "
+                         f'there are: {", ".join(built) or "none"}')
+    return SharedConnector(owner=owner.connector)
 
 
 def _find(pair: str, side: str, wanted: str | None, specs: Mapping[str, TapSpec]) -> TapSpec:

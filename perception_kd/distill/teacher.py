@@ -162,7 +162,9 @@ class FrozenTeacher:
         Raises:
             ValueError: The adapter did not deliver a tap, or not as declared; an input to rename is not there.
         """
-        inputs = {**inputs, **{name: self._input(inputs, source) for name, source in self._renamed.items()}}
+        if self._renamed:
+            renamed = {name: self._input(inputs, source) for name, source in self._renamed.items()}
+            inputs = {**inputs, **renamed}
         taps, specs = list(taps), self.tap_specs()
         self._model.eval()
         with torch.no_grad(), self._precision():
@@ -175,9 +177,9 @@ class FrozenTeacher:
         return {name: detached(found[name]) for name in taps}
 
     def _input(self, inputs: Mapping[str, Any], name: str) -> Any:
-        if name not in inputs:
-            raise ValueError(f"teacher '{self.name}' reads {name}, which the pipeline does not give; it gives "
-                             f'{", ".join(inputs)}')
+        if not isinstance(inputs, Mapping) or name not in inputs:
+            given = ', '.join(inputs) if isinstance(inputs, Mapping) else 'pictures without names'
+            raise ValueError(f"teacher '{self.name}' reads {name}, which the pipeline does not give; it gives {given}")
         return inputs[name]
 
     def functions(self) -> dict[str, Callable]:

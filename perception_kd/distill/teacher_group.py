@@ -91,7 +91,8 @@ class TeacherGroup:
             wanted.setdefault(teacher, []).append(tap)
         values = {}
         for name, names in wanted.items():
-            found = self._teachers[name].run(dict(inputs), list(data_samples or ()), names)
+            own = dict(inputs) if isinstance(inputs, Mapping) else list(inputs)
+            found = self._teachers[name].run(own, list(data_samples or ()), names)
             values.update({f'{name}.{tap}': found[tap] for tap in names})
         return values
 

@@ -1,4 +1,4 @@
-"""Which cells an upright box covers."""
+"""Which cells an upright box covers, and what they weigh."""
 
 from __future__ import annotations
 
@@ -29,3 +29,19 @@ def footprints(boxes: Tensor, grid: BEVGrid) -> Tensor:
     covered = (along.abs() <= boxes[:, 3, None] / 2) & (across.abs() <= boxes[:, 4, None] / 2)
     covered[torch.arange(len(boxes), device=boxes.device), grid.cell_index(boxes)[0]] = True
     return covered.view(-1, *grid.shape)
+
+
+def shared_weights(covered: Tensor, outside: float, inside: float = 1.0) -> Tensor:
+    """``inside`` shared by the cells of each box (the smallest, where boxes overlap), ``outside`` by all other cells.
+
+    Args:
+        covered: ``(K, ny, nx)`` of 0 and 1: cells of each box.
+        outside, inside: Sums.
+
+    Returns:
+        ``(ny, nx)``.
+    """
+    share = covered / covered.sum(dim=(1, 2), keepdim=True).clamp(min=1)
+    largest = share.amax(dim=0) if len(covered) else covered.new_zeros(covered.shape[1:])
+    empty = (largest == 0).float()
+    return inside * largest + outside * empty / empty.sum().clamp(min=1)

@@ -16,6 +16,8 @@ from perception_kd.structures import TapSpec
 class _ChannelConnector(Connector):
     """Changes the channel count only; works on ``(B, C, H, W)`` maps of any grid."""
 
+    wanted = ('bev', 'image')
+
     def __init__(self, out_channels: int) -> None:
         super().__init__()
         self.out_channels = out_channels
@@ -23,9 +25,10 @@ class _ChannelConnector(Connector):
     @classmethod
     def arguments(cls, source: TapSpec, target: TapSpec) -> dict[str, Any]:
         """Both channel counts."""
-        if source.kind not in ('bev', 'image') or source.channels is None or target.channels is None:
+        if source.kind not in cls.wanted or source.channels is None or target.channels is None:
+            what = 'maps' if 'bev' in cls.wanted else 'vectors'
             raise ValueError(
-                f'{cls.__name__} needs two maps with declared channels, got {source} and {target}'
+                f'{cls.__name__} needs two {what} with declared channels, got {source} and {target}'
             )
         return dict(in_channels=source.channels, out_channels=target.channels)
 
@@ -52,6 +55,26 @@ class Conv1x1(_ChannelConnector):
     def forward(self, value: Tensor) -> Tensor:
         """``(B, in, H, W)`` to ``(B, out, H, W)``."""
         return self.conv(value)
+
+
+@CONNECTORS.register_module()
+class LinearMap(_ChannelConnector):
+    """One linear map of vectors.
+
+    Args:
+        in_channels, out_channels: Channels of student and teacher tap.
+        bias: Whether a number is added to each.
+    """
+
+    wanted = ('vector',)
+
+    def __init__(self, *, in_channels: int, out_channels: int, bias: bool = True) -> None:
+        super().__init__(out_channels)
+        self.linear = nn.Linear(in_channels, out_channels, bias=bias)
+
+    def forward(self, value: Tensor) -> Tensor:
+        """``(B, in)`` to ``(B, out)``."""
+        return self.linear(value)
 
 
 @CONNECTORS.register_module()

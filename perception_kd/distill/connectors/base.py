@@ -67,6 +67,33 @@ class Chain(Connector):
         return value
 
 
+class SharedConnector(Connector):
+    """The connector of another pair, which holds its weights; both pairs teach them. It reads the same tap.
+
+    In a config ``dict(type='ConnectorOf', pair=NAME, otherwise=CONNECTOR)``: an adversary that judges what a hint has
+    made comparable, for instance. ``otherwise`` is built where that pair is left out.
+
+    Args:
+        owner: The other pair's.
+    """
+
+    def __init__(self, *, owner: Connector) -> None:
+        super().__init__()
+        self._owner = (owner,)  # no sub-module: an optimiser must not find weights twice
+
+    def result(self, source: TapSpec) -> TapSpec:
+        """As the owner's."""
+        return self._owner[0].result(source)
+
+    def inside(self) -> Tensor | None:
+        """As the owner's."""
+        return self._owner[0].inside()
+
+    def forward(self, value: Any) -> Any:
+        """As the owner's."""
+        return self._owner[0](value)
+
+
 def build_connector(
     cfg: dict | Sequence[dict] | Connector | None, source: TapSpec, target: TapSpec
 ) -> Connector:

@@ -7,9 +7,11 @@ from perception_kd.distill.losses.base import DistillLoss, build_loss, no_mask, 
 from perception_kd.distill.losses.channel_wise import CWD
 from perception_kd.distill.losses.confident_response import ConfidentResponse
 from perception_kd.distill.losses.contrast import InfoNCE
+from perception_kd.distill.losses.edge_distributions import EdgeDistributions
 from perception_kd.distill.losses.feature import BCE, L1, MSE, normalised, rms_normalised
 from perception_kd.distill.losses.focal_global import FGD
 from perception_kd.distill.losses.frequency import FrequencyMSE
+from perception_kd.distill.losses.gated_response import GatedResponse
 from perception_kd.distill.losses.gaussian_response import GaussianMaskedResponse
 from perception_kd.distill.losses.gram import GramRelation
 from perception_kd.distill.losses.localization import LocalizationDistill
@@ -38,7 +40,9 @@ __all__ = [
     'CenterHeadResponse',
     'ConfidentResponse',
     'DistillLoss',
+    'EdgeDistributions',
     'FrequencyMSE',
+    'GatedResponse',
     'GaussianFocalResponse',
     'GaussianMaskedResponse',
     'GramRelation',

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
+from torch.nn.utils import parametrizations
 
 from perception_kd.distill.batch import DistillBatch
 from perception_kd.distill.losses.base import DistillLoss, normaliser, ones_like_places
@@ -35,13 +36,19 @@ class Adversarial(DistillLoss):
     reversal), which bounds no single network's value. Normalised by the sum of W over the batch, as feature distances
     are. With ``normalise`` a positive factor of the teacher changes nothing.
 
+    Notes ``accuracy``: the part of the places, of both sides and weighted by W, that the discriminator judges rightly;
+    1/2 where it knows nothing, 0.6 to 0.8 in a healthy game, 1 where the student learns nothing from it any more.
+
     The discriminator lives in ``pairs.<name>.loss``: set its learning rate there. It stands still while the pair weighs
     nothing.
 
     Args:
         channels: Of both maps; from the declarations.
-        hidden: Widths of the discriminator's 3x3 convolutions; it has no normalisation, whose statistics would tell
+        hidden: Widths of the discriminator's convolutions; it has no normalisation, whose statistics would tell
             the two sides apart.
+        kernels: Their sizes, odd: one for all or one each. ``(1, 3, 3)`` keeps a discriminator of wide maps small.
+        spectral: Divide its convolutions by their largest singular values (Miyato et al., ICLR 2018), so that it cannot
+            be sure of small differences.
         game: ``reversal`` or ``non_saturating``.
         student_weight: Of the student's part.
         normalise: ``rms`` or ``channel_rms``: what the teacher is divided by, see ``rms_normalised``; None: nothing.
@@ -54,6 +61,8 @@ class Adversarial(DistillLoss):
         *,
         channels: int,
         hidden: Sequence[int] = (64, 64),
+        kernels: int | Sequence[int] = 3,
+        spectral: bool = False,
         game: Literal['reversal', 'non_saturating'] = 'reversal',
         student_weight: float = 1.0,
         normalise: Literal['rms', 'channel_rms'] | None = 'rms',
@@ -64,11 +73,17 @@ class Adversarial(DistillLoss):
                              f"'{game}' and {student_weight}")
         if normalise not in ('rms', 'channel_rms', None):
             raise ValueError(f"Adversarial: normalise is 'rms', 'channel_rms' or None, got '{normalise}'")
+        sizes = [kernels] * len(hidden) if isinstance(kernels, int) else list(kernels)
+        if len(sizes) != len(hidden) or any(size < 1 or size % 2 == 0 for size in sizes):
+            raise ValueError(f'Adversarial: kernels are odd, one for each of hidden; got {kernels} for {tuple(hidden)}')
         self.game, self.student_weight, self.normalise = game, student_weight, normalise
         layers = []
-        for below, above in pairwise([channels, *hidden]):
-            layers += [nn.Conv2d(below, above, 3, padding=1), nn.LeakyReLU(0.2)]
+        for (below, above), size in zip(pairwise([channels, *hidden]), sizes):
+            layers += [nn.Conv2d(below, above, size, padding=size // 2), nn.LeakyReLU(0.2)]
         self.discriminator = nn.Sequential(*layers, nn.Conv2d([channels, *hidden][-1], 1, 1))
+        if spectral:
+            for layer in self.discriminator[::2]:
+                parametrizations.spectral_norm(layer)
 
     @classmethod
     def arguments(cls, source: TapSpec, target: TapSpec) -> dict[str, Any]:
@@ -90,6 +105,7 @@ class Adversarial(DistillLoss):
         reversal = self.game == 'reversal'
         student_part = -functional.softplus(deceived) if reversal else functional.softplus(-deceived)
         weight = ones_like_places(deceived) if weight is None else weight
+        self.noted = dict(accuracy=_accuracy(judged.detach(), real.detach(), weight))
         return ((game / 2 + self.student_weight * student_part) * weight).sum() / normaliser(weight.sum())
 
     def sides(
@@ -100,3 +116,9 @@ class Adversarial(DistillLoss):
 
     def __str__(self) -> str:
         return f'Adversarial({self.game} {self.student_weight:g})'
+
+
+def _accuracy(judged: Tensor, real: Tensor, weight: Tensor) -> Tensor:
+    """Part of the weights where a student's place is called one (below 0) and a teacher's a teacher's."""
+    right = ((judged < 0).float() + (real > 0).float()) / 2
+    return (right * weight).sum() / weight.sum().clamp(min=1e-6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -44,6 +44,9 @@ class DistillLoss(nn.Module):
 
     blind_to_scale: bool = False
     """Whether a positive factor on all of a sample's student, or of its teacher, changes nothing."""
+
+    noted: Mapping[str, Tensor] = {}
+    """What the last comparison found worth logging beside its value, by name: scalars, logged as ``<name>.<pair>``."""
 
     @classmethod
     def arguments(cls, source: TapSpec, target: TapSpec) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from perception_kd.distill.losses.base import DistillLoss, normaliser, ones_like
 from perception_kd.distill.losses.numerics import scaled
 from perception_kd.distill.losses.response import true_boxes
 from perception_kd.registry import DISTILL_LOSSES
-from perception_kd.structures import BEVGrid, TapSpec
-from perception_kd.structures.footprint import footprints
+from perception_kd.structures import TapSpec
+from perception_kd.structures.footprint import footprints, shared_weights
+from perception_kd.structures.image_grid import image_boxes, image_footprints
 
 
 class GlobalContext(nn.Module):
@@ -54,8 +55,8 @@ class FGD(DistillLoss):
     the focal part. R are two global context blocks, one per side, that belong to the loss and learn.
 
     Focal and global knowledge distillation (Yang et al., CVPR 2022) with its constants for one-stage detectors, to be
-    used at weight 1; boxes are footprints seen from above instead of boxes in an image. Focal and global part are sums,
-    so that the weights that suit them fall with the size of the map.
+    used at weight 1; on bird's-eye views boxes are footprints seen from above instead of boxes in an image. Focal and
+    global part are sums, so that the weights that suit them fall with the size of the map.
 
     Sums over samples are divided by their number over all processes: two equal one. A mask multiplies all sums over
     places; attentions are taken over the whole map. Known minimum: 0 at student = teacher while the two blocks are
@@ -69,7 +70,7 @@ class FGD(DistillLoss):
         temperature: Of the attentions.
     """
 
-    kinds = ('bev',)
+    kinds = ('bev', 'image')
     needs_boxes = True
 
     def __init__(
@@ -126,21 +127,20 @@ def focal_weights(batch: DistillBatch, inside: float, outside: float) -> Tensor:
     """``inside`` over each box's cells, ``outside`` over the background's: ``(B, 1, ny, nx)``, by sample.
 
     Args:
-        batch: With true boxes and a grid.
+        batch: With true boxes and a grid, seen from above or in the picture.
         inside: Sum over the cells of a box that no other overlaps.
         outside: Sum over the cells that no box covers.
 
     Raises:
         ValueError: the pair has no grid.
     """
+    covered = [_cells(sample, batch) for sample in batch.data_samples]
+    return torch.stack([shared_weights(of_sample.float(), outside, inside) for of_sample in covered])[:, None]
+
+
+def _cells(sample: Any, batch: DistillBatch) -> Tensor:
+    """``(K, ny, nx)`` bool: cells of each box of a sample."""
+    if batch.image is not None:
+        return image_footprints(image_boxes(sample).to(batch.device), batch.image)
     grid = batch.require_grid('FGD')
-    boxes = [true_boxes(sample)[0].to(batch.device) for sample in batch.data_samples]
-    return torch.stack([_one(of_sample, grid, inside, outside) for of_sample in boxes])
-
-
-def _one(boxes: Tensor, grid: BEVGrid, inside: float, outside: float) -> Tensor:
-    covered = footprints(boxes, grid).float()
-    share = covered / covered.sum(dim=(1, 2), keepdim=True).clamp(min=1)
-    largest = share.amax(dim=0) if len(covered) else covered.new_zeros(grid.shape)
-    empty = (largest == 0).float()
-    return (inside * largest + outside * empty / empty.sum().clamp(min=1))[None]
+    return footprints(true_boxes(sample)[0].to(batch.device), grid)

@@ -14,6 +14,7 @@ from perception_kd.distill.losses.numerics import nothing, scaled, unit
 from perception_kd.distill.losses.response import true_boxes
 from perception_kd.registry import DISTILL_LOSSES
 from perception_kd.structures.box_points import boxes_on, sample_map
+from perception_kd.structures.image_grid import at_points, boxes_inside, image_boxes
 
 
 class _Relations(DistillLoss):
@@ -24,8 +25,8 @@ class _Relations(DistillLoss):
 
     Args:
         instances: ``samples``: each sample's (or image's) whole value as one vector, as published; ``pooled``: its mean
-            over places; ``boxes``: the features at the true box centres of all samples, bilinear, of BEV maps. A
-            detector's batch of two to four starves the first two.
+            over places; ``boxes``: the features at the true box centres of all samples, bilinear, of BEV maps and maps
+            of a picture. A detector's batch of two to four starves the first two.
         max_instances: More than these are thinned to a random subset (seeded by pair, step and rank under the
             distiller): memory grows with the square of their number, and of RKD's angles with the cube.
     """
@@ -46,7 +47,7 @@ class _Relations(DistillLoss):
         self.instances, self.max_instances = instances, max_instances
         self.needs_boxes = instances == 'boxes'
         if self.needs_boxes:
-            self.kinds = ('bev',)
+            self.kinds = ('bev', 'image')
 
     def forward(
         self, student: Tensor, teacher: Any, *, weight: Tensor | None, scale: Tensor | None, batch: DistillBatch
@@ -77,16 +78,22 @@ def at_box_centres(value: Tensor, batch: DistillBatch, who: str) -> Tensor:
 
     Args:
         value: ``(B, C, ny, nx)`` on the batch's grid.
-        batch: With true boxes.
+        batch: With true boxes, seen from above or in the picture.
         who: Names the loss in messages.
 
     Returns:
-        ``(K, C)``, K: boxes of all samples that :func:`~perception_kd.structures.box_points.boxes_on` keeps.
+        ``(K, C)``, K: boxes of all samples that lie on the map.
 
     Raises:
         ValueError: the pair has no grid.
     """
-    grid, found = batch.require_grid(who), [value.new_zeros(0, value.shape[1])]
+    found = [value.new_zeros(0, value.shape[1])]
+    if batch.image is not None:
+        for row, data_sample in zip(value, batch.data_samples):
+            boxes = boxes_inside(image_boxes(data_sample).to(batch.device), batch.image)
+            found.append(at_points(row, (boxes[:, :2] + boxes[:, 2:]) / 2, batch.image))
+        return torch.cat(found)
+    grid = batch.require_grid(who)
     for row, data_sample in zip(value, batch.data_samples):
         boxes = boxes_on(true_boxes(data_sample)[0].to(batch.device), grid)
         found.append(sample_map(row, boxes[:, None, :2], grid)[:, 0])

@@ -6,6 +6,7 @@ from perception_kd.distill.masks.base import Mask, build_mask
 from perception_kd.distill.masks.combined import Affine, AnyOf, OnCells, Product
 from perception_kd.distill.masks.confidence import ConfidenceGate
 from perception_kd.distill.masks.gaussian import GaussianMask
+from perception_kd.distill.masks.image_boxes import ImageBoxes
 from perception_kd.distill.masks.intensity import IntensityMap, reduce_to_cells
 from perception_kd.distill.masks.learnable import LearnableFirst
 from perception_kd.distill.masks.region import ActiveCells, All
@@ -20,6 +21,7 @@ __all__ = [
     'AnyOf',
     'ConfidenceGate',
     'GaussianMask',
+    'ImageBoxes',
     'IntensityMap',
     'LearnableFirst',
     'Mask',

@@ -14,7 +14,7 @@ from perception_kd.registry import MASKS
 
 
 class Mask:
-    """A callable from a batch to weights ``(B, 1, ny, nx)``, not negative, on the batch's grid."""
+    """A callable from a batch to weights ``(B, 1, ny, nx)``, not negative, on the batch's grid (or picture's cells)."""
 
     student_taps: tuple[str, ...] = ()
     """Student taps that the mask reads, so that the recorder keeps them."""

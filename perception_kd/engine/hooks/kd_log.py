@@ -19,9 +19,10 @@ from perception_kd.registry import HOOKS
 class KDLogHook(Hook):
     """Logs ``share.<pair>`` (of the magnitudes of all losses), ``share.task``, ``weight.<pair>``, ``cover.<pair>``.
 
-    ``cover`` is the mean of the pair's mask: of a gate, the part that it accepts. Of pairs that need boxes also
-    ``skipped.<pair>``: samples without annotations that were left out since the last entry (in this process), where
-    the data has any.
+    ``cover`` is the mean of the pair's mask: of a gate, the part that it accepts. What a loss notes is logged, too: of
+    an adversarial one ``accuracy.<pair>``, the part that its discriminator judges rightly. Of pairs that need boxes
+    also ``skipped.<pair>``: samples without annotations that were left out since the last entry (in this process),
+    where the data has any.
 
     Args:
         interval: Iterations between two entries; each reads the losses back from the device.
@@ -58,6 +59,8 @@ class KDLogHook(Hook):
             runner.message_hub.update_scalar(f'train/weight.{name}', weight)
         for name, coverage in model.coverage.items():
             runner.message_hub.update_scalar(f'train/cover.{name}', float(coverage))
+        for name, value in model.noted.items():
+            runner.message_hub.update_scalar(f'train/{name}', float(value))
         for name, samples in self._skipped.items():
             runner.message_hub.update_scalar(f'train/skipped.{name}', samples)
             self._skipped[name] = 0

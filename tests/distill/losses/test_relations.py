@@ -127,4 +127,4 @@ def test_relations_refuse_masks_maps_without_boxes_and_unknown_settings():
         with pytest.raises(ValueError, match="'samples', 'pooled' or 'boxes' and max_instances at least 2"):
             RKDAngle(**settings)
     assert SP(instances='boxes').needs_boxes and not SP().needs_boxes
-    assert SP(instances='boxes').kinds == ('bev',) and 'vector' in SP().kinds
+    assert SP(instances='boxes').kinds == ('bev', 'image') and 'vector' in SP().kinds
