@@ -21,7 +21,7 @@ from perception_kd.registry import HOOKS, MODELS, PRUNERS, TRANSFORMS
 from perception_kd.structures import TapSpec
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted(path for path in (ROOT / 'configs').glob('*/*.py') if path.parent.name != '_base_')
+FILES = sorted(path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts)
 RECIPES = [path for path in FILES if path.stem.startswith('recipe_')]
 METHODS = [path for path in FILES if path.parent.name in ('competitors', 'methods') and path.stem[3] == '_']
 WHOLE = [path for path in FILES if path not in (*RECIPES, *METHODS)]
@@ -33,7 +33,7 @@ _teachers: dict[str, dict[str, TapSpec]] = {}
 
 
 def name_of(path: Path) -> str:
-    return f'{path.parent.name}/{path.stem}'
+    return str(path.relative_to(ROOT / 'configs').with_suffix(''))
 
 
 @cache
@@ -83,7 +83,8 @@ def test_builds(path: Path, tmp_path: Path) -> None:
             teacher.allow_random = True
         if 'cache' in teacher:
             teacher.cache.folder = str(tmp_path)
-    with torch.device('meta') if path.stem.startswith('paper_') else nullcontext():  # foundation size takes no memory
+    shapes_alone = path.stem.startswith('paper_') or 'uav' in path.parts  # large, or many
+    with torch.device('meta') if shapes_alone else nullcontext():
         model = MODELS.build(cfg.model)
     for name, pair in getattr(model, 'pairs', {}).items():
         reached = pair.connector.result(pair.student).grid
@@ -119,8 +120,8 @@ def test_recipe_names_stages_that_fit(path: Path) -> None:
 
 
 def test_there_are_configs() -> None:
-    folders = {'competitors', 'compress', 'demo', 'imkd', 'methods', 'stereo', 'students', 'tj4d', 'vod'}
-    assert {path.parent.name for path in FILES} == folders
+    folders = {'competitors', 'compress', 'demo', 'imkd', 'methods', 'stereo', 'students', 'tj4d', 'uav', 'vod'}
+    assert {path.relative_to(ROOT / 'configs').parts[0] for path in FILES} == folders
     names = {path.stem for path in METHODS}
     competitors = ('bevdistill', 'crkd', 'feature_mse', 'imkd', 'labeldistill', 'unidistill', 'x3kd')
     assert names >= {f'sim_{method}' for method in competitors}

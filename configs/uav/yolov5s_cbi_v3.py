@@ -1,0 +1,5 @@
+"""CBi, variant 3: attention behind the backbone's last three stages and in front of the head."""
+
+_base_ = ['./yolov5s_cbi.py']
+
+detector_s = dict(neck=dict(cbam_at=['n3', 'n4', 'n5']))

@@ -1,0 +1,6 @@
+"""CBi with a fourth level of stride 4, for targets of a few px."""
+
+_base_ = ['./yolov5s_cbi.py']
+
+anchors = '${anchors_p2}'
+detector_s = dict(neck=dict(p2=True))
