@@ -53,7 +53,7 @@ def _build_model(cfg: Any, *args: Any, registry: Registry, **kwargs: Any) -> Any
 MODELS = _child('model', MMENGINE_MODELS, 'models.stereo', 'distill', 'models.layers', 'compress', 'models.uav',
                 'models.det3d', build_func=_build_model)
 DATASETS = _child('dataset', MMENGINE_DATASETS, 'datasets.stereo.dataset', 'datasets.other_pictures',
-                  'datasets.nuscenes.dataset', 'datasets.class_balance')
+                  'datasets.uav.dataset', 'datasets.nuscenes.dataset', 'datasets.class_balance')
 TRANSFORMS = _child('transform', MMENGINE_TRANSFORMS, 'datasets.transforms.stereo', 'datasets.transforms.uav',
                     'datasets.transforms.det3d')
 FUNCTIONS = _child('function', roots.FUNCTIONS, 'datasets.transforms.uav')

@@ -1,5 +1,6 @@
 #!/usr/bin/env python
-"""Convert other sensor logs into the nuScenes format, its key frames into a plain folder, or released stereo weights.
+"""Convert other sensor logs into the nuScenes format, its key frames into a plain folder, pictures of drones into
+COCO-video json, or released stereo weights.
 
 examples:
   python tools/convert.py astyx --root ../shared/data/radar_fusion/astyx_hires2019 --out data/astyx
@@ -8,6 +9,10 @@ examples:
   python tools/create_data.py nuscenes --root data/astyx --version v1.0-astyx
   python tools/convert.py folder --root data/nuscenes --samples scene-0061 --out drive   (for tools/infer.py)
   python tools/convert.py stereo-weights --of foundation-stereo --file model_best_bp2.pth --out foundation_stereo.pth
+  python tools/convert.py uav-yolo --root ../shared/data/uav/svanstrom_visible --out data/uav_real
+  python tools/convert.py uav-anti-uav --root Anti-UAV-RGBT --every 10 --out data/anti_uav
+  python tools/convert.py uav-merge --root data/uav_real data/anti_uav --every 1 5 --out data/uav_all
+  python tools/convert.py uav-check --root data/uav_all
 
 The readers of View-of-Delft and TJ4DRadSet were written from public documentation and are untested on the real data.
 """
@@ -17,6 +22,7 @@ import os
 from pathlib import Path
 
 from perception_kd.cli import run_tool
+from perception_kd.datasets.uav.command import PREFIX, add_uav, run_uav
 
 SOURCES = {
     'astyx': 'Astyx HiRes 2019: front camera, LiDAR, 4D radar',
@@ -44,6 +50,7 @@ def parse_args() -> argparse.Namespace:
                                 help='Car, Pedestrian and Cyclist only; otherwise parked bicycles are bicycles too')
     _add_folder(sources)
     _add_stereo_weights(sources)
+    add_uav(sources)
     return parser.parse_args()
 
 
@@ -74,6 +81,8 @@ def _add_stereo_weights(sources: argparse._SubParsersAction) -> None:
 def main() -> int:
     """Exit status; raises what ``run_tool`` says in one line."""
     options = vars(parse_args())
+    if options['source'].startswith(PREFIX):
+        return run_uav(options.pop('source'), options)
     if options['source'] == 'stereo-weights':
         from perception_kd.models.stereo.released import convert_stereo_weights
 
