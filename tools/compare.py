@@ -15,6 +15,8 @@ examples:
   torchrun --nproc_per_node 8 tools/compare.py configs/imkd/student_r50_256x704.py configs/imkd/imkd_r50_256x704.py \\
       configs/competitors/r50_*.py --out work_dirs/compare_r50 --teacher lidar=L.pth label=E.pth lidar_camera=F.pth \\
       --launcher pytorch --amp bf16
+  python tools/compare.py configs/uav/yolov5n_cbi.py configs/uav/distil/*.py --out work_dirs/compare_uav \\
+      --teacher uav=work_dirs/teacher/last.pth --metrics AP AP_vt recall_8_16 F1 FPPI_negatives
 """
 
 import argparse
@@ -24,8 +26,6 @@ import sys
 from pathlib import Path
 
 from perception_kd.cli import run_tool
-
-METRICS = ('mAP', 'NDS', 'mATE')
 
 
 def parse_args() -> argparse.Namespace:
@@ -41,7 +41,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--teacher', nargs='+', default=[], metavar='NAME=CHECKPOINT', help='weights of the teachers')
     parser.add_argument('--score-teacher', nargs='+', default=[], metavar='NAME=CONFIG',
                         help='score these teachers too, by the configs that trained them; shows their margin')
-    parser.add_argument('--metrics', nargs='+', default=METRICS, help='columns; differences are of the first')
+    parser.add_argument('--metrics', nargs='+', help='columns; differences are of the first (default: by the task)')
     parser.add_argument('--jobs', type=int, default=1, help='processes; each takes its part of the cores')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
                         help='train every run with all processes of a job, as tools/train.py does')
@@ -62,6 +62,7 @@ def main() -> int:
     from mmengine.dist import is_main_process
 
     from perception_kd.comparison.entry import parse_entries, parse_teachers
+    from perception_kd.comparison.metrics import default_metrics
     from perception_kd.comparison.queue import Queue, plan_runs
     from perception_kd.comparison.summary import check_metrics, conclude, describe_plan
     from perception_kd.comparison.teachers import parse_teacher_configs, score_teachers
@@ -74,7 +75,8 @@ def main() -> int:
     start_processes(args.launcher)
     runs = plan_runs(entries, sorted(set(args.seeds)), args.cfg_options, teachers, args.allow_differences,
                      launcher=args.launcher, amp=args.amp)
-    check_metrics(args.metrics, runs)
+    metrics = args.metrics or default_metrics(runs)
+    check_metrics(metrics, runs)
     queue = Queue(runs, args.out, args.work_dir or args.out / 'work')
     if args.plan:
         print(describe_plan(queue))
@@ -100,7 +102,7 @@ def main() -> int:
         return 0
     scores = score_teachers(teacher_configs, teachers, args.cfg_options, queue.out, queue.work, args.launcher)
     if is_main_process():
-        print(f'\n{conclude(queue, [entry.name for entry in entries], args.metrics, scores)}')
+        print(f'\n{conclude(queue, [entry.name for entry in entries], metrics, scores)}')
     return 0
 
 

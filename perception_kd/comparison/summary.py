@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from perception_kd.comparison.metrics import known_metrics
 from perception_kd.comparison.queue import Queue
 from perception_kd.comparison.runs import Run
 from perception_kd.comparison.table import check_paired, report
-from perception_kd.evaluation.report import METRICS
 from perception_kd.files import write_bytes
 
 TABLE = 'comparison.md'
@@ -18,14 +18,19 @@ def check_metrics(metrics: Sequence[str], runs: Sequence[Run]) -> None:
 
     Args:
         metrics: Columns of the table.
-        runs: What is compared. The names of evaluators that are not this project's are only known in the end.
+        runs: What is compared. The names of other evaluators than those of nuScenes and drones are only known in the
+            end.
 
     Raises:
         ValueError: Names the unknown ones.
     """
-    unknown = sorted(set(metrics) - set(METRICS))
-    if unknown and all((run.cfg.get('test_evaluator') or {}).get('type') == 'NuScenesDetMetric' for run in runs):
-        raise ValueError(f'--metrics: no run will have {", ".join(unknown)}; there are: {", ".join(METRICS)}')
+    known = [known_metrics(run.cfg) for run in runs]
+    if any(one is None for one in known):
+        return
+    there = dict.fromkeys(name for one in known for name in one)
+    unknown = sorted(set(metrics) - set(there))
+    if unknown:
+        raise ValueError(f'--metrics: no run will have {", ".join(unknown)}; there are: {", ".join(there)}')
 
 
 def describe_plan(queue: Queue) -> str:

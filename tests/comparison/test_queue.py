@@ -10,6 +10,7 @@ import pytest
 
 from perception_kd.comparison import queue as queue_module
 from perception_kd.comparison.entry import Entry
+from perception_kd.comparison.metrics import default_metrics
 from perception_kd.comparison.queue import Queue, plan_runs
 from perception_kd.comparison.runs import FORMAT
 from perception_kd.comparison.summary import check_metrics, conclude, describe_plan
@@ -112,6 +113,21 @@ def test_metrics_that_no_run_will_have_are_refused_first() -> None:
         check_metrics(['mAP', 'gold'], runs)
     runs[0].cfg.test_evaluator.type = 'SomeonesMetric'
     check_metrics(['gold'], runs)
+    assert default_metrics(runs) == ('mAP', 'NDS', 'mATE')
+
+
+def test_metrics_of_drones() -> None:
+    """Their names follow the evaluator's settings; the name of another data set stays before them."""
+    runs = plan_runs([NONE], [0], {}, {})
+    runs[0].cfg.test_evaluator = dict(type='UAVMetric', ann_file='a.json', max_dets=300, nwd=12.8)
+    check_metrics(['AP_vt', 'AR300', 'recall_NWD12.8', *default_metrics(runs)], runs)
+    with pytest.raises(ValueError, match='no run will have mAP; there are: AP, AP5090'):
+        check_metrics(['mAP'], runs)
+    runs[0].cfg.test_evaluator.prefix = 'halmstad'
+    check_metrics(['halmstad/F1'], runs)
+    assert default_metrics(runs)[0] == 'halmstad/AP'
+    with pytest.raises(ValueError, match='no run will have F1'):
+        check_metrics(['F1'], runs)
 
 
 def test_what_a_killed_helper_leaves_is_done(done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Scores of drone detectors on the validation images, by sizes of the original pictures."""
+"""Scores of drone detectors, by sizes in the original pictures. Needs what ``../datasets/uav.py`` defines."""
 
-val_evaluator = dict(type='UAVMetric', ann_file='${data_root}/${val_ann}')
-test_evaluator = val_evaluator
+val_evaluator = dict(type='UAVMetric', ann_file='${data_root}/${val_ann}', layout='${layout}')
+test_evaluator = dict(type='UAVMetric', ann_file='${data_root}/${test_ann}', layout='${layout}')

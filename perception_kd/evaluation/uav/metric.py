@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
+from numpy.typing import NDArray
 
-from perception_kd.evaluation.uav.predictions import Predicted, predicted_of, write_predictions
+from perception_kd.evaluation.uav.predictions import Predicted, as_array, predicted_of, write_predictions
 from perception_kd.evaluation.uav.rules import IOU_THRS, UAVRules
 from perception_kd.evaluation.uav.score import UAVScores, score
 from perception_kd.evaluation.uav.table import format_scores
@@ -30,8 +31,9 @@ class UAVMetric(BaseMetric):
     were predicted count, those without predictions too; images without a box of ``classes`` are the negatives.
 
     Args:
-        ann_file: COCO JSON of the truth; None: each sample has its ``instances`` (mmdet's, corners in pixels of the
-            original picture) in its metainfo.
+        ann_file: COCO JSON of the truth; None: each sample brings its own, as ``instances`` in its metainfo (mmdet's,
+            corners in pixels of the original picture), else as ``gt_instances`` (in pixels of the network's input).
+        layout: Of the data set. A ``yolo`` folder has no ``ann_file``: samples bring their truth, whatever is named.
         classes: To score, in label order; None: those of the data set, else ``drone``.
         score_thr, iou_thr, iou_thrs, max_dets, nwd: See :class:`UAVRules`.
         save_dir: Folder for ``uav_metrics.json`` and ``results_uav.json``, which ``tools/evaluate.py uav`` scores to
@@ -44,15 +46,16 @@ class UAVMetric(BaseMetric):
         ValueError: numbers that are no rules, or ``format_only`` without a place to write.
     """
 
-    def __init__(self, *, ann_file: str | None = None, classes: Sequence[str] | None = None, score_thr: float = 0.25,
-                 iou_thr: float = 0.5, iou_thrs: Sequence[float] = IOU_THRS, max_dets: int = 100,
-                 nwd: float | None = None, save_dir: str | None = None, format_only: bool = False,
+    def __init__(self, *, ann_file: str | None = None, layout: str = 'coco', classes: Sequence[str] | None = None,
+                 score_thr: float = 0.25, iou_thr: float = 0.5, iou_thrs: Sequence[float] = IOU_THRS,
+                 max_dets: int = 100, nwd: float | None = None, save_dir: str | None = None, format_only: bool = False,
                  prefix: str = 'uav', collect_device: str = 'cpu') -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         if format_only and save_dir is None:
             raise ValueError('format_only needs save_dir: where predictions go')
         self.rules = UAVRules(score_thr=score_thr, iou_thr=iou_thr, iou_thrs=iou_thrs, max_dets=max_dets, nwd=nwd)
-        self.ann_file, self.save_dir, self.format_only = ann_file, save_dir, format_only
+        self.ann_file = None if layout == 'yolo' else ann_file
+        self.save_dir, self.format_only = save_dir, format_only
         self._classes = tuple(classes) if classes is not None else None
 
     @property
@@ -129,18 +132,30 @@ def write_metrics(path: str | Path, scores: UAVScores, **more: Any) -> None:
 
 
 def _own_truth(sample: Mapping[str, Any]) -> Image:
-    """Of a sample that carries its ``instances``.
+    """Of a sample that carries it.
 
     Raises:
         ValueError: it does not.
     """
-    if sample.get('instances') is None:
-        raise ValueError(f'image {sample["img_id"]} has no truth: give UAVMetric an ann_file, or keep instances among '
-                         'the meta_keys of the packing transform')
-    rows = sample['instances']
-    corners = np.array([row['bbox'] for row in rows], np.float64).reshape(-1, 4)
+    corners, labels, ignored = _own_boxes(sample)
     boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
-    labels = np.array([row['bbox_label'] for row in rows], np.int64)
-    ignored = np.array([bool(row.get('ignore_flag', 0)) for row in rows], bool)
-    name = str(sample.get('img_path', sample['img_id']))
-    return Image(name, str(sample.get('video_id', name)), TrueBoxes(boxes, labels, ignored))
+    name, video = str(sample.get('img_path', sample['img_id'])), sample.get('video_id')
+    return Image(name, name if video is None else str(video), TrueBoxes(boxes, labels, ignored))
+
+
+def _own_boxes(sample: Mapping[str, Any]) -> tuple[NDArray, NDArray, NDArray]:
+    """Corners (G, 4) in pixels of the original picture, classes and whether they are ignored (G,)."""
+    rows = sample.get('instances')
+    if rows is not None:
+        return (np.array([row['bbox'] for row in rows], np.float64).reshape(-1, 4),
+                np.array([row['bbox_label'] for row in rows], np.int64),
+                np.array([bool(row.get('ignore_flag', 0)) for row in rows], bool))
+    if sample.get('gt_instances') is None or 'bboxes' not in sample['gt_instances']:
+        raise ValueError(f'image {sample["img_id"]} has no truth: give UAVMetric an ann_file, or load annotations in '
+                         'the pipeline')
+    parts = [sample['gt_instances'], sample.get('ignored_instances') or {}]
+    parts = [part for part in parts if 'bboxes' in part]
+    corners = np.concatenate([as_array(part['bboxes']).reshape(-1, 4) for part in parts]).astype(np.float64)
+    labels = np.concatenate([as_array(part['labels']) for part in parts]).astype(np.int64)
+    return corners / np.tile(np.asarray(sample.get('scale_factor', (1.0, 1.0)), np.float64), 2), labels, np.repeat(
+        [False, True][:len(parts)], [len(as_array(part['labels'])) for part in parts])

@@ -77,7 +77,7 @@ def predicted_of(sample: Mapping[str, Any]) -> Predicted:
         ValueError: a box or score that is not finite, or a box turned inside out.
     """
     found = sample['pred_instances']
-    corners, scores, labels = (_array(found[key]) for key in ('bboxes', 'scores', 'labels'))
+    corners, scores, labels = (as_array(found[key]) for key in ('bboxes', 'scores', 'labels'))
     corners, scores = corners.astype(np.float64).reshape(-1, 4), scores.astype(np.float64)
     if not (np.isfinite(corners).all() and np.isfinite(scores).all()):
         raise ValueError(f'image {sample["img_id"]}: the detector gives NaN or infinity: has its training diverged?')
@@ -100,6 +100,7 @@ def write_predictions(path: str | Path, predictions: Mapping[int, Predicted], ca
     write_json(path, as_rows(predictions, categories), indent=None)
 
 
-def _array(values: Any) -> np.ndarray:
-    values = getattr(values, 'tensor', values)  # mmdet's boxes with a class of their own
+def as_array(values: Any) -> np.ndarray:
+    """Of a tensor, of mmdet's boxes, or of what is one already."""
+    values = getattr(values, 'tensor', values)
     return values.detach().cpu().numpy() if hasattr(values, 'detach') else np.asarray(values)

@@ -28,7 +28,7 @@ CONFIG = """
 default_scope = 'perception_kd'
 _base_ = [{evaluator!r}]
 custom_imports = dict(imports=['tests.evaluation.uav.echo_uav'])
-data_root, val_ann = {root!r}, 'ann.json'
+data_root, val_ann, test_ann, layout = {root!r}, 'ann.json', 'ann.json', 'coco'
 model = dict(type='Shifted')
 test_dataloader = dict(batch_size=2, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
                        dataset=dict(type='BareUAV', ann_file='${{data_root}}/${{val_ann}}', pipeline=[]))
@@ -94,8 +94,16 @@ def test_truth_in_the_samples(tmp_path: Path) -> None:
         corners = [np.array(row['bbox']) + [0, 0, *row['bbox'][:2]] for row in rows]
         sample['instances'] = [dict(bbox=box.tolist(), bbox_label=0, ignore_flag=row['iscrowd'])
                                for box, row in zip(corners, rows)]
+    assert evaluate(samples, layout='yolo', ann_file='none.json') == pytest.approx(wanted, nan_ok=True)
+    for sample in samples:  # as a pipeline leaves them: scaled to the network's input
+        rows = sample.pop('instances')
+        sample['scale_factor'] = (0.5, 0.5)
+        for key, flag in (('gt_instances', 0), ('ignored_instances', 1)):
+            boxes = [row['bbox'] for row in rows if row['ignore_flag'] == flag]
+            sample[key] = dict(bboxes=0.5 * torch.tensor(boxes, dtype=torch.float64).reshape(-1, 4),
+                               labels=torch.zeros(len(boxes), dtype=torch.long))
     assert evaluate(samples) == pytest.approx(wanted, nan_ok=True)
-    del samples[3]['instances']
+    del samples[3]['gt_instances']
     with pytest.raises(ValueError, match='image 4 has no truth: give UAVMetric an ann_file'):
         evaluate(samples)
 
