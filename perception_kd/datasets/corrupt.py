@@ -13,7 +13,7 @@ class CorruptTolerantDataset(BaseDataset):
     """Replaces corrupt samples by others while training.
 
     The ``data_samples`` of a pipeline get ``index`` (place in the data set) and, in the place of corrupt samples,
-    ``replaced`` (what was wrong with them) as metainfo.
+    ``replaced`` (what was wrong with them) as metainfo; a sample that the pipeline has not packed gets them itself.
 
     Args:
         max_corrupt: In training, so many samples whose files are missing or broken are named in the log and
@@ -37,7 +37,9 @@ class CorruptTolerantDataset(BaseDataset):
             self._corrupt.add(str(idx), f'sample {idx} is corrupt: {error}')
             self._replaced.append(f'sample {idx}: {error}')
             return None
-        if isinstance(sample, dict) and hasattr(sample.get('data_samples'), 'set_metainfo'):
+        if isinstance(sample, dict):
             replaced, self._replaced = self._replaced, []
-            sample['data_samples'].set_metainfo({'index': idx, **({'replaced': replaced} if replaced else {})})
+            packed = sample.get('data_samples')
+            note = packed.set_metainfo if hasattr(packed, 'set_metainfo') else sample.update
+            note({'index': idx, **({'replaced': replaced} if replaced else {})})
         return sample

@@ -53,7 +53,8 @@ def dry_run(cfg: Config) -> None:
     said = annotation_text(loader.dataset)
     if said:
         print(said)
-    print_shapes('inputs', batch['inputs'])
+    inputs = batch['inputs']
+    print_shapes('inputs', inputs if isinstance(inputs, Mapping) else {'pictures': inputs})
     print_shapes('taps of the student', recorder.collect())
     print('losses, pairs at their final weight')
     for name, value in log.items():

@@ -131,7 +131,7 @@ class QuarantineHook(Hook):
         """Tell the sampler, if it can tell where in the data set the sample is."""
         sampler, dataset = runner.train_dataloader.sampler, runner.train_dataloader.dataset
         look = getattr(dataset, 'get_data_info', None)
-        known = one.index is not None and (look is None or look(one.index).get('token') == one.token)
+        known = one.index is not None and (look is None or one.token in _names(look(one.index)))
         if known and isinstance(sampler, ResumableSampler):
             last = one.epoch if one.drawn is None else one.drawn - 1
             sampler.avoid(one.index, last, len(dataset))
@@ -145,7 +145,8 @@ def blame(batch: Any, here: bool) -> list[tuple[bool, str, int | None]]:
         here: Whether this process met the value; else only samples with bad inputs are named.
     """
     inputs = batch.get('inputs', {}) if isinstance(batch, Mapping) else {}
-    columns = [value for value in inputs.values() if isinstance(value, (list, tuple, Tensor))]
+    columns = [value for value in (inputs.values() if isinstance(inputs, Mapping) else [inputs])
+               if isinstance(value, (list, tuple, Tensor))]
     found = []
     for row, sample in enumerate(_samples(batch)):
         values = [column[row] for column in columns if len(column) == len(_samples(batch))]
@@ -199,3 +200,8 @@ def report(quarantined: list[str], corrupt: list[str]) -> str:
 def _samples(batch: Any) -> list:
     samples = batch.get('data_samples') if isinstance(batch, Mapping) else None
     return list(samples or ())
+
+
+def _names(info: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What :func:`sample_name` may call the sample of a data set's entry."""
+    return info.get('token'), info.get('img_path')

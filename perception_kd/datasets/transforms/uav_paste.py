@@ -20,6 +20,7 @@ from perception_kd.datasets.transforms.uav_boxes import (
 )
 from perception_kd.registry import TRANSFORMS
 
+LEAST_CONTRAST = 16  # levels between a target and its surroundings; fainter ones are not multiplied
 _KEPT_CONTRAST = 0.5  # part of a target's contrast that must be left where it is pasted
 
 
@@ -47,7 +48,8 @@ class CopyPasteTargets(BaseTransform):
     """Paste targets of the same or another picture where there is none (for small targets: Kisantal et al. 2019).
 
     A target is pasted whole, with its surroundings fading into the new background, and never on or beside a box that
-    is there, ignored ones included. Its brightness moves with that of the background, unless it would vanish there.
+    is there, ignored ones included. Its brightness moves with that of the background; where it would vanish it
+    is not pasted.
     Targets with another box in their surroundings, or closer to the border than these reach, are not taken.
 
     Args:
@@ -137,14 +139,15 @@ class CopyPasteTargets(BaseTransform):
             return
 
     def _blend(self, patch: Patch, ground: np.ndarray) -> np.ndarray | None:
-        """The patch over the ground, both (h, w, 3); None where too little contrast would be left."""
+        """The patch over the ground, both (h, w, 3); None where too little contrast is left."""
         target, ring = patch.weight == 1, patch.weight < 1
-        before, under = _mean(patch.pixels, ring), _mean(ground, ring)
+        before, under = (np.median(pixels[ring], axis=0).astype(np.float32) for pixels in (patch.pixels, ground))
         moved = patch.pixels.astype(np.float32)
         if self.match:
             moved = np.clip(moved + (under - before), 0, 255)
-        contrast = np.abs(_mean(patch.pixels, target, before)), np.abs(_mean(moved, target, under))
-        if contrast[1].max() < _KEPT_CONTRAST * contrast[0].max():
+        contrast, left = (np.abs(pixels[target] - ground_colour).max(initial=0) for pixels, ground_colour in
+                          ((patch.pixels, before), (moved, under)))
+        if contrast < LEAST_CONTRAST or left < _KEPT_CONTRAST * contrast:
             return None
         weight = patch.weight[..., None]
         return np.round(weight * moved + (1 - weight) * ground).astype(np.uint8)
@@ -164,7 +167,3 @@ def touches(boxes: np.ndarray, window: Sequence[float]) -> bool:
     x1, y1, x2, y2 = window
     return bool(((boxes[:, 0] < x2) & (boxes[:, 2] > x1) & (boxes[:, 1] < y2) & (boxes[:, 3] > y1)).any())
 
-
-def _mean(pixels: np.ndarray, where: np.ndarray, less: np.ndarray | float = 0.0) -> np.ndarray:
-    """Mean colour (3,) of some pixels, less another colour."""
-    return pixels[where].astype(np.float32).mean(axis=0) - less if where.any() else np.zeros(3, np.float32)
