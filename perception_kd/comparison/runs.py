@@ -22,6 +22,7 @@ from perception_kd.comparison.fairness import section_hashes
 from perception_kd.datasets.nuscenes.tables import simulated_world
 from perception_kd.engine.hooks.progress import unwrapped
 from perception_kd.engine.stages import LAST, ROOT, score, train
+from perception_kd.evaluation.uav.truth import simulated_drones
 from perception_kd.files import fingerprint, write_bytes, write_json
 from perception_kd.provenance import commit
 
@@ -173,5 +174,9 @@ def project_path(config: Path) -> str:
 def _world(cfg: Config) -> str:
     """Stamp of the simulated world that was trained on; empty for recordings."""
     data = cfg.train_dataloader.dataset
+    while 'data_root' not in data and isinstance(data.get('dataset'), dict):
+        data = data.dataset  # of a wrapper
     root = Path(data.get('data_root', ''))
+    if data.get('type') == 'UAVDataset':
+        return simulated_drones(root / data.get('ann_file', ''))
     return next((found for folder in sorted(root.glob('v1.0*')) if (found := simulated_world(root, folder.name))), '')

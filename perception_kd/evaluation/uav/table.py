@@ -74,8 +74,8 @@ def _remarks(scores: UAVScores) -> list[str]:
         remarks.append(f'only {counts["videos"]} videos: intervals are rough, or missing, and say little')
     if scores.intervals:
         remarks.append(f'intervals: 95 % of {scores.resamples} resamples of videos')
-    if scores.truth.info.get('stamp'):
-        remarks.append(f'data stamp {scores.truth.info["stamp"]}')
+    if isinstance(scores.truth.info.get('stamp'), str):
+        remarks.append(f'simulated world {scores.truth.info["stamp"]}')
     return remarks
 
 

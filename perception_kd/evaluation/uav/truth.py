@@ -110,6 +110,13 @@ def read_truth(path: str | Path, classes: Sequence[str] = CLASSES) -> Truth:
         raise ValueError(f'{path}: an id is neither number nor text ({error}); {_CURE}') from None
 
 
+def simulated_drones(path: str | Path) -> str:
+    """Stamp of the simulation that a COCO file comes from; empty for recordings, and without such a file."""
+    content = read_json(Path(path), _CURE) if Path(path).is_file() else {}
+    stamp = (content.get('info') or {}).get('stamp') if isinstance(content, dict) else None
+    return stamp if isinstance(stamp, str) else ''  # converters leave a table there
+
+
 def _categories(rows: Sequence[Mapping[str, Any]], classes: Sequence[str], path: str | Path) -> tuple[int, ...]:
     known = {row['name']: row['id'] for row in rows}
     lacking = [name for name in classes if name not in known]

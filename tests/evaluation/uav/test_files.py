@@ -10,6 +10,8 @@ import pytest
 
 from perception_kd.evaluation.uav import UAVRules, read_truth, score
 from perception_kd.evaluation.uav.predictions import read_predictions, write_predictions
+from perception_kd.evaluation.uav.table import format_scores
+from perception_kd.evaluation.uav.truth import simulated_drones
 from tests.evaluation.uav.made import coco, frame, random_world, save
 
 GOOD = coco([frame(1), frame(2)], [dict(image_id=1, bbox=[1, 1, 5, 5]), dict(image_id=2, bbox=[1, 1, 9, 9])])
@@ -117,3 +119,13 @@ def test_names_are_those_of_the_figures(tmp_path: Path) -> None:
         assert tuple(check(rules)) == rules.names
     assert 'AR300_vt' in UAVRules(max_dets=300).names and 'F1_NWD10' in UAVRules(nwd=10.0).names
     assert str(check(UAVRules(iou_thrs=[0.6]))['AP50']) == 'nan'
+
+
+def test_simulated_drones_are_told(tmp_path: Path) -> None:
+    """By the stamp that simulators leave; converters leave a table."""
+    simulated = save(tmp_path, 'sim.json', {**GOOD, 'info': dict(stamp='uav-tiny-seed0-0123')})
+    recorded = save(tmp_path, 'real.json', {**GOOD, 'info': dict(stamp=dict(schema='x'))})
+    assert (simulated_drones(simulated), simulated_drones(recorded)) == ('uav-tiny-seed0-0123', '')
+    assert simulated_drones(tmp_path / 'none.json') == ''
+    assert 'simulated world uav-tiny-seed0-0123' in format_scores(score(read_truth(simulated), {}))
+    assert 'simulated' not in format_scores(score(read_truth(recorded), {}))
