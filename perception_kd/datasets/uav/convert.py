@@ -90,7 +90,10 @@ def convert_uav(name: str, root: Path, out: Path, job: Conversion, **options: An
     kind, tally = FORMATS[name], Tally()
     root = require_folder(root, f'folder of the set (uav-{name})')
     check_target(out, root, job)
-    source = kind.read(root, tally, **{**dict(kind.defaults), **options})
+    try:
+        source = kind.read(root, tally, **{**dict(kind.defaults), **options})
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'{error}{_because(tally)}') from None
     info = dict(source=f'{name}: {root.resolve().name}', licence=kind.licence, stamp=dict(
         schema=SCHEMA, format=name, every=job.every, quality=job.quality, seed=job.seed, commit=commit(),
         options={key: str(value) for key, value in options.items()}))
@@ -121,14 +124,14 @@ def write_set(source: Source, out: Path, job: Conversion, info: Mapping[str, Any
     """
     clips = unique_names(thin_out(source.clips, job.every))
     if not clips:
-        raise FileNotFoundError(f'{out}: every frame of the set was left out: {_told(tally)}')
+        raise FileNotFoundError(f'{out}: every frame of the set was left out{_because(tally)}')
     clips = split_by_video(clips, shares=job.shares, seed=job.seed, keep=job.keep_splits)
     placing = Placing(out=out, renamed=job.renamed, quality=job.quality, symlink=job.symlink)
     placed = _place(clips, placing, job.workers, tally)
     if job.strict and tally.counts:
-        raise ValueError(f'{out}: not everything could be taken (--strict): {_told(tally)}')
+        raise ValueError(f'{out}: not everything could be taken (--strict){_because(tally)}')
     if not any(clip.frames for clip in placed):
-        raise FileNotFoundError(f'{out}: no picture of the set could be read: {_told(tally)}')
+        raise FileNotFoundError(f'{out}: no picture of the set could be read{_because(tally)}')
     categories = category_order([*(category_of(name, job.renamed) for name in source.categories),
                                  *sorted({box.category for clip in placed for frame in clip.frames
                                           for box in frame.boxes})])
@@ -196,5 +199,6 @@ def _write(placed: Sequence[PlacedClip], categories: Sequence[str], out: Path, p
             annotation_path(out, split).unlink(missing_ok=True)
 
 
-def _told(tally: Tally) -> str:
-    return '; '.join(tally.lines()) or 'nothing'
+def _because(tally: Tally) -> str:
+    """What was left out, at the end of a message of bearable length."""
+    return ''.join(f'; {line[:200]}' for line in tally.lines()[:3])

@@ -12,7 +12,7 @@ from perception_kd.datasets.uav.boxes import clean_box
 from perception_kd.datasets.uav.formats.coco import boxes_of, read_coco_file
 from perception_kd.datasets.uav.formats.yolo import read_yolo
 from perception_kd.datasets.uav.names import category_of, category_order
-from perception_kd.datasets.uav.pictures import picture_size
+from perception_kd.datasets.uav.pictures import look_at_picture
 from perception_kd.datasets.uav.place import clean_boxes
 from perception_kd.datasets.uav.records import Clip, Tally
 from perception_kd.files import require_folder
@@ -94,7 +94,10 @@ def yolo_pictures(root: Path, split: str) -> Labelled:
 def _rows(clip: Clip, number: int, ids: Mapping[str, int], tally: Tally) -> list[dict[str, Any]]:
     rows = []
     for frame in clip.frames:
-        size = picture_size(frame.path)
+        size, turned = look_at_picture(frame.path)
+        if turned:
+            raise ValueError(f'{frame.path}: stored turned (EXIF orientation), and read as stored; write such pictures '
+                             'upright with: python tools/convert.py uav-yolo --root DIR --out DIR')
         boxes = [dict(xywh=box.xywh, category_id=ids[box.category], iscrowd=box.crowd, instance_id=box.instance)
                  for box in clean_boxes(frame, size, {}, tally, where=frame.path)]
         more = {} if clip.single else dict(video_id=number, frame_id=frame.number)
