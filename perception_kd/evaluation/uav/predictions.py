@@ -34,6 +34,11 @@ class Predicted:
     def __len__(self) -> int:
         return len(self.scores)
 
+    def above(self, least: float) -> Predicted:
+        """Those with this score or more."""
+        kept = self.scores >= least
+        return Predicted(self.boxes[kept], self.scores[kept], self.labels[kept])
+
 
 def read_predictions(path: str | Path, truth: Truth) -> dict[int, Predicted]:
     """Predictions by image id; pictures without any are not there.

@@ -47,11 +47,13 @@ class Image:
         file_name: Relative to the data root.
         video: Name of what it is a frame of; a single picture is a video of its own.
         truth: Its boxes of the classes that are scored; others are left out, as in training.
+        size: Width and height, px; None where nothing says so.
     """
 
     file_name: str
     video: str
     truth: TrueBoxes
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,9 @@ def _images(content: Mapping[str, Any], path: str | Path, categories: tuple[int,
     found = {}
     for row in content['images']:
         name, video = str(row.get('file_name', row['id'])), row.get('video_id')
+        size = (row['width'], row['height']) if {'width', 'height'} <= row.keys() else None
         found[row['id']] = Image(name, name if video is None else videos.get(video, str(video)),
-                                 boxes.get(row['id'], TrueBoxes()))
+                                 boxes.get(row['id'], TrueBoxes()), size)
     return found
 
 
