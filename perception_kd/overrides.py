@@ -15,11 +15,13 @@ class OverrideAction(DictAction):
 
     def __call__(self, parser: ArgumentParser, namespace: Namespace, values: str | Sequence[Any] | None,
                  option_string: str | None = None) -> None:
-        """Add the words to the overrides of ``namespace``.
+        """Add the words to the overrides of ``namespace``, which are empty where an option may stand without words.
 
         Raises:
             ArgumentError: a word without a key, with brackets that do not match, or with a dictionary.
         """
+        if not values:
+            setattr(namespace, self.dest, getattr(namespace, self.dest, None) or {})
         for word in values or ():
             key, equals, _ = word.partition('=')
             if not key or not equals:

@@ -12,6 +12,7 @@ from mmengine.model import BaseModel
 from mmengine.structures import InstanceData
 from torch import nn
 
+from perception_kd.models.uav.postprocess import BoxSettings
 from perception_kd.registry import MODELS
 
 BRIGHT = 200
@@ -38,7 +39,7 @@ class BlobDetector(BaseModel):
     def __init__(self, limit: int | None = None, score_thr: float = 0.0) -> None:
         super().__init__(DetDataPreprocessor(mean=[0, 0, 0], std=[255] * 3, bgr_to_rgb=True, pad_size_divisor=32))
         self.net, self.limit, self.calls = nn.Conv2d(3, 2, 1), limit, []
-        self.test_cfg = dict(score_thr=score_thr)
+        self.test_cfg = BoxSettings(score_thr=score_thr)
 
     def forward(self, inputs, data_samples=None, mode='tensor'):
         return self.predict(inputs, data_samples) if mode == 'predict' else [dict(classes=self.net(inputs))]
@@ -59,6 +60,6 @@ class BlobDetector(BaseModel):
                 if self.limit is None or max(w, h) <= self.limit:
                     rows.append((x, y, x + w, y + h, rgb[0, y, x] / 255, label))
         found = torch.tensor(rows, dtype=torch.float32).reshape(-1, 6)
-        found = found[found[:, 4] > self.test_cfg['score_thr']]
+        found = found[found[:, 4] > self.test_cfg.score_thr]
         scale = torch.tensor(list(known['scale_factor']) * 2)
         return InstanceData(bboxes=found[:, :4] / scale, scores=found[:, 4], labels=found[:, 5].long())

@@ -51,14 +51,14 @@ def draw_boxes(image: Picture, boxes: NDArray[np.floating], labels: Sequence[str
     for index in reversed(seen):  # the strongest come first, and are drawn last
         colour = colors[index] if colors is not None else COLOURS[0]
         _frame(drawn, *outlines[index], colour, thickness)
-    taken = [(*low, *high) for low, high in outlines.values()]
+    taken = np.array([(*low, *high) for low, high in outlines.values()]).reshape(-1, 4)
     for index in seen:
         text = ' '.join(filter(None, (labels[index] if labels is not None else '',
                                       f'{scores[index]:.2f}' if scores is not None else '')))
         if text:
             colour = colors[index] if colors is not None else COLOURS[0]
-            taken.append(_write(drawn, text, outlines[index], colour, text_size or _TEXT_SIZE * scale, taken,
-                                thickness + 1))
+            plate = _write(drawn, text, outlines[index], colour, text_size or _TEXT_SIZE * scale, taken, thickness + 1)
+            taken = np.vstack([taken, plate])
     return drawn
 
 
@@ -87,7 +87,7 @@ def draw_inset(image: Picture, source: Picture, box: Sequence[float], *, factor:
     corners = [(column, row, column + side, row + side) for column in (edge, width - side - edge)
                for row in (edge, height - side - edge)]
     column, row, right, bottom = min(corners, key=lambda corner: (
-        sum(_shared(corner, other) for other in (box, *others)),
+        _shared(corner, np.vstack([box, others])),
         -np.hypot((corner[0] + corner[2]) / 2 - x, (corner[1] + corner[3]) / 2 - y)))
     drawn[row:bottom, column:right] = view
     _frame(drawn, (column - 1, row - 1), (right, bottom), colour, 1)
@@ -110,7 +110,7 @@ def _outline(box: NDArray[np.float64], gap: int, shape: tuple[int, ...]) -> tupl
 
 
 def _write(drawn: Picture, text: str, outline: tuple[tuple[int, int], tuple[int, int]], colour: Colour, size: float,
-           taken: Sequence[tuple[int, int, int, int]], rim: int) -> tuple[int, int, int, int]:
+           taken: NDArray[np.integer], rim: int) -> tuple[int, int, int, int]:
     """Write a text on a plate of the colour, above, below or beside a box whose line is ``rim`` wide; its corners."""
     thickness = 1 if size < 0.9 else 2
     (width, height), under = cv2.getTextSize(text, _FONT, size, thickness)
@@ -120,16 +120,17 @@ def _write(drawn: Picture, text: str, outline: tuple[tuple[int, int], tuple[int,
     fitting = [(int(np.clip(x, 0, max(drawn.shape[1] - plate[0], 0))), y) for x, y in places
                if y >= 0 and y + plate[1] <= rows]
     corners = [(x, y, x + plate[0], y + plate[1]) for x, y in fitting] or [(0, 0, *plate)]
-    best = min(corners, key=lambda one: sum(_shared(one, other) for other in taken))
+    best = min(corners, key=lambda one: _shared(one, taken))
     cv2.rectangle(drawn, best[:2], (best[2] - 1, best[3] - 1), _bytes(colour), cv2.FILLED)
     place = (best[0] + _PAD, best[3] - under - 1)
     cv2.putText(drawn, text, place, _FONT, size, _bytes(halo_of(colour)), thickness, cv2.LINE_AA)
     return best
 
 
-def _shared(one: Sequence[float], other: Sequence[float]) -> float:
-    """Area that two boxes have in common."""
-    return max(0, min(one[2], other[2]) - max(one[0], other[0])) * max(0, min(one[3], other[3]) - max(one[1], other[1]))
+def _shared(one: Sequence[float], others: NDArray) -> float:
+    """Area that a box has in common with each of others ``(N, 4)``, summed."""
+    size = np.minimum(one[2:], others[:, 2:]) - np.maximum(one[:2], others[:, :2])
+    return float(size.clip(min=0).prod(-1).sum())
 
 
 def _scale(image: Picture) -> float:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from perception_kd.models.uav.box_merging import Detections, check_merging, merge_boxes, shared_areas
+from perception_kd.models.uav.postprocess import to_original
 from perception_kd.models.uav.tiles import Tile, Tiling, clip_to_tile, cut_at_border, inner_edges
 from perception_kd.registry import MODELS
 from perception_kd.stages import stage
@@ -123,8 +124,8 @@ class SlicedDetector(BaseModel):
         with stage('merge'):
             for sample, parts in zip(batch_data_samples, found):
                 best = merge_boxes(self._without_pieces(parts), **self.merging).at(slice(self.max_per_img))
-                boxes = _original(best.boxes, sample.metainfo) if rescale else best.boxes
-                sample.pred_instances = InstanceData(bboxes=boxes, scores=best.scores, labels=best.labels)
+                joined = InstanceData(bboxes=best.boxes, scores=best.scores, labels=best.labels)
+                sample.pred_instances = to_original(joined, sample.metainfo) if rescale else joined
         return batch_data_samples
 
     @torch.no_grad()
@@ -205,13 +206,6 @@ class SlicedDetector(BaseModel):
         held = shared_areas(joined.boxes, whole.boxes) >= self.merging['threshold'] * area
         held &= joined.labels[:, None] == whole.labels
         return joined.at(~(torch.cat([part.cut for part in parts]) & held.any(-1)))
-
-
-def _original(boxes: Tensor, metainfo: Mapping[str, Any]) -> Tensor:
-    """From px of the network's input to px of the original picture: padding off, then scale."""
-    top, _, left, _ = metainfo.get('pad_param') or (0, 0, 0, 0)
-    x, y = metainfo.get('scale_factor') or (1.0, 1.0)
-    return (boxes - boxes.new_tensor([left, top, left, top])) / boxes.new_tensor([x, y, x, y])
 
 
 def _outer_names(module: nn.Module, weights: dict[str, Tensor], prefix: str, metadata: dict) -> None:

@@ -91,7 +91,8 @@ def test_resized_and_padded_inputs_give_boxes_of_the_original():
     image = painted(100, 140, [[20, 30, 30, 44], [100, 70, 120, 90]])
     sample = DetDataSample(metainfo=dict(img_id=7, img_path='x', ori_shape=(50, 70), img_shape=(100, 140),
                                          scale_factor=(2.0, 2.0)))
-    other = DetDataSample(metainfo=dict(img_shape=(100, 150), scale_factor=(1.0, 1.0), pad_param=(0, 0, 10, 0)))
+    other = DetDataSample(metainfo=dict(img_shape=(100, 150), ori_shape=(100, 140), scale_factor=(1.0, 1.0),
+                                        pad_param=(0, 0, 10, 0)))
     shifted = np.pad(image, ((0, 0), (10, 0), (0, 0)))
     model = SlicedDetector(detector=BlobDetector(), tile=48, overlap=40)
     tensors = [torch.from_numpy(one.copy()).permute(2, 0, 1) for one in (image, shifted)]

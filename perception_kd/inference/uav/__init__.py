@@ -1,0 +1,1 @@
+"""Drone detection on pictures, videos and live streams."""
