@@ -205,5 +205,5 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in found if path.name not in _OF_RUNS]
 
 
-_OF_RUNS = {'metrics_summary.json', 'metrics_details.json', 'results_nusc.json', 'stereo_metrics.json', _RECIPE,
-            'train_seconds.json'}
+_OF_RUNS = {'metrics_summary.json', 'metrics_details.json', 'results_nusc.json', 'stereo_metrics.json',
+            'uav_metrics.json', 'results_uav.json', _RECIPE, 'train_seconds.json'}

@@ -19,6 +19,7 @@ from perception_kd.visualization.report.runs import DISTILLED, STUDENT, DataPlac
 from perception_kd.visualization.report.scalars import Curves, read_scalars
 from perception_kd.visualization.report.stereo.read import as_stereo, is_stereo
 from perception_kd.visualization.report.stereo.tested import is_tested
+from perception_kd.visualization.report.uav.read import as_uav, has_drones, is_uav
 
 SUMMARY, DETAILS, RESULTS, TEST = 'metrics_summary.json', 'metrics_details.json', 'results_nusc.json', 'test'
 ENVIRONMENT = 'environment.json'
@@ -31,6 +32,7 @@ _NEEDED = ('mean_ap', 'nd_score', 'tp_errors', 'mean_dist_aps', 'label_tp_errors
 def is_run(folder: Path) -> bool:
     """Whether a folder holds a training's log, or scores or answers of a model."""
     return (any((folder / name).is_file() for name in (SUMMARY, RESULTS)) or is_tested(folder)
+            or has_drones(folder)
             or next(folder.glob('*/vis_data/scalars.json'), None) is not None)
 
 
@@ -55,6 +57,8 @@ def read_run(folder: Path, title: str = '', *, root: Path | None = None) -> Run:
         details=_details(folder), results=_file(folder, RESULTS), checkpoint=_checkpoint(folder),
         log=next(iter(_logs(folder)), None), data=_data(folder, config, summary, root), seconds=_seconds(folder),
         record=_json(folder, ENVIRONMENT) or {}, epochs=_epochs(training, config))
+    if is_uav(folder, config):
+        return as_uav(run)
     return as_stereo(run, root) if is_stereo(folder, config) else run
 
 

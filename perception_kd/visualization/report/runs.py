@@ -14,7 +14,7 @@ from perception_kd.visualization.report.stereo.times import times_stereo
 
 TEACHER, STUDENT, DISTILLED, OTHER = 'teacher', 'student', 'distilled', 'other'
 ROLES = (TEACHER, STUDENT, DISTILLED, OTHER)
-DETECTION, STEREO = 'detection', 'stereo'
+DETECTION, STEREO, UAV = 'detection', 'stereo', 'uav'
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,9 @@ class Run:
         seconds: Wall time by stage (``train``, ``score``) as far as known.
         record: What a comparison has noted about it (commit, machine, versions, teachers); else empty.
         epochs: Trained, and planned; None where nothing says so.
-        task: ``detection`` or ``stereo``.
+        task: ``detection``, ``stereo`` or ``uav``.
         tested: Of stereo, what it was scored on, by data set.
+        drones: Of drone detectors, ``uav_metrics.json``; ``results`` is the path of the predictions, or None.
     """
 
     title: str
@@ -84,6 +85,7 @@ class Run:
     epochs: tuple[int | None, int | None] = (None, None)
     task: str = DETECTION
     tested: Mapping[str, Tested] = field(default_factory=dict)
+    drones: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def scored(self) -> bool:
@@ -224,5 +226,5 @@ class RunSet:
         return tuple(run for run in self.runs if run.role == role)
 
 
-__all__ = ['DETECTION', 'DISTILLED', 'OTHER', 'ROLES', 'STEREO', 'STUDENT', 'TEACHER', 'Curve', 'DataPlace', 'Extras',
-           'Method', 'Run', 'RunSet']
+__all__ = ['DETECTION', 'DISTILLED', 'OTHER', 'ROLES', 'STEREO', 'STUDENT', 'TEACHER', 'UAV', 'Curve', 'DataPlace',
+           'Extras', 'Method', 'Run', 'RunSet']

@@ -14,9 +14,9 @@ from perception_kd.visualization.report.page import MOST_BYTES, render
 from perception_kd.visualization.report.runs import STEREO, RunSet
 from perception_kd.visualization.report.words import count, listed, sentence
 
-ORDER = ('overview', 'stereo_results', 'pictures', 'frames', 'stereo_pairs', 'metrics', 'precision_recall', 'bias',
-         'findings', 'curves', 'shares', 'maps', 'view3d', 'robustness', 'latency', 'stereo_speed', 'configs',
-         'environment')
+ORDER = ('overview', 'stereo_results', 'uav_results', 'pictures', 'frames', 'stereo_pairs', 'uav_pictures', 'metrics',
+         'precision_recall', 'bias', 'findings', 'curves', 'shares', 'maps', 'view3d', 'robustness', 'latency',
+         'stereo_speed', 'configs', 'environment')
 """Files of the folder ``sections``, each with ``section(runs)``."""
 
 

@@ -13,7 +13,7 @@ from perception_kd.visualization.report.runs import Curve, Run, RunSet
 from perception_kd.visualization.report.words import metric_title
 
 PAIR_LOSS = 'loss_distill.'
-VALIDATED = ('mAP_present', 'mAP', 'NDS')
+VALIDATED = ('mAP_present', 'mAP', 'NDS', 'AP', 'AP50', 'AP_vt', 'AP_t', 'recall')
 _LATER = {'lr': 'learning rate', 'grad_norm': 'norm of the gradient', 'time': 'seconds an iteration',
           'data_time': 'seconds waiting for data', 'memory': 'GPU memory in MB'}
 _SMALL = 240
