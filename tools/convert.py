@@ -78,6 +78,14 @@ def _add_stereo_weights(sources: argparse._SubParsersAction) -> None:
                               'the file is run')
 
 
+def _add_yolov5_weights(sources: argparse._SubParsersAction) -> None:
+    what = 'a state dict of YOLOv5 6.x or 7.0, for UAVDetector: a checkpoint, and its config beside it as .json'
+    weights = sources.add_parser('yolov5-weights', help=what, description=what)
+    weights.add_argument('--file', type=Path, required=True, help='the state dict, as torch.save wrote it')
+    weights.add_argument('--out', type=Path, required=True, help='new .pth file')
+    weights.add_argument('--classes', type=int, help="number of classes other than the file's: their rows begin anew")
+
+
 def main() -> int:
     """Exit status; raises what ``run_tool`` says in one line."""
     options = vars(parse_args())
@@ -87,6 +95,12 @@ def main() -> int:
         from perception_kd.models.stereo.released import convert_stereo_weights
 
         report = convert_stereo_weights(options['of'], options['file'], options['out'], trust=options['trust'])
+        print(f'{options["out"]}: {report}')
+        return 0
+    if options['source'] == 'yolov5-weights':
+        from perception_kd.models.uav.released import convert_yolov5_weights
+
+        report = convert_yolov5_weights(options['file'], options['out'], classes=options['classes'])
         print(f'{options["out"]}: {report}')
         return 0
     if options['source'] == 'folder':

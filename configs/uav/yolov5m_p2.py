@@ -3,4 +3,4 @@
 _base_ = ['./yolov5m_cbi.py']
 
 anchors = '${anchors_p2}'
-detector_m = dict(neck=dict(p2=True))
+detector_m = dict(backbone=dict(levels=[2, 3, 4, 5]), neck=dict(p2=True))

@@ -3,4 +3,4 @@
 _base_ = ['./yolov5n_cbi.py']
 
 anchors = '${anchors_p2}'
-detector_n = dict(neck=dict(p2=True))
+detector_n = dict(backbone=dict(levels=[2, 3, 4, 5]), neck=dict(p2=True))

@@ -3,4 +3,4 @@
 _base_ = ['./yolov5s_cbi.py']
 
 anchors = '${anchors_p2}'
-detector_s = dict(neck=dict(p2=True))
+detector_s = dict(backbone=dict(levels=[2, 3, 4, 5]), neck=dict(p2=True))

@@ -45,12 +45,15 @@ class CSPDarknetV5(nn.Module):
         depth, width: Factors of the numbers of blocks and of channels: n (0.33, 0.25), s (0.33, 0.5), m (0.67, 0.75).
         cbam_at: Names of stages, of ``bb2`` to ``bb5``.
         cbam: Further settings of ``CBAM``.
+        levels: Which stages' maps are given out, fine to coarse: ``(2, 3, 4, 5)`` for a neck with ``p2``.
         in_channels: Of the pictures.
     """
 
     def __init__(self, *, depth: float, width: float, cbam_at: Sequence[str] = (), cbam: dict | None = None,
-                 in_channels: int = 3) -> None:
+                 levels: Sequence[int] = (3, 4, 5), in_channels: int = 3) -> None:
         super().__init__()
+        if list(levels) != list(LEVELS[-len(levels):]):
+            raise ValueError(f'levels of the backbone are the last ones of {LEVELS}, got {list(levels)}')
         check_places('cbam_at of the backbone', cbam_at, [f'bb{level}' for level in LEVELS])
         widths = {level: scaled_width(WIDTHS[level], width) for level in LEVELS}
         before = scaled_width(WIDTHS[2] // 2, width)
@@ -64,7 +67,7 @@ class CSPDarknetV5(nn.Module):
                 pool=level == LEVELS[-1], cbam=attention)
             before = widths[level]
         self.in_channels = in_channels
-        self.out_channels = tuple(widths.values())
+        self.levels, self.out_channels = tuple(levels), tuple(widths[level] for level in levels)
 
     def tap_specs(self) -> list[TapSpec]:
         """Taps of the attention."""
@@ -72,11 +75,11 @@ class CSPDarknetV5(nn.Module):
                 for spec in cbam.tap_specs(2**level)]
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """``(B, 3, H, W)`` -> P2 to P5, ``(B, C, H/s, W/s)`` with strides 4, 8, 16, 32."""
+        """``(B, 3, H, W)`` -> maps of ``levels``, ``(B, C, H/s, W/s)`` with s = 2^level."""
         x, maps = self.stem(x), []
-        for stage in self.stages.values():
-            x = stage(x)
-            maps.append(x)
+        for level in LEVELS:
+            x = self.stages[f'p{level}'](x)
+            maps += [x] if level in self.levels else []
         return maps
 
 

@@ -54,13 +54,14 @@ class UAVDetector(BaseModel):
     def tap_specs(self) -> dict[str, TapSpec]:
         """The taps by name; each fires once in a forward pass, so a pass may end at the last one wanted."""
         levels = list(zip(self.neck.levels, self.neck.strides))
-        widths = self.backbone.out_channels[-len(levels):]
         specs = [TapSpec(f'backbone_p{level}', 'image', width, f'backbone at 1/{stride}, behind its attention',
-                         stride=stride) for (level, stride), width in zip(levels, widths)]
+                         stride=stride) for (level, stride), width in zip(levels, self.backbone.out_channels)]
         specs += [TapSpec(f'neck_n{level}', 'image', width, f'neck at 1/{stride}, what the head reads', stride=stride)
                   for (level, stride), width in zip(levels, self.neck.out_channels)]
         specs += [*self.backbone.tap_specs(), *self.neck.tap_specs()]
         specs.append(TapSpec('head', 'dense_head', self.head.num_classes, 'raw outputs of every level'))
+        specs += [TapSpec(f'head_n{level}', 'dense_head', self.head.num_classes, f'raw outputs at 1/{stride} alone')
+                  for level, stride in levels]
         return {spec.name: replace(spec, call='first') for spec in specs}
 
     def functions(self) -> dict[str, Callable]:
@@ -92,12 +93,14 @@ class UAVDetector(BaseModel):
         """
         self._check(inputs)
         with stage('backbone'):
-            maps = self.backbone(inputs)[-len(self.neck.levels):]
-            maps = [tap(f'backbone_p{level}', x) for level, x in zip(self.neck.levels, maps)]
+            maps = [tap(f'backbone_p{level}', x) for level, x in zip(self.neck.levels, self.backbone(inputs))]
         with stage('neck'):
             maps = [tap(f'neck_n{level}', x) for level, x in zip(self.neck.levels, self.neck(maps))]
         with stage('head'):
-            return tap('head', self.head(maps))
+            found = tap('head', self.head(maps))
+            for level, own in zip(self.neck.levels, found):
+                tap(f'head_n{level}', [own])
+            return found
 
     def loss(self, inputs: Tensor, data_samples: Sequence[Any]) -> dict[str, Tensor]:
         """The head's losses over the annotated samples; 0 with gradient where there are none."""

@@ -80,7 +80,7 @@ class CBiPAFPN(nn.Module):
     """The neck of the family.
 
     Args:
-        in_channels: Of P2 to P5, or of P3 to P5 without ``p2``; of more maps the last ones are read.
+        in_channels: Of P3 to P5, or of P2 to P5 with ``p2``.
         width, depth: Factors, as of the backbone.
         fusion: ``pan``: YOLOv5's; ``concat_skip``: with the backbone's map of the same level as a third input, a
             simplified BiFPN; ``weighted_add``: BiFPN's fast normalised sums (Tan et al., CVPR 2020).
@@ -95,10 +95,11 @@ class CBiPAFPN(nn.Module):
         self.levels = (2, 3, 4, 5) if p2 else (3, 4, 5)
         if fusion not in FUSIONS:
             raise ValueError(f'fusion of the neck is one of {", ".join(FUSIONS)}, got {fusion!r}')
-        if len(in_channels) < len(self.levels):
-            raise ValueError(f'the neck reads {len(self.levels)} maps, the backbone gives {len(in_channels)}')
+        if len(in_channels) != len(self.levels):
+            raise ValueError(f'the neck reads {len(self.levels)} maps, the backbone gives {len(in_channels)}: set its '
+                             f'levels={list(self.levels)}')
         check_places('cbam_at of the neck', cbam_at, [f'n{level}' for level in self.levels])
-        shape = dict(levels=self.levels, in_channels=tuple(in_channels)[-len(self.levels):])
+        shape = dict(levels=self.levels, in_channels=tuple(in_channels))
         if fusion == 'weighted_add':
             self.paths = WeightedFusion(**shape, channels=scaled_width(NECK_WIDTH, width))
         else:
@@ -115,4 +116,4 @@ class CBiPAFPN(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         """Maps of the backbone, fine to coarse -> fused maps ``(B, C, H/s, W/s)``, fine to coarse."""
-        return self.paths(list(maps)[-len(self.levels):], self.cbam)
+        return self.paths(maps, self.cbam)

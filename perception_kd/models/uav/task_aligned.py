@@ -7,9 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from perception_kd.models.uav.boxes import centres_and_sizes, pair_ciou, pair_iou
+from perception_kd.models.uav.boxes import centres_and_sizes, matrix_iou
 
 TINY = 1e-30
+LEAST_OVERLAP = 0.05
 
 
 class Aligned(NamedTuple):
@@ -30,8 +31,10 @@ def align(scores: Tensor, boxes: Tensor, places: Tensor, labels: Tensor, truth: 
     """Assign the cells of one picture.
 
     A cell is a candidate of a box that its place lies in; the ``top`` ones by ``t = s^alpha u^beta`` learn the box, s
-    their score of its class and u their CIoU with it, not below 0. A cell of several boxes goes to the one it overlaps
-    most. The class score shall be ``t`` over the largest t of the box, times the largest IoU of the box.
+    their score of its class and u their IoU with it. A cell of several boxes goes to the one it overlaps most. The
+    class score shall be t over the largest t of the box, times the largest IoU of the box (Feng et al., section 3.3).
+
+    IoU below 0.05 counts as 0.05: a target of few px that no prediction overlaps yet is learnt all the same.
 
     Args:
         scores: ``(N, K)`` probabilities.
@@ -50,15 +53,14 @@ def align(scores: Tensor, boxes: Tensor, places: Tensor, labels: Tensor, truth: 
     centres, sides = centres_and_sizes(truth)
     away = (places[None] - centres[:, None]).abs()
     inside = (away <= sides.clamp(min=least_side)[:, None] / 2).all(-1)
-    overlap = pair_ciou(boxes[None], truth[:, None]).clamp(min=0)
+    overlap = matrix_iou(truth, boxes).clamp(min=LEAST_OVERLAP)
     metric = scores.T[labels].pow(alpha) * overlap.pow(beta)
     ranked = torch.where(inside, metric, -1.0)
     best = ranked.topk(min(top, count), dim=1)
     chosen = torch.zeros_like(inside).scatter_(1, best.indices, best.values >= 0)
-    plain = pair_iou(boxes[None], truth[:, None])
-    target = torch.where(chosen, plain, -1.0).argmax(0)
+    target = torch.where(chosen, overlap, -1.0).argmax(0)
     taken = chosen.any(0)
     mine = torch.zeros_like(chosen).scatter_(0, target[None], taken[None])
-    metric, plain = metric * mine, plain * mine
-    quality = metric * plain.amax(1, keepdim=True) / metric.amax(1, keepdim=True).clamp(min=TINY)
+    metric, overlap = metric * mine, overlap * mine
+    quality = metric * overlap.amax(1, keepdim=True) / metric.amax(1, keepdim=True).clamp(min=TINY)
     return Aligned(torch.where(taken, target, -1), quality.amax(0))

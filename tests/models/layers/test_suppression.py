@@ -5,7 +5,7 @@ import pytest
 import shapely
 import torch
 
-from perception_kd.models.layers import circle_nms, rotated_nms
+from perception_kd.models.layers import box_nms, circle_nms, rotated_nms
 
 
 def _boxes(count=100, classes=3):
@@ -58,3 +58,19 @@ def test_no_boxes_and_equal_boxes():
     labels = torch.tensor([1, 0, 1, 2, 0, 2])
     assert circle_nms(same[:, :2], scores, labels, torch.zeros(3)).tolist() == [0, 1, 3]
     assert rotated_nms(same, scores, labels, 0.2).tolist() == [0, 1, 3]
+
+
+@pytest.mark.parametrize('classes', [1, 3])
+@pytest.mark.parametrize('threshold', [0.1, 0.45])
+def test_boxes_in_pictures_equal_brute_force(classes, threshold):
+    g = torch.Generator().manual_seed(classes)
+    low = (torch.rand(150, 2, generator=g) * 30).round()
+    boxes = torch.cat([low, low + (torch.rand(150, 2, generator=g) * 20 + 1).round()], 1)
+    scores, labels = torch.rand(150, generator=g).mul(20).round() / 20, torch.randint(0, classes, (150,), generator=g)
+    shapes = [shapely.box(*box) for box in boxes.tolist()]
+    wanted = _brute(scores, labels, lambda a, b: (
+        shapes[a].intersection(shapes[b]).area / shapes[a].union(shapes[b]).area > threshold))
+    assert box_nms(boxes, scores, labels, threshold).tolist() == wanted
+    assert 3 < len(wanted) < 150
+    none = box_nms(boxes[:0], scores[:0], labels[:0], threshold)
+    assert none.shape == (0,) and none.dtype == torch.long

@@ -1,0 +1,8 @@
+"""The student in size n under D1 and R1: hints, an adversary and responses, teacher in size m.
+
+  --cfg-options model.teachers.uav.checkpoint=TEACHER.pth
+"""
+
+_base_ = ['../yolov5n_cbi.py', '../../_base_/models/uav_m.py', '../../_base_/distill/uav_d1_r1.py']
+
+model = '${distiller}'

@@ -1,0 +1,8 @@
+"""The student in size n under X1, CrossKD: through the head of the teacher in size m.
+
+  --cfg-options model.teachers.uav.checkpoint=TEACHER.pth
+"""
+
+_base_ = ['../yolov5n_cbi.py', '../../_base_/models/uav_m.py', '../../_base_/distill/uav_x1.py']
+
+model = '${distiller}'
