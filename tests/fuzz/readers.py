@@ -205,6 +205,51 @@ def _is_data(content: bytes, suffix: str) -> bool:
         isinstance(function, ast.Name) and function.id in ('dict', 'list', 'tuple') for function in calls)
 
 
+def _uav_labels(root: Path) -> Target:
+    from perception_kd.datasets.uav.boxes import clean_box, scaled
+    from perception_kd.datasets.uav.formats.anti_uav import read_rectangles
+    from perception_kd.datasets.uav.formats.drone_vs_bird import read_frame_lines
+    from perception_kd.datasets.uav.formats.dut import read_track_lines
+    from perception_kd.datasets.uav.formats.voc import read_xml_boxes
+    from perception_kd.datasets.uav.formats.yolo import read_label_lines
+    from perception_kd.datasets.uav.live import coco_pictures
+    from perception_kd.datasets.uav.records import Tally
+
+    size, tally = (64, 48), Tally()
+
+    def numbers_of(path: Path) -> list[tuple[float, ...]]:
+        if path.suffix == '.xml':
+            return [box.xywh for box in read_xml_boxes(path, 1, tally)]
+        if path.name.endswith('.rect.json'):
+            return [box.xywh for _, boxes in read_rectangles(path, tally) for box in boxes]
+        if path.suffix == '.json':
+            rows = coco_pictures(path, path.parent, truth=True).rows
+            return [box['xywh'] for row in rows if (row['width'], row['height']) == size for box in row['boxes']]
+        frames = [frame.boxes for frame in read_frame_lines(path, tally)]
+        frames += [boxes or () for boxes in read_track_lines(path, 0, tally)]
+        found = [scaled(box.xywh, size) for box in read_label_lines(path, ('drone', 'bird'), tally)]
+        return found + [box.xywh for boxes in frames for box in boxes]
+
+    def read(path: Path) -> None:
+        for numbers in numbers_of(path):
+            box, fault = clean_box(numbers, size)
+            assert (box is None) <= bool(fault)
+            assert box is None or (min(box) >= 0 and box[0] + box[2] <= 64.001 and box[1] + box[3] <= 48.001)
+
+    xml = [b'<annotation><object><name>drone</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>9</xmax><ymax>9</ymax>'
+           b'</bndbox></object></annotation>', b'<?xml version="1.0" encoding="utf-7"?><a/>',
+           b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>']
+    coco = dict(info={}, images=[dict(id=1, file_name='a.jpg', width=64, height=48, video_id=1, frame_id=0)],
+                videos=[dict(id=1, name='v')], categories=[dict(id=1, name='drone')],
+                annotations=[dict(id=1, image_id=1, category_id=1, bbox=[1, 2, 3, 4], area=12, iscrowd=0)])
+    stamped = {**coco, 'info': dict(pseudo_labels=dict(checkpoint='a.pth'))}
+    seeds = {'.txt': [b'0 0.5 0.5 0.1 0.1\n', b'0 1 5 6 7 8 drone\n1 0\n', b'1,2,3,4\nnan nan nan nan\n'], '.xml': xml,
+             '.json': [json.dumps(content).encode() for content in (coco, stamped)],
+             '.rect.json': [b'{"exist": [1, 0], "gt_rect": [[1, 2, 3, 4], []]}']}
+    words = (*_JSON_WORDS, b'nan', b'-1e308', b'inf', b' 0 0 0 0', b'drone', b'<!--', b'bndbox', b'"bbox"', b'"info"')
+    return Target('uav_labels', tuple(seeds), seeds, read, words)
+
+
 def pickle_in(path: Path) -> bytes:
     """The pickle inside a file of ``torch.save``."""
     with zipfile.ZipFile(BytesIO(path.read_bytes())) as archive:
@@ -214,10 +259,10 @@ def pickle_in(path: Path) -> bytes:
 
 READERS: dict[str, Callable[[Path], Target]] = dict(
     radar_pcd=_radar, lidar_bin=_lidar, info_file=_infos, table=_tables, result_json=_results, checkpoint=_checkpoint,
-    cache_entry=_cache, config=_config)
+    cache_entry=_cache, config=_config, uav_labels=_uav_labels)
 """What makes a target by its name, from a small nuScenes-format root (``tests/tiny_world.py``) with its info files,
 whose files are the seeds."""
 
 SHARES = dict(radar_pcd=0.3, lidar_bin=0.2, info_file=0.08, table=0.14, result_json=0.16, checkpoint=0.05,
-              cache_entry=0.05, config=0.02)
+              cache_entry=0.05, config=0.02, uav_labels=0.1)
 """Part of all inputs that each gets: quick readers more."""

@@ -73,7 +73,8 @@ def refuse_pseudo_labels(metainfo: Mapping[str, Any], path: str | Path) -> None:
     """
     made = metainfo.get(PSEUDO_LABELS)
     if made:
-        raise ValueError(f'{path}: its boxes are pseudo-labels of {made["checkpoint"]}, so a score against them would '
+        whose = str(made.get('checkpoint') if isinstance(made, Mapping) else made)[:200]
+        raise ValueError(f'{path}: its boxes are pseudo-labels of {whose}, so a score against them would '
                          'say how like that teacher a model is, not how good; name a file of annotations')
 
 

@@ -105,7 +105,7 @@ def is_box(values: Sequence[Any]) -> bool:
 
 def _check_ids(split: str, content: Mapping[str, Any], report: CheckReport) -> None:
     ids = [row.get('id') for row in content['annotations']]
-    if len(set(ids)) < len(ids) or any(not isinstance(number, int) or number < 1 for number in ids):
+    if any(not isinstance(number, int) or number < 1 for number in ids) or len(set(ids)) < len(ids):
         report.problems.append(f'{split}: ids of annotations must be different and count from 1')
     pictures = {row['id']: row for row in content['images']}
     outside = [row for row in content['annotations'] if not _inside(row['bbox'], pictures.get(row['image_id']))]
@@ -137,7 +137,8 @@ def _check_videos(contents: Mapping[str, Any], report: CheckReport) -> None:
             if seen.setdefault(name, split) != split:
                 twice.append(f'{name} ({seen[name]} and {split})')
     if twice:
-        report.problems.append(f'{len(twice)} videos have frames in two splits: {", ".join(sorted(twice)[:3])}')
+        report.problems.append(f'{len(twice)} videos have frames in two splits: {", ".join(sorted(twice)[:3])}; split '
+                               'anew by --ignore-splits, or if these are different videos, name them by --video')
 
 
 def _check_pictures(root: Path, contents: Mapping[str, Any], report: CheckReport) -> None:

@@ -76,7 +76,7 @@ def run_uav(source: str, options: dict[str, Any]) -> int:
         options: Of its parser.
 
     Returns:
-        Exit status: 1 where the check finds a problem.
+        Exit status: 1 where ``uav-check`` finds a problem.
     """
     from perception_kd.datasets.uav.check import check_set
 
@@ -90,7 +90,7 @@ def run_uav(source: str, options: dict[str, Any]) -> int:
         report = converted.check
         print(out / 'annotations')
     print('\n'.join(report.lines()))
-    return int(bool(report.problems))
+    return int(source == _CHECK and bool(report.problems))
 
 
 def _convert(source: str, root: Any, out: Path, options: dict[str, Any]) -> Any:

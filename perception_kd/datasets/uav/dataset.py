@@ -39,7 +39,7 @@ class UAVDataset(CorruptTolerantDataset, CocoDataset):
 
     Raises:
         FileNotFoundError: no such root, file or split.
-        ValueError: unknown layout or class, a damaged file, or pseudo-labels in ``test_mode``.
+        ValueError: unknown layout or class, a damaged file, no picture (left), or pseudo-labels in ``test_mode``.
     """
 
     METAINFO = {'classes': (DRONE,), 'palette': [(220, 20, 60)]}
@@ -87,8 +87,12 @@ class UAVDataset(CorruptTolerantDataset, CocoDataset):
         if self.test_mode or not self.filter_cfg:
             return self.data_list
         least = self.filter_cfg.get('min_size', 0)
-        return [row for row in self.data_list if min(row['width'], row['height']) >= least and (
+        kept = [row for row in self.data_list if min(row['width'], row['height']) >= least and (
             row['instances'] or not self.filter_cfg.get('filter_empty_gt', False))]
+        if not kept:
+            raise ValueError(f'{self.data_root}: filter_cfg {dict(self.filter_cfg)} leaves no picture of '
+                             f'{len(self.data_list)}')
+        return kept
 
     def _check_classes(self, found: Labelled) -> None:
         unknown = [name for name in self.metainfo['classes'] if name not in found.categories]

@@ -17,6 +17,8 @@ from perception_kd.datasets.uav.place import clean_boxes
 from perception_kd.datasets.uav.records import Clip, Tally
 from perception_kd.files import require_folder
 
+_MOST = 2**31  # px
+
 
 @dataclass(frozen=True)
 class Labelled:
@@ -53,6 +55,8 @@ def coco_pictures(path: Path, pictures: Path, *, truth: bool) -> Labelled:
     tally, content = Tally(), read_coco_file(path)
     if truth:
         refuse_pseudo_labels(content['info'], path)
+    if not content['images']:
+        raise ValueError(f'{path}: names no picture')
     boxes = boxes_of(content, path, tally)
     rows = []
     for image in content['images']:
@@ -107,6 +111,6 @@ def _rows(clip: Clip, number: int, ids: Mapping[str, int], tally: Tally) -> list
 
 def _size_of(image: Mapping[str, Any], path: Path) -> tuple[int, int]:
     size = image.get('width'), image.get('height')
-    if not all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in size):
+    if not all(isinstance(side, int) and not isinstance(side, bool) and 0 < side < _MOST for side in size):
         raise ValueError(f'{path}: picture {image["id"]} has no width and height; convert the set again')
     return size
