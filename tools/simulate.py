@@ -6,8 +6,9 @@ examples:
   python tools/simulate.py nuscenes --out data/sim --scenes 30 --seed 7 --force
   python tools/simulate.py stereo --out data/sim_stereo --count 1000       some minutes on 2 processors
   python tools/simulate.py stereo --out data/sim_stereo --count 2000 --preset small --seed 3
+  python tools/simulate.py uav --out data/sim_uav --scenes 60              960 pictures, a minute or two on 2 processors
 
-Run it again after an interruption, with the same arguments: finished scenes and pairs are kept.
+Run it again after an interruption, with the same arguments: finished scenes, pairs and sequences are kept.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from perception_kd.cli import run_tool
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command line: ``nuscenes`` or ``stereo``."""
+    """The command line: ``nuscenes``, ``stereo`` or ``uav``."""
     shape = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=shape)
     formats = parser.add_subparsers(dest='format', required=True)
@@ -36,7 +37,15 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
                         help='tiny, natural: 480x240, up to 90 px; small: 640x384, up to 128 px; full: '
                              '960x544, up to 190 px; all but tiny are nearer to photographs (default: %(default)s)')
     stereo.set_defaults(run=_stereo)
-    for one in (nuscenes, stereo):
+    uav = formats.add_parser('uav', help='drones, birds and aircraft before the sky, COCO-video format')
+    uav.add_argument('--out', type=Path, required=True, metavar='DIR', help='data root to write')
+    uav.add_argument('--scenes', '--count', type=int, default=60, metavar='N',
+                     help='number of sequences; a sixth each is for validation and test (default: %(default)s)')
+    uav.add_argument('--preset', default='tiny', metavar='NAME',
+                     help='tiny: 16 pictures of 640x512, 8 a second; small: 30 of 960x544, 15 a second; full: 100 of '
+                          '1280x720, 25 a second (default: %(default)s)')
+    uav.set_defaults(run=_uav)
+    for one in (nuscenes, stereo, uav):
         one.add_argument('--seed', type=int, default=0, metavar='N',
                          help='equal seeds give equal files (default: %(default)s)')
         one.add_argument('--workers', type=int, metavar='N', help='processes (default: one for each processor)')
@@ -61,6 +70,14 @@ def _stereo(args: argparse.Namespace) -> None:
     root = simulate_stereo(args.out, count=args.count, seed=args.seed, preset=args.preset, workers=args.workers,
                            force=args.force)
     print(f'{root}: {args.count} pairs, {args.preset}, seed {args.seed}')
+
+
+def _uav(args: argparse.Namespace) -> None:
+    from perception_kd.simulation.writers.coco import simulate_uav
+
+    root = simulate_uav(args.out, scenes=args.scenes, seed=args.seed, preset=args.preset, workers=args.workers,
+                        force=args.force)
+    print(f'{root}: {args.scenes} sequences, {args.preset}, seed {args.seed}')
 
 
 def main(arguments: list[str] | None = None) -> int:

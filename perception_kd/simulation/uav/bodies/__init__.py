@@ -1,0 +1,1 @@
+"""What flies: multirotors, fixed-wing drones, birds, airplanes, helicopters."""

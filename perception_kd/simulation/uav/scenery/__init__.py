@@ -1,0 +1,1 @@
+"""Painted backgrounds: sky and clouds, hills, fields, trees, houses, masts."""
