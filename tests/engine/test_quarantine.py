@@ -16,7 +16,7 @@ from perception_kd.distill import Distiller
 from perception_kd.distill.accounting import NonFiniteLoss
 from perception_kd.engine.amp import PortableAmpOptimWrapper
 from perception_kd.engine.guarded_step import guarded_step
-from perception_kd.engine.quarantine import FILE, QuarantineHook, blame, read_quarantine, report
+from perception_kd.engine.quarantine import FILE, Quarantined, QuarantineHook, blame, read_quarantine, report
 from perception_kd.engine.resumable import ResumableSampler, another
 from perception_kd.engine.runner import BriefRunner
 from tests.distill.toys import ToyStudent, feature_pair, toy_batch, toy_sample, toy_teacher
@@ -245,3 +245,24 @@ def test_blame_and_report(tmp_path: Path) -> None:
         read_quarantine(tmp_path / FILE)
     with pytest.raises(ValueError, match='max_quarantined must be a whole number, 0 or more, got -1'):
         QuarantineHook(most=-1)
+
+
+def test_pictures_are_known_by_their_files() -> None:
+    """Batches of 2D detection are lists of pictures; what names a sample is its file, in the data set, too."""
+    samples = [SimpleNamespace(metainfo=dict(img_path=f'{name}.jpg', index=place)) for place, name in enumerate('ab')]
+    batch = dict(inputs=[torch.ones(3, 4, 4), torch.full((3, 4, 4), float('nan'))], data_samples=samples)
+    assert blame(batch, here=False) == [(True, 'b.jpg', 1)]
+
+    avoided: list[int] = []
+    sampler = ResumableSampler(inner=dict(type='DefaultSampler', shuffle=False), dataset=range(2), seed=0)
+    sampler.avoid = lambda index, last, size: avoided.append(index)
+    dataset = [dict(img_path='a.jpg'), dict(img_path='c.jpg')]
+    loader = SimpleNamespace(sampler=sampler, dataset=_Files(dataset))
+    hook, runner = QuarantineHook(most=2), SimpleNamespace(train_dataloader=loader)
+    for token, index in (('a.jpg', 0), ('b.jpg', 1)):  # at place 1 the data set has another file now
+        hook._avoid(runner, Quarantined(token, index, epoch=0, iteration=0, reason='NaN'))
+    assert avoided == [0]
+
+
+class _Files(list):
+    get_data_info = list.__getitem__
