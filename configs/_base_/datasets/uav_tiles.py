@@ -1,6 +1,6 @@
 """Tiles of large pictures, around drones and beside them, at full resolution; the rest is as for whole pictures.
 
-Tested are whole pictures still: ``tools/infer.py`` cuts into tiles what is larger than the network reads.
+Validation in training shows whole pictures, shrunk; test on tiles (``configs/uav/yolov5n_cbi_sliced.py``).
 """
 
 _base_ = ['./uav.py']

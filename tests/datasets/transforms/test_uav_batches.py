@@ -1,6 +1,7 @@
 """Whole batches: seeds, the closing of the mosaic through workers and a resume, sizes that change with the batch."""
 
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from perception_kd.engine.runner import DistillRunner
 from tests.datasets.transforms.drawn_targets import COLOURS, GREY, drawn
 
 COUNT = 6
+CONFIG = Path(__file__).parents[3] / 'configs/_base_/datasets/uav.py'
 
 
 @pytest.fixture(scope='module')
@@ -45,7 +47,7 @@ def root(tmp_path_factory):
 def loader_of(root, **options):
     """The training loader of the base config."""
     init_default_scope('perception_kd')
-    cfg = load_config('configs/_base_/datasets/uav.py', {
+    cfg = load_config(CONFIG, {
         'data_root': str(root), 'image_size': 64, 'batch_size': 2, 'num_workers': 0, 'persistent_workers': False,
         'max_epochs': 3, 'close_mosaic': 1, **options})
     cfg.train_dataloader.dataset.dataset.max_corrupt = 1
@@ -94,7 +96,7 @@ def test_samples_tell_their_names_and_what_was_broken(root):
 
 def test_test_samples(root):
     init_default_scope('perception_kd')
-    cfg = load_config('configs/_base_/datasets/uav.py', {'data_root': str(root), 'image_size': 64, 'max_epochs': 1,
+    cfg = load_config(CONFIG, {'data_root': str(root), 'image_size': 64, 'max_epochs': 1,
                                                          'num_workers': 0, 'persistent_workers': False})
     dataset = DistillRunner.build_dataloader(cfg.val_dataloader).dataset
     sample = dataset[1]['data_samples']
