@@ -37,17 +37,19 @@ def read_json(path: Path) -> Any:
 
 
 def read_xml(path: Path) -> ElementTree.Element:
-    """Root of an XML file. One with a document type is refused: labels need none, and entities can blow up memory.
+    """Root of an XML file in UTF-8. One with a document type is refused: labels need none, and entities can blow up
+    memory.
 
     Raises:
         FileNotFoundError, ValueError: no such file, or no XML.
     """
-    content = _read(path)
-    if b'<!' in content.replace(b'<!--', b''):
+    # As text: the parser would import whatever codec a file names for itself.
+    content = _read(path).decode('utf-8-sig', errors='replace')
+    if '<!' in content.replace('<!--', ''):
         raise ValueError(f'{path}: an XML file with a document type; labels have none')
     try:
         return ElementTree.fromstring(content)
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
+    except (ElementTree.ParseError, ValueError) as error:
         raise ValueError(f'{path}: no readable XML ({str(error)[:100]}); fetch the file again') from None
 
 
