@@ -219,7 +219,7 @@ def _uav_labels(root: Path) -> Target:
 
     def numbers_of(path: Path) -> list[tuple[float, ...]]:
         if path.suffix == '.xml':
-            return [box.xywh for box in read_xml_boxes(path, 1, tally)]
+            return [box.xywh for box in read_xml_boxes(path, 1, tally)[0]]
         if path.name.endswith('.rect.json'):
             return [box.xywh for _, boxes in read_rectangles(path, tally) for box in boxes]
         if path.suffix == '.json':

@@ -17,6 +17,7 @@ from perception_kd.registry import DATASETS
 
 LAYOUTS = ('coco', 'yolo')
 _LEAST = 1.0  # px
+_COLOURS = ((220, 20, 60), (0, 130, 200), (60, 180, 75), (245, 130, 48), (145, 30, 180), (128, 128, 128))
 
 
 @DATASETS.register_module()
@@ -42,7 +43,7 @@ class UAVDataset(CorruptTolerantDataset, CocoDataset):
         ValueError: unknown layout or class, a damaged file, no picture (left), or pseudo-labels in ``test_mode``.
     """
 
-    METAINFO = {'classes': (DRONE,), 'palette': [(220, 20, 60)]}
+    METAINFO = {'classes': (DRONE,), 'palette': [_COLOURS[0]]}
 
     def __init__(self, *, data_root: str, ann_file: str = 'annotations/train.json',
                  data_prefix: Mapping[str, str] | None = None, classes: Sequence[str] = (DRONE,), layout: str = 'coco',
@@ -51,7 +52,9 @@ class UAVDataset(CorruptTolerantDataset, CocoDataset):
         if layout not in LAYOUTS:
             raise ValueError(f'unknown layout {layout!r} of a UAV data set; there are {", ".join(LAYOUTS)}')
         self.layout, self.split = layout, split or split_of([Path(ann_file).stem])[0]
-        metainfo = {'classes': tuple([classes] if isinstance(classes, str) else classes), **(metainfo or {})}
+        names = tuple([classes] if isinstance(classes, str) else classes)
+        metainfo = {'classes': names, 'palette': [_COLOURS[place % len(_COLOURS)] for place in range(len(names))],
+                    **(metainfo or {})}
         super().__init__(data_root=str(data_root), ann_file=ann_file, data_prefix=dict(data_prefix or {'img': ''}),
                          filter_cfg=dict(filter_cfg or {'filter_empty_gt': False}), metainfo=metainfo, **kwargs)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from perception_kd.datasets.uav.names import split_of
@@ -127,5 +127,18 @@ def _numbered(members: list[tuple[str, Frame, int | None]]) -> tuple[Frame, ...]
     else:
         ordered = sorted(members, key=lambda member: member[2])
         numbers.sort()
-    return tuple(Frame(frame.boxes, frame.path, number, frame.shares)
-                 for (_, frame, _), number in zip(ordered, numbers))
+    return tuple(replace(frame, number=number) for (_, frame, _), number in zip(ordered, numbers))
+
+
+def part_by_split(clip: Clip, splits: Callable[[Path], str]) -> Iterator[Clip]:
+    """The clip, taken apart where the set's lists part it; the check of the result then names such a video.
+
+    Args:
+        clip: Of pictures.
+        splits: Split of a picture's path, empty where its lists do not have it.
+    """
+    parts: dict[str, list[Frame]] = {}
+    for frame in clip.frames:
+        parts.setdefault(splits(frame.path) or clip.split, []).append(frame)
+    for split, frames in parts.items():
+        yield replace(clip, frames=tuple(frames), split=split)

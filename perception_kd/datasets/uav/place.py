@@ -73,6 +73,7 @@ def place_clip(clip: Clip, placing: Placing) -> tuple[PlacedClip, Tally]:
     files = _video_files(clip, placing, tally) if clip.video else _picture_files(clip, placing, tally)
     frames = []
     for frame, path, size in files:
+        tally.add('pictures of another size than their label file says', frame.path, frame.claimed not in (None, size))
         boxes = clean_boxes(frame, size, placing.renamed, tally, where=frame.path or f'{clip.video}: {frame.number}')
         frames.append(PlacedFrame(path.relative_to(placing.out).as_posix(), size, frame.number, boxes))
     return PlacedClip(clip.name, clip.split, clip.single, tuple(frames)), tally

@@ -38,12 +38,14 @@ class Frame:
         path: Its file; None for a frame of the clip's video.
         number: Place in the video, from 0; None for a picture of no video.
         shares: The boxes are shares of the picture's width and height.
+        claimed: Width and height of the picture by its label file, px.
     """
 
     boxes: tuple[Box, ...] = ()
     path: Path | None = None
     number: int | None = None
     shares: bool = False
+    claimed: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

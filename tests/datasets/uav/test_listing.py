@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from perception_kd.datasets.uav.formats.yolo import read_yolo
 from perception_kd.datasets.uav.listing import Grouping, Place, find_files, key_of
 from perception_kd.datasets.uav.names import category_of, category_order, split_of
+from perception_kd.datasets.uav.records import Tally
+from tests.datasets.uav.worlds import write_picture, write_text
 
 
 @pytest.mark.parametrize(('key', 'place'), [
@@ -36,6 +39,20 @@ def test_pictures_and_labels_share_a_key():
     assert {key_of(root / name, root) for name in (
         'images/train/a.jpg', 'labels/train/a.txt', 'train/images/a.png', 'train/labels/a.txt')} == {'train/a'}
     assert key_of(root / 'images/images.jpg', root) == 'images'
+
+
+def test_lists_of_splits_part_a_video(tmp_path):
+    write_text(tmp_path / 'data.yaml', 'names: [drone]', 'train: train.txt', 'val: [val.txt, gone.txt]')
+    for number in range(4):
+        write_picture(tmp_path / f'images/a_{number}.jpg', number)
+    write_text(tmp_path / 'train.txt', './images/a_0.jpg', 'images/a_2.jpg', 'images/gone.jpg', '../a_9.jpg')
+    write_text(tmp_path / 'val.txt', 'images/a_3.jpg')
+    tally = Tally()
+    clips = read_yolo(tmp_path, tally).clips
+    assert [(clip.name, clip.split, [frame.number for frame in clip.frames]) for clip in clips] == [
+        ('a', 'train', [0, 2]), ('a', 'val', [3])]
+    assert tally.counts == {'pictures of lists that are not there': 2, 'pictures without a label file, taken as '
+                            'background': 3, 'folders or lists of data.yaml that are not there': 1}
 
 
 def test_hidden_files_are_not_found(tmp_path):

@@ -50,7 +50,7 @@ def yolo_line(number: int, x: float, y: float, width: float, height: float) -> s
 
 def voc_xml(*objects: tuple[str, int, int, int, int]) -> str:
     """Label file of names and corners."""
-    return '<annotation><size><width>1</width><height>1</height></size>' + ''.join(
+    return '<annotation><size><width>64</width><height>48</height></size>' + ''.join(
         f'<object><name>{name}</name><bndbox><xmin>{left}</xmin><ymin>{top}</ymin><xmax>{right}</xmax>'
         f'<ymax>{bottom}</ymax></bndbox></object>' for name, left, top, right, bottom in objects) + '</annotation>'
 
@@ -77,7 +77,7 @@ def make_coco(root: Path) -> Expected:
     for split, shade in (('train', 0), ('val', 90)):
         for number in range(3):
             write_picture(root / split / f'{number}.png', shade + 10 * number)
-        images = [dict(id=number, file_name=f'{number}.png', width=1, height=1, video_id=4, frame_id=number)
+        images = [dict(id=number, file_name=f'{number}.png', width=64 - number, height=48, video_id=4, frame_id=number)
                   for number in (2, 0, 1, 7)]
         annotations = [dict(id=0, image_id=0, category_id=3, bbox=[1, 2, 10.5, 6], track_id=2),
                        dict(id=1, image_id=2, category_id=0, bbox=[30, 40, 100, 4], iscrowd=1),
@@ -96,7 +96,7 @@ def make_voc(root: Path) -> Expected:
     for number in range(5):
         write_picture(root / 'JPEGImages' / f'sky-{number}.jpg', 30 * number)
     write_text(root / 'Annotations/sky-0.xml', voc_xml(('UAV', 1, 1, 10, 5), ('bird', 3, 4, 3, 4)))
-    write_text(root / 'Annotations/sky-1.xml', voc_xml())
+    write_text(root / 'Annotations/sky-1.xml', voc_xml().replace('64', '640'))
     write_text(root / 'Annotations/sky-2.xml', voc_xml(('drone', 11, 21, 30, 30), ('drone', 50, 5, 40, 9)).replace(
         '</annotation>', '<object><name>drone</name></object></annotation>'))
     write_text(root / 'Annotations/sky-3.xml', '<!DOCTYPE a [<!ENTITY b "c">]><annotation/>')
@@ -202,9 +202,11 @@ WORLDS: dict[str, tuple[Callable[[Path], Expected], dict[str, int]]] = {
     'coco': (make_coco, {
         'annotations left out: of a picture or category that is not there': 2, 'boxes clipped to the picture': 2,
         'annotations left out: bbox is not four numbers': 2, 'pictures left out: no such file': 2,
+        'pictures of another size than their label file says': 4,
         'boxes left out: a value that is no finite number': 2}),
     'voc': (make_voc, {
         'pictures left out: a label file that cannot be read': 1, 'pictures left out: no label file': 1,
+        'pictures of another size than their label file says': 1,
         'objects left out: no name or no bndbox of four numbers': 1,
         'boxes left out: width or height is not above 0': 1}),
     'det-fly': (make_det_fly, {}),

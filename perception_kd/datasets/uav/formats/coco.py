@@ -122,12 +122,16 @@ def _clips(root: Path, path: Path, content: Mapping[str, Any], names: Mapping[in
             tally.add('pictures left out: no such file', f'{path}: {row["file_name"]}')
             continue
         number = row.get('frame_id')
+        size = row.get('width'), row.get('height')
         frame = Frame(boxes=tuple(box for box, _ in boxes.get(row['id'], ())), path=picture,
-                      number=number if isinstance(number, int) else None)
+                      number=number if isinstance(number, int) else None,
+                      claimed=size if all(isinstance(side, int) for side in size) else None)
         if row.get('video_id') in videos:
             in_videos.setdefault(row['video_id'], []).append(frame)
         else:
-            others[key_of(root / row['file_name'].lstrip('/'), root)] = frame
+            key = key_of(root / row['file_name'].lstrip('/'), root)
+            if others.setdefault(key, frame) is not frame:
+                tally.add('pictures left out: another has the same name', picture)
     for video, frames in in_videos.items():
         if any(frame.number is None for frame in frames):
             frames = [replace(frame, number=place) for place, frame in enumerate(frames)]

@@ -8,13 +8,12 @@ files do not say which; a coordinate of 0 in a set that is read with origin 1 is
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from perception_kd.datasets.uav.listing import PICTURES, Grouping, by_key, clips_of, find_files
+from perception_kd.datasets.uav.listing import PICTURES, Grouping, by_key, clips_of, find_files, part_by_split
 from perception_kd.datasets.uav.names import SPLITS
-from perception_kd.datasets.uav.records import Box, Clip, Frame, Source, Tally
+from perception_kd.datasets.uav.records import Box, Frame, Source, Tally
 from perception_kd.datasets.uav.small_files import numbers_in, read_lines, read_xml
 
 _CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
@@ -41,19 +40,22 @@ def read_voc(root: Path, tally: Tally, *, origin: int = 1, grouping: Grouping | 
     if not frames:
         raise FileNotFoundError(f'{root}: no picture with an XML file of the same name')
     lists = _image_sets(root)
-    clips = [_with_split(clip, lists) for clip in clips_of(frames.items(), grouping or Grouping())]
+    clips = [part for clip in clips_of(frames.items(), grouping or Grouping())
+             for part in part_by_split(clip, lambda path: lists.get(path.stem, ''))]
     categories = sorted({box.category for frame in frames.values() for box in frame.boxes})
-    return Source(clips=tuple(part for parts in clips for part in parts), categories=tuple(categories))
+    return Source(clips=tuple(clips), categories=tuple(categories))
 
 
-def read_xml_boxes(path: Path, origin: int, tally: Tally) -> tuple[Box, ...]:
-    """Boxes (px, from 0) of one label file; objects that are none are counted.
+def read_xml_boxes(path: Path, origin: int, tally: Tally) -> tuple[tuple[Box, ...], tuple[int, int] | None]:
+    """Boxes (px, from 0) of one label file, and the picture's width and height, if it says them (0: it does not).
+
+    Objects that are none are counted.
 
     Raises:
         FileNotFoundError, ValueError: no such file, or no XML.
     """
-    boxes = []
-    for place, entry in enumerate(read_xml(path).iter('object'), 1):
+    boxes, content = [], read_xml(path)
+    for place, entry in enumerate(content.iter('object'), 1):
         box = _box(entry, origin)
         if box is None:
             tally.add('objects left out: no name or no bndbox of four numbers', f'{path}: object {place}')
@@ -61,7 +63,9 @@ def read_xml_boxes(path: Path, origin: int, tally: Tally) -> tuple[Box, ...]:
         if origin and min(box.xywh[:2]) < 0:
             tally.add('boxes at pixel 0 though pixels count from 1 (is --origin 0 meant?)', f'{path}: object {place}')
         boxes.append(box)
-    return tuple(boxes)
+    size = [(content.findtext(f'size/{side}') or '').strip() for side in ('width', 'height')]
+    told = all(word.isascii() and word.isdigit() and int(word[:9]) > 0 for word in size)
+    return tuple(boxes), (int(size[0][:9]), int(size[1][:9])) if told else None
 
 
 def _box(entry: Element, origin: int) -> Box | None:
@@ -83,7 +87,8 @@ def _frames(root: Path, origin: int, tally: Tally) -> Iterator[tuple[str, Frame]
             tally.add('label files without a picture', label)
             continue
         try:
-            yield key, Frame(boxes=read_xml_boxes(label, origin, tally), path=pictures[key])
+            boxes, size = read_xml_boxes(label, origin, tally)
+            yield key, Frame(boxes=boxes, path=pictures[key], claimed=size)
         except ValueError as error:
             tally.add('pictures left out: a label file that cannot be read', error)
     for key in pictures.keys() - labels.keys():
@@ -98,13 +103,3 @@ def _image_sets(root: Path) -> dict[str, str]:
         if path.is_file():
             found.update({line.split()[0]: split for line in read_lines(path) if line})
     return found
-
-
-def _with_split(clip: Clip, lists: dict[str, str]) -> list[Clip]:
-    """The clip, taken apart where PASCAL's lists part it; the check of the result then names such a video."""
-    if not lists:
-        return [clip]
-    parts: dict[str, list[Frame]] = {}
-    for frame in clip.frames:
-        parts.setdefault(lists.get(frame.path.stem, ''), []).append(frame)
-    return [replace(clip, frames=tuple(frames), split=split or clip.split) for split, frames in parts.items()]

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from perception_kd.datasets.uav.listing import PICTURES, Grouping, by_key, clips_of, find_files
+from perception_kd.datasets.uav.listing import PICTURES, Grouping, by_key, clips_of, find_files, part_by_split
 from perception_kd.datasets.uav.names import split_of
 from perception_kd.datasets.uav.records import Box, Clip, Frame, Source, Tally
 from perception_kd.datasets.uav.small_files import numbers_in, read_lines
@@ -82,8 +81,7 @@ def _clips(root: Path, pictures: Sequence[tuple[str, Path]], names: Sequence[str
         if split_of(path.relative_to(root).parts[:-1])[0] or 'labels' in path.relative_to(root).parts:
             tally.add('label files without a picture', path)
     for clip in clips_of(keyed.items(), grouping):
-        named = splits[clip.frames[0].path]
-        yield replace(clip, split=named) if named else clip
+        yield from part_by_split(clip, lambda path: splits[path])
 
 
 def _frame(picture: Path, label: Path | None, names: Sequence[str], tally: Tally) -> Frame:
