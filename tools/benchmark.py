@@ -8,6 +8,8 @@ examples:
   python tools/benchmark.py latency configs/imkd/student_r50_256x704.py --device cuda --amp --streaming --beside crn-r50
   python tools/benchmark.py latency configs/demo/sim_student.py student.pth --onnx student.onnx
   python tools/benchmark.py stereo configs/stereo/small_teacher.py configs/stereo/small_student.py=student.pth --sgbm
+  python tools/benchmark.py uav configs/uav/yolov5m_cbi.py=m.pth configs/uav/yolov5n_cbi.py=n.pth \\
+      --formats torch onnx onnx-int8 --size 640 320 --threads 1 2 --json uav.json
   python tools/benchmark.py step configs/demo/sim_imkd.py --batch 2 --runs 5 --json step.json
   python tools/benchmark.py nds --frames 600 --boxes 200 --json nds.json
   python tools/benchmark.py nds --check 10000
@@ -37,7 +39,8 @@ def main() -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     report = args.run(args)
-    print(f'{report.benchmark}, {torch.get_num_threads()} threads, {args.device}\n{report.table()}')
+    threads = ' '.join(map(str, getattr(args, 'thread_counts', [torch.get_num_threads()])))
+    print(f'{report.benchmark}, {threads} threads, {args.device}\n{report.table()}')
     if args.json:
         write_json(args.json, report.to_json())
         print(f'written: {args.json}')

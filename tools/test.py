@@ -9,6 +9,7 @@ examples:
   python tools/test.py configs/imkd/imkd_r50_256x704.py work_dirs/imkd_r50_256x704/epoch_24.pth --format-only \\
       --work-dir submission --cfg-options test_split=test
   python tools/test.py STEREO_CONFIG student.pth --work-dir work_dirs/stereo_test
+  python tools/test.py UAV_CONFIG student_int8.onnx --work-dir work_dirs/uav_int8
 """
 
 import argparse
@@ -26,7 +27,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='weights')
+    parser.add_argument('checkpoint', help='weights; for drone detectors also an ONNX file of tools/export.py')
     parser.add_argument('--work-dir', help='where results, metrics and logs go '
                                            '(default: work_dirs/<config name>/test)')
     parser.add_argument('--format-only', action='store_true',
@@ -67,6 +68,7 @@ def main() -> int:
 
     from perception_kd.engine.build import build_runner, keep_results, load_config, require
     from perception_kd.export import without_teachers
+    from perception_kd.export.testing import is_graph, use_graph
 
     cfg = load_config(args.config, args.cfg_options)
     require(cfg, 'model', 'test_dataloader', 'test_cfg', 'test_evaluator')
@@ -75,6 +77,8 @@ def main() -> int:
         check_whole_split(cfg)
     folder = Path(args.work_dir or Path('work_dirs') / Path(args.config).stem / 'test')
     cfg.load_from = args.checkpoint
+    if is_graph(args.checkpoint):
+        use_graph(cfg, args.checkpoint)
     keep_results(cfg, folder)
     if args.format_only:
         cfg.test_evaluator.format_only = True

@@ -16,15 +16,18 @@ def build_parser(doc: str) -> argparse.ArgumentParser:
     kinds = parser.add_subparsers(dest='kind', required=True, metavar='KIND')
     for add in (_add_pooling, _add_ops, _add_latency, _add_stereo, _add_step):
         add(kinds, _shared(runs=10))
+    _add_uav(kinds, _shared(runs=50, threads=False))
     _add_nds(kinds, _shared(runs=1))
     _add_infos(kinds, _shared(runs=1))
     return parser
 
 
-def _shared(runs: int) -> argparse.ArgumentParser:
+def _shared(runs: int, threads: bool = True) -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument('--runs', type=int, default=runs, metavar='N', help=f'measured runs a side (default: {runs})')
-    shared.add_argument('--threads', type=int, metavar='N', help='CPU threads (default: torch decides)')
+    shared.set_defaults(threads=None)
+    if threads:
+        shared.add_argument('--threads', type=int, metavar='N', help='CPU threads (default: torch decides)')
     shared.add_argument('--device', default='cpu', help='cpu or cuda (default: cpu)')
     shared.add_argument('--json', type=Path, metavar='FILE', help='write all runs, machine, versions')
     return shared
@@ -82,6 +85,27 @@ def _add_stereo(kinds: Any, shared: argparse.ArgumentParser) -> None:
     stereo.add_argument('--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE',
                         help='override settings of every config')
     stereo.set_defaults(run=_run_stereo)
+
+
+def _add_uav(kinds: Any, shared: argparse.ArgumentParser) -> None:
+    from perception_kd.overrides import OverrideAction
+
+    uav = kinds.add_parser('uav', parents=[shared], help='drone detectors side by side: PyTorch, ONNX, ONNX int8')
+    uav.add_argument('configs', nargs='*', metavar='CONFIG[=CHECKPOINT]',
+                     help='detectors or distillers, the one that others are held against first: the teacher')
+    uav.add_argument('--onnx', nargs='+', default=[], metavar='FILE',
+                     help='files of tools/export.py, a side each at their own size')
+    uav.add_argument('--formats', nargs='+', default=['torch'], metavar='FORMAT',
+                     help='of every config: torch (default), onnx, onnx-int8; graphs are exported on the way')
+    uav.add_argument('--size', nargs='+', type=int, default=[640], metavar='PX',
+                     help='sides of the square pictures, multiples of 32 (default: 640)')
+    uav.add_argument('--threads', dest='thread_counts', nargs='+', type=int, default=[1], metavar='N',
+                     help='numbers of CPU threads (default: 1)')
+    uav.add_argument('--warm-up', type=int, default=5, metavar='N', help='runs before the first measured one '
+                     '(default: 5)')
+    uav.add_argument('--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE',
+                     help='override settings of every config')
+    uav.set_defaults(run=_run_uav)
 
 
 def _add_step(kinds: Any, shared: argparse.ArgumentParser) -> None:
@@ -160,6 +184,17 @@ def _run_stereo(args: argparse.Namespace) -> Any:
         looked_for = args.max_disp or student_config(configs[0][0]).get('max_disp', SGBMSettings.max_disp)
         settings = read_settings(args.sgbm) if args.sgbm else SGBMSettings(max_disp=looked_for)
     return benchmark_stereo(configs, case, onnx=args.onnx, sgbm=settings)
+
+
+def _run_uav(args: argparse.Namespace) -> Any:
+    from perception_kd.benchmark.uav import UAVCase, benchmark_uav
+    from perception_kd.engine.build import load_config
+
+    case = UAVCase(sizes=tuple(args.size), threads=tuple(args.thread_counts), formats=tuple(args.formats),
+                   runs=args.runs, warm_up=args.warm_up, device=args.device)
+    models = [(load_config(name, args.cfg_options), checkpoint or None)
+              for name, _, checkpoint in (given.partition('=') for given in args.configs)]
+    return benchmark_uav(models, case, onnx=args.onnx)
 
 
 def _run_step(args: argparse.Namespace) -> Any:

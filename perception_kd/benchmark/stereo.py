@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from perception_kd.benchmark.flops import count_flops
+from perception_kd.benchmark.side import Side, add_side
 from perception_kd.benchmark.stage_clock import REST, StageClock
 from perception_kd.benchmark.timing import Spread, machine, versions
 from perception_kd.engine.switches import autocast
@@ -57,37 +58,6 @@ class StereoCase:
 
     def __post_init__(self) -> None:
         check_size(self.size)
-
-
-@dataclass
-class Side:
-    """One matcher.
-
-    Attributes:
-        work: Matches the pair once.
-        about: Whatever else is known of it.
-        clock: For its device.
-        parameters: None where there are no weights to count.
-        macs: Multiply-accumulates by stage; empty where they cannot be counted.
-        seconds: Of every run by stage, ``total`` included.
-    """
-
-    work: Callable[[], Any]
-    about: dict[str, Any]
-    clock: StageClock = field(default_factory=StageClock)
-    parameters: int | None = None
-    macs: dict[str, float] = field(default_factory=dict)
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-
-    def measure(self) -> None:
-        """One more run."""
-        for name, seconds in self.clock.measure(self.work).items():
-            self.seconds.setdefault(name, []).append(seconds)
-
-    @property
-    def total(self) -> Spread:
-        """Seconds of a pair."""
-        return Spread.of(self.seconds['total'])
 
 
 @dataclass
@@ -150,11 +120,11 @@ def benchmark_stereo(configs: Sequence[tuple[Config, str | Path | None]], case: 
     pair = {side: picture.round().byte() for side, picture in smooth_pair(case.size, shift=16, seed=0).items()}
     sides: dict[str, Side] = {}
     for cfg, checkpoint in configs:
-        _add(sides, Path(cfg.filename or 'matcher').stem, _matcher(cfg, checkpoint, case, pair))
+        add_side(sides, Path(cfg.filename or 'matcher').stem, _matcher(cfg, checkpoint, case, pair))
     for path in onnx:
-        _add(sides, Path(path).name, _graph(path, case, pair))
+        add_side(sides, Path(path).name, _graph(path, case, pair))
     if sgbm is not None:
-        _add(sides, 'SGBM', _sgbm(sgbm, pair))
+        add_side(sides, 'SGBM', _sgbm(sgbm, pair))
     for side in sides.values():
         for _ in range(WARM_UP):
             side.work()
@@ -206,12 +176,6 @@ def _sgbm(settings: SGBMSettings, pair: Pair) -> Side:
     cv2.setNumThreads(torch.get_num_threads())
     matcher = SGBM(settings)
     return Side(lambda: matcher(left, right), dict(settings=asdict(settings), opencv=cv2.__version__))
-
-
-def _add(sides: dict[str, Side], name: str, side: Side) -> None:
-    """Under its name, with a number where that is taken."""
-    number = sum(other == name or other.startswith(f'{name} (') for other in sides)
-    sides[f'{name} ({number + 1})' if number else name] = side
 
 
 def _lines(side: Side) -> list[str]:

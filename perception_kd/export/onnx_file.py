@@ -72,7 +72,8 @@ def check_opset(opset: int) -> None:
         raise ValueError(f'--opset {opset}: the graph needs {OPSET} or more')
 
 
-def traced(graph: nn.Module, example: Mapping[str, Tensor], opset: int, optimise: bool = True) -> tuple[Any, Shapes]:
+def traced(graph: nn.Module, example: Mapping[str, Tensor], opset: int, optimise: bool = True,
+           free: Mapping[str, Mapping[int, str]] | None = None) -> tuple[Any, Shapes]:
     """ONNX' model of a module that takes and gives tensors by name, and the shapes of its outputs.
 
     Args:
@@ -80,6 +81,7 @@ def traced(graph: nn.Module, example: Mapping[str, Tensor], opset: int, optimise
         example: Inputs of the shapes that the model will take.
         opset: Version of ONNX' operators.
         optimise: Fold constants and fuse operators.
+        free: Input -> dimension -> its name, of those that the model shall take in any size; others are fixed.
 
     Raises:
         ValueError: an operator has no counterpart.
@@ -90,7 +92,7 @@ def traced(graph: nn.Module, example: Mapping[str, Tensor], opset: int, optimise
         try:
             program = torch.onnx.export(graph, (), kwargs=dict(inputs=example), dynamo=True, opset_version=opset,
                                         input_names=list(example), output_names=list(outputs), optimize=optimise,
-                                        verbose=False)
+                                        dynamic_shapes=_free_shapes(example, free), verbose=False)
         except Exception as error:  # whatever an operator without a counterpart raises
             reason = ' '.join(str(error.__cause__ or error).split())[:400]
             raise ValueError(f'this student cannot be written as ONNX: {reason}') from error
@@ -99,6 +101,14 @@ def traced(graph: nn.Module, example: Mapping[str, Tensor], opset: int, optimise
         node.ClearField('metadata_props')
         node.ClearField('doc_string')
     return proto, {name: tuple(value.shape) for name, value in outputs.items()}
+
+
+def _free_shapes(example: Mapping[str, Tensor], free: Mapping[str, Mapping[int, str]] | None) -> Any:
+    """What torch's exporter calls dynamic shapes; None where all are fixed."""
+    if not free:
+        return None
+    return dict(inputs={name: {place: torch.export.Dim(word) for place, word in free.get(name, {}).items()}
+                        for name in example})
 
 
 def count_operators(proto: Any) -> dict[str, int]:
