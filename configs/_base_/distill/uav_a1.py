@@ -3,13 +3,13 @@
   neck_i   weight mean_x (q_S - q_T)^2      q: mean of the squares over channels, divided by its length over places
 
 Widths need not match. The mean falls with the number of places, so the weights that suit the levels differ:
-``at_weight`` is for 1/8, a quarter of it for 1/16, and so on, which gives each level the same say.
+``at_weight`` is for 1/8 at 640 px, a quarter of it for 1/16, and so on, which gives each level about the same say.
 ``at_mask='${at_masks.boxes}'`` looks at true boxes, their surroundings and, a tenth as much, the rest.
 """
 
 _base_ = ['./uav.py']
 
-at_weight = 2e4
+at_weight = 1.5e3
 at_shares = dict(n3=1.0, n4=0.25, n5=0.0625)
 at_masks = dict(all=None, boxes=dict(type='ImageBoxes', grow=3.0, outside=0.1))
 at_mask = '${at_masks.all}'

@@ -8,7 +8,7 @@ Both need CBAM at the same places (``cbam_at``). Ours: the natural transfer of a
 
 _base_ = ['./uav.py']
 
-spatial_weight, channel_weight = 3.0, 1.0
+spatial_weight, channel_weight = 3.0, 2.0
 kd_pairs = dict(
     spatial=dict(
         type='LayerMatch', student=['attention_bb3', 'attention_bb4', 'attention_bb5'],

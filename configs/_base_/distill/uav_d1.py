@@ -12,8 +12,8 @@ learning rate is a parameter group (``pairs.adversary_n3.loss``). Everything in 
 
 _base_ = ['./uav.py']
 
-hint_weight = 1.0
-adversary_weight = 0.05
+hint_weight = 2.0
+adversary_weight = 2.0  # 0.03 beside a detection loss that is not scaled by 64
 adversary_begin = 5  # epochs
 hint_loss = dict(type='MSE', normalise='rms')
 hint_schedule = dict(type='Window', value='${hint_weight}', end='${kd_end}')

@@ -7,7 +7,7 @@ The teacher is divided by its root mean square over a picture, so that one weigh
 
 _base_ = ['./uav.py']
 
-hint_weight = 1.0
+hint_weight = 2.0
 kd_pairs = dict(neck=dict(
     type='LayerMatch', student='${kd_levels}', teacher='${kd_sources}', connector='Conv1x1',
     loss=dict(type='MSE', normalise='rms'), weight=dict(type='Window', value='${hint_weight}', end='${kd_end}')))

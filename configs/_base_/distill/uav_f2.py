@@ -7,7 +7,7 @@ Published for detectors: t 1 and weight 10 a level (mmrazor).
 
 _base_ = ['./uav.py']
 
-cwd_weight = 3.0
+cwd_weight = 1.5
 kd_pairs = dict(neck=dict(
     type='LayerMatch', student='${kd_levels}', teacher='${kd_sources}', connector='Conv1x1',
     loss=dict(type='CWD', tau=1.0), weight=dict(type='Window', value='${cwd_weight}', end='${kd_end}')))

@@ -7,7 +7,7 @@ Published weight 10 a level for one-stage detectors.
 
 _base_ = ['./uav.py']
 
-pkd_weight = 1.0
+pkd_weight = 4.0
 kd_pairs = dict(neck=dict(
     type='LayerMatch', student='${kd_levels}', teacher='${kd_sources}', connector='Conv1x1',
     loss=dict(type='PKD'), weight=dict(type='Window', value='${pkd_weight}', end='${kd_end}')))

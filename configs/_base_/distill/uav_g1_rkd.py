@@ -9,7 +9,7 @@ true boxes instead.
 
 _base_ = ['./uav.py']
 
-rkd_weight = 5.0
+rkd_weight = 1.5
 relation_instances = 'pooled'
 rkd_schedule = dict(type='Window', value='${rkd_weight}', end='${kd_end}')
 kd_pairs = dict(

@@ -8,7 +8,7 @@ instead: pictures of one sky resemble each other.
 
 _base_ = ['./uav.py']
 
-sp_weight = 300.0
+sp_weight = 30.0
 relation_instances = 'pooled'
 kd_pairs = dict(neck=dict(
     type='LayerMatch', student='${kd_levels}', teacher='${kd_sources}', connector=None,

@@ -8,7 +8,7 @@ a mean over 17 bins. ``kd_pairs.response='${scores}'`` compares classes and boxe
 
 _base_ = ['./uav.py']
 
-ld_weight = 1.0
+ld_weight = 30.0
 ld_temperature = 10.0
 kd_pairs = dict(edges=dict(
     student='head', teacher='uav.head', loss=dict(type='EdgeDistributions', temperature='${ld_temperature}'),

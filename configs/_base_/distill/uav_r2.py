@@ -7,7 +7,7 @@ Without boxes. Of one class there is no c.
 
 _base_ = ['./uav.py']
 
-response_weight = 1.0
+response_weight = 0.5
 response_temperature = 2.0
 kd_pairs = dict(response=dict(
     student='head', teacher='uav.head',
