@@ -32,7 +32,7 @@ def annotate(image: Picture, found: Found, tracks: NDArray, classes: Sequence[st
         classes: Names in label order.
         zoom: How many times larger a close-up of the strongest box is; 0: none.
     """
-    picture = np.ascontiguousarray(image[..., ::-1])
+    picture = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     colours = [colour_of(track if track >= 0 else label) for track, label in zip(tracks, found.labels)]
     labels = [classes[label] + (f' #{track}' if track >= 0 else '') for track, label in zip(tracks, found.labels)]
     drawn = draw_boxes(picture, found.boxes, labels, found.scores.tolist(), colours)
@@ -81,7 +81,7 @@ class Annotated:
             self._film.add(drawn, frame.time or 0.0)
             return
         path = self.out / PICTURES / f'{self._name(Path(frame.name).stem)}.jpg'
-        content = cv2.imencode('.jpg', drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
+        content = cv2.imencode('.jpg', cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
         write_bytes(path, content.tobytes())
         self.written.append(path)
 
