@@ -13,6 +13,7 @@ from torch.nn import functional
 from perception_kd.models.uav.anchor_assign import assign_level
 from perception_kd.models.uav.boxes import centres_and_sizes, pair_ciou
 from perception_kd.models.uav.grid import cell_corners
+from perception_kd.models.uav.ignored import ignored_cells, spared_cross_entropy
 from perception_kd.models.uav.targets import Targets
 from perception_kd.registry import MODELS
 
@@ -114,7 +115,7 @@ class AnchorYOLOHead(nn.Module):
         wanted = torch.zeros_like(level['objectness']).flatten()
         # Two boxes may share a place: the better one counts, in whatever order they come.
         wanted = wanted.scatter_reduce(0, places, overlap.detach().clamp(min=0), 'amax').view_as(level['objectness'])
-        objectness = functional.binary_cross_entropy_with_logits(level['objectness'], wanted)
+        objectness = self._objectness(level['objectness'], wanted, targets, stride)
         count = max(len(overlap), 1)
         losses = dict(box=(1 - overlap).sum() / count, objectness=objectness * self.balance[index], classes=0.0)
         if self.num_classes > 1:
@@ -123,6 +124,15 @@ class AnchorYOLOHead(nn.Module):
             spread = functional.binary_cross_entropy_with_logits(logits, truth, reduction='sum')
             losses['classes'] = spread / (count * self.num_classes)
         return losses
+
+    @staticmethod
+    def _objectness(logits: Tensor, wanted: Tensor, targets: Targets, stride: int) -> Tensor:
+        """Mean over all places but those of ignored boxes, which may hold anything."""
+        if targets.ignored is None:
+            return functional.binary_cross_entropy_with_logits(logits, wanted)
+        spared = ignored_cells(targets, len(logits), *logits.shape[-2:], stride)[:, None].expand_as(logits)
+        losses = spared_cross_entropy(logits, wanted, spared)
+        return losses.sum() / (~spared | (wanted > 0)).sum().clamp(min=1)
 
 
 def _check_anchors(anchors: Sequence[Sequence[Sequence[float]]], strides: Sequence[int]) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from perception_kd.models.uav.blocks import ConvBNSiLU
 from perception_kd.models.uav.boxes import pair_ciou
 from perception_kd.models.uav.grid import cell_corners
+from perception_kd.models.uav.ignored import ignored_cells, spared_cross_entropy
 from perception_kd.models.uav.targets import Targets
 from perception_kd.models.uav.task_aligned import align
 from perception_kd.registry import MODELS
@@ -111,11 +111,17 @@ class DistributionHead(nn.Module):
         truth = targets.boxes[row]
         overlap = pair_ciou(boxes[image, cell], truth)
         apart = self._distribution(edges[image, cell], truth, places[cell], strides[cell])
-        spread = functional.binary_cross_entropy_with_logits(classes, wanted, reduction='sum')
+        spread = spared_cross_entropy(classes, wanted, self._spared(levels, targets).expand_as(classes)).sum()
         losses = dict(box=((1 - overlap) * share).sum(), distribution=(apart * share).sum(),
                       classes=spread / quality.sum().clamp(min=1))
         names = dict(box='loss_box', distribution='loss_distribution', classes='loss_class')
         return {names[name]: value * (self.weights[name] * self.loss_scale) for name, value in losses.items()}
+
+    def _spared(self, levels: Sequence[Level], targets: Targets) -> Tensor:
+        """``(B, cells, 1)``: places of ignored boxes, which may hold anything."""
+        shapes = [(len(level['boxes']), *level['boxes'].shape[-2:]) for level in levels]
+        return torch.cat([ignored_cells(targets, *shape, stride).flatten(1)
+                          for shape, stride in zip(shapes, self.strides)], 1)[..., None]
 
     def _distribution(self, edges: Tensor, truth: Tensor, places: Tensor, strides: Tensor) -> Tensor:
         """Cross entropy of the bins on both sides of the true distance, weighted by nearness: ``(P,)``."""
