@@ -1,4 +1,4 @@
-"""YOLOv5's schedule: SGD for batches of 128 in all, scaled to the batch that there is; 300 epochs.
+"""YOLOv5's schedule: SGD for batches of 64 in all, scaled to the batch that there is; 300 epochs.
 
 Biases warm up from ten times the learning rate, weights from 0 and the momentum from 0.8; then a straight line to 1 %.
 """
@@ -7,11 +7,11 @@ _base_ = ['./default.py']
 
 max_epochs = 300
 warmup_epochs = 3
-learning_rate = 0.01  # at a batch of 128 over all processes
+learning_rate = 0.01  # at a batch of 64 over all processes, what the loss is scaled for; 0.02 at 128
 momentum = 0.937
 val_interval = 10
 
-auto_scale_lr = dict(enable=True, base_batch_size=128)
+auto_scale_lr = dict(enable=True, base_batch_size=64)
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',
