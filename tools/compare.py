@@ -15,8 +15,8 @@ examples:
   torchrun --nproc_per_node 8 tools/compare.py configs/imkd/student_r50_256x704.py configs/imkd/imkd_r50_256x704.py \\
       configs/competitors/r50_*.py --out work_dirs/compare_r50 --teacher lidar=L.pth label=E.pth lidar_camera=F.pth \\
       --launcher pytorch --amp bf16
-  python tools/compare.py configs/uav/yolov5n_cbi.py configs/uav/distil/*.py --out work_dirs/compare_uav \\
-      --teacher uav=work_dirs/teacher/last.pth --metrics AP AP_vt recall_8_16 F1 FPPI_negatives
+  python tools/compare.py configs/uav/cpu/yolov5n_cbi.py configs/uav/cpu/[dfr]*.py --out work_dirs/compare_uav \\
+      --seeds 0 1 2 --teacher uav=work_dirs/yolov5m_cbi/last.pth --metrics AP AP_vt recall_8_16 F1 FPPI_negatives
 """
 
 import argparse
