@@ -76,16 +76,36 @@ def test_a_video_that_is_cut_off(tmp_path):
     assert source.seen.notes == [f'{path}: ends after 7 frames, its header says 12'] and not source.seen.broken
 
 
+@pytest.mark.real_data
+def test_a_damaged_clip_of_a_camera(real_data, tmp_path):
+    """H.264, 20 kB of 144 overwritten: decoding goes on at the next key frame, and the file's own times tell where."""
+    content = bytearray((real_data / 'uav/svanstrom_clips/V_DRONE_001.mp4').read_bytes())
+    middle = len(content) // 2
+    content[middle:middle + 20_000] = bytes(20_000)
+    (tmp_path / 'a.mp4').write_bytes(content)
+    source = VideoSource(tmp_path / 'a.mp4', name='a')
+    frames = [(frame.index, frame.time) for frame in source.frames(never)]
+    assert len(frames) + len(source.seen.broken) == source.total == 301 and 20 < len(source.seen.broken) < 60
+    assert sorted([index for index, _ in frames] + source.seen.broken) == list(range(301))
+    assert [moment for _, moment in frames] == pytest.approx([index / 30 for index, _ in frames], abs=1e-3)
+
+
 def test_stopping(tmp_path):
     source = VideoSource(save_video(tmp_path / 'a.avi', shades(9)), name='a')
     assert len(list(source.frames(lambda: source.seen.frames >= 3))) == 3
 
 
 class Capture:
-    """Stands for ``cv2.VideoCapture``: gives its frames, then fails."""
+    """Stands for ``cv2.VideoCapture``: gives its frames, then fails.
 
-    def __init__(self, frames, opened=True, pause=0.0) -> None:
-        self.frames, self.opened, self.pause = list(frames), opened, pause
+    Args:
+        patient: Give a frame only when the one before was taken, however slow the machine is.
+    """
+
+    source = None
+
+    def __init__(self, frames, opened=True, patient=True) -> None:
+        self.frames, self.opened, self.patient = list(frames), opened, patient
 
     def isOpened(self):
         return self.opened
@@ -94,7 +114,9 @@ class Capture:
         return 50.0
 
     def read(self):
-        time.sleep(self.pause)
+        while self.patient and self.source._newest is not None and not self.source._ending.is_set():
+            time.sleep(0.001)
+        time.sleep(0 if self.patient else 0.004)
         return (True, self.frames.pop(0)) if self.frames else (False, None)
 
     def release(self):
@@ -103,33 +125,34 @@ class Capture:
 
 def stream(*captures, **settings) -> StreamSource:
     waiting = iter(captures)
-    return StreamSource('rtsp://camera/live', open_capture=lambda _: next(waiting, Capture([], opened=False)),
-                        first_wait=0.001, **settings)
+    source = StreamSource('rtsp://camera/live', open_capture=lambda _: next(waiting, Capture([], opened=False)),
+                          first_wait=0.001, **settings)
+    Capture.source = source
+    return source
 
 
 def test_a_stream_is_found_again_and_given_up_at_last():
-    source = stream(Capture(shades(3), pause=0.02), Capture([], opened=False), Capture(shades(2), pause=0.02),
-                    attempts=3)
+    source = stream(Capture(shades(3)), Capture([], opened=False), Capture(shades(2)), attempts=3)
     frames = list(source.frames(never))
     assert [frame.index for frame in frames] == [0, 1, 2, 3, 4] and source.seen.reconnects == 1
-    assert [number_of(frame.image) for frame in frames] == [0, 1, 2, 0, 1]
+    assert [number_of(frame.image) for frame in frames] == [0, 1, 2, 0, 1] and not source.seen.dropped
     assert source.seen.notes == ['camera_live: lost after 5 frames, given up after 3 attempts to find it again']
     assert source.rate == 50 and frames[-1].time >= frames[0].time >= 0
 
 
 def test_frames_that_nobody_took_are_dropped_and_counted():
-    source, taken = stream(Capture(shades(40), pause=0.004), attempts=0), []
+    source, taken = stream(Capture(shades(40), patient=False), attempts=0), []
     for frame in source.frames(never):
         taken.append(number_of(frame.image))
         time.sleep(0.03)
-    assert source.seen.dropped > 5 and source.seen.dropped + len(taken) == 40
+    assert source.seen.dropped > 0 and source.seen.dropped + len(taken) == 40
     assert taken == sorted(taken) and taken[-1] == 39 and source.seen.frames == len(taken)
 
 
 def test_every_kth_frame_of_a_stream_and_its_end():
-    source = stream(Capture(shades(9), pause=0.02), attempts=0, every=3)
+    source = stream(Capture(shades(9)), attempts=0, every=3)
     assert [frame.index for frame in source.frames(never)] == [0, 3, 6]
-    endless = stream(Capture(shades(1) * 10_000, pause=0.001))
+    endless = stream(Capture(shades(1) * 10_000))
     assert len(list(endless.frames(lambda: endless.seen.frames >= 4))) == 4
     deadline = time.monotonic() + 5
     while any('camera_live' in thread.name for thread in threading.enumerate()) and time.monotonic() < deadline:
