@@ -13,7 +13,7 @@ from mmengine.registry import init_default_scope
 from perception_kd.datasets.other_pictures import WithOtherPictures
 from perception_kd.datasets.sample_epoch import made_for
 from perception_kd.datasets.transforms.uav import BeforeLastEpochs, LoadPicture, PackPicture, multi_scale_collate
-from perception_kd.engine.build import load_config
+from perception_kd.engine.build import build_runner, load_config
 from perception_kd.engine.runner import DistillRunner
 from tests.datasets.transforms.drawn_targets import COLOURS, GREY, drawn
 
@@ -80,6 +80,27 @@ def test_workers_and_resumes_draw_the_same(root):
     assert not same(plain[0][0], plain[1][0])
     sizes = {batch['inputs'][0].shape[1] for epoch in plain for batch in epoch}
     assert sizes <= {64} and plain[0][0]['inputs'][0].dtype == torch.uint8  # 64 +- 16 has one multiple of 32
+
+
+def trained(root, folder, resume=None):
+    """Weights after two epochs of the small detector with mosaics, pasted targets and changing sizes."""
+    cfg = load_config(CONFIG.parents[2] / 'uav/cpu/yolov5n_cbi.py', {
+        'data_root': str(root), 'image_size': 128, 'batch_size': 2, 'num_workers': 0, 'persistent_workers': False,
+        'max_epochs': 2, 'close_mosaic': 1, 'mosaic_prob': 1.0, 'paste_prob': 1.0, 'multi_scale': 0.25})
+    cfg.train_dataloader.dataset.dataset.max_corrupt = 1
+    cfg.update(val_dataloader=None, val_cfg=None, val_evaluator=None, test_dataloader=None, test_cfg=None,
+               test_evaluator=None)
+    runner = build_runner(cfg, work_dir=folder, resume=resume, brief=True)
+    runner.train()
+    return {name: value.clone() for name, value in runner.model.state_dict().items()}, runner
+
+
+def test_a_resumed_training_equals_one_that_ran_through(root, tmp_path):
+    whole, runner = trained(root, tmp_path / 'whole')
+    resumed, _ = trained(root, tmp_path / 'resumed', str(tmp_path / 'whole' / 'epoch_1.pth'))
+    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+    assert runner.optim_wrapper.param_groups[0]['momentum'] == pytest.approx(0.937)
+    assert f'sample {COUNT - 1}' in (tmp_path / 'whole' / 'quarantine.json').read_text()
 
 
 def test_samples_tell_their_names_and_what_was_broken(root):
@@ -182,11 +203,14 @@ class Loaded:
 
 
 def test_others_are_drawn_with_targets_where_asked():
-    data = WithOtherPictures(dataset=Loaded(), pipeline=[lambda results: {**results, 'drawn': results['other'](
-        with_targets=True)['number'], 'said': results.get('replaced')}])
+    def ask(results):
+        drawn_ = results['other'](with_targets=True)
+        return dict(number=results['number'], drawn=drawn_['number'], said=results['replaced'])
+
+    data = WithOtherPictures(dataset=Loaded(), pipeline=[ask])
     for seed in range(5):
         np.random.seed(seed)
-        assert data[0] == {'number': 0, 'drawn': 2, 'said': ['sample 9'], 'replaced': ['sample 9']}
+        assert data[0] == dict(number=0, drawn=2, said=['sample 9'])
     assert len(data) == 5
     assert data.get_data_info(0)['instances']
 
