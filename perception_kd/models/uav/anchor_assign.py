@@ -1,7 +1,8 @@
-"""Which anchors of which cells are responsible for which boxes (YOLOv5's rule)."""
+"""Which anchors of which cells are responsible for which boxes (YOLOv5's rule, and none is left out)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -30,20 +31,38 @@ def shape_ratio(sizes: Tensor, anchors: Tensor) -> Tensor:
     return torch.maximum(ratio, 1 / ratio).amax(-1)
 
 
-def assign_level(centres: Tensor, sizes: Tensor, anchors: Tensor, shape: tuple[int, int],
-                 limit: float = 4.0) -> Matches:
-    """Positives of one level.
+def fitting_anchors(sizes: Tensor, anchors: Sequence[Tensor], limit: float = 4.0) -> list[Tensor]:
+    """Which anchors learn a box: those whose :func:`shape_ratio` to it is below ``limit``.
 
-    A box goes to every anchor whose :func:`shape_ratio` to it is below ``limit``, in the cell of its centre and in the
-    two nearest neighbours, one across and one up or down, as far as these are in the map.
+    A box that none of them fits goes to the nearest one of all levels. YOLOv5 leaves it to the background; but with its
+    anchors that is every drone below 3 px, and a smaller side than a quarter of the anchor's can be decoded.
 
     Args:
-        centres, sizes: ``(N, 2)`` x, y and width, height, in cells; centres within the map.
-        anchors: ``(A, 2)`` in cells.
-        shape: Height and width of the map.
+        sizes: ``(N, 2)`` width, height.
+        anchors: By level ``(A, 2)``, in the same unit.
         limit: Of the ratio.
+
+    Returns:
+        By level ``(N, A)`` bool.
     """
-    target, anchor = torch.nonzero(shape_ratio(sizes, anchors) < limit).unbind(1)
+    ratios = torch.cat([shape_ratio(sizes, own) for own in anchors], 1)
+    fits = ratios < limit
+    nearest = torch.zeros_like(fits).scatter_(1, ratios.argmin(1, keepdim=True), True)
+    return list((fits | nearest & ~fits.any(1, keepdim=True)).split([len(own) for own in anchors], 1))
+
+
+def assign_level(centres: Tensor, fits: Tensor, shape: tuple[int, int]) -> Matches:
+    """Positives of one level.
+
+    A box goes to its anchors in the cell of its centre and in the two nearest neighbours, one across and one up or
+    down, as far as these are in the map.
+
+    Args:
+        centres: ``(N, 2)`` x, y, in cells, within the map.
+        fits: ``(N, A)`` bool, see :func:`fitting_anchors`.
+        shape: Height and width of the map.
+    """
+    target, anchor = torch.nonzero(fits).unbind(1)
     height, width = shape
     most = centres.new_tensor([width - 1, height - 1])
     places = centres[target]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from perception_kd.models.uav.anchor_assign import assign_level
+from perception_kd.models.uav.anchor_assign import assign_level, fitting_anchors
 from perception_kd.models.uav.boxes import centres_and_sizes, pair_ciou
 from perception_kd.models.uav.grid import cell_corners
 from perception_kd.models.uav.ignored import ignored_cells, spared_cross_entropy
@@ -40,7 +40,7 @@ class AnchorYOLOHead(nn.Module):
         anchors: By level, fine to coarse: ``[[w, h], ...]``, px of the network input.
         in_channels: Of the maps.
         strides: Of the maps, px.
-        limit: Largest ratio of the sides of box and anchor.
+        limit: Largest ratio of the sides of box and anchor; a box beyond it from all anchors goes to the nearest.
         balance: Weight of the objectness of each level; None: 4, 1, 0.4 of three and 4, 1, 0.25, 0.06 of four.
         weights: Over ``WEIGHTS``.
         loss_scale: Factor of all losses.
@@ -92,8 +92,9 @@ class AnchorYOLOHead(nn.Module):
     def loss(self, levels: Sequence[Level], targets: Targets) -> dict[str, Tensor]:
         """``loss_box``, ``loss_objectness`` and, of several classes, ``loss_class``; see the class."""
         parts: dict[str, Any] = dict(box=0.0, objectness=0.0, classes=0.0)
+        fits = fitting_anchors(centres_and_sizes(targets.boxes)[1], self.anchor_sizes.unbind(), self.limit)
         for index, level in enumerate(levels):
-            found = self._level_loss(index, level, targets)
+            found = self._level_loss(index, level, targets, fits[index])
             parts = {name: parts[name] + found[name] for name in parts}
         height, width = levels[0]['objectness'].shape[-2:]
         area = height * width * self.strides[0] ** 2
@@ -103,11 +104,10 @@ class AnchorYOLOHead(nn.Module):
         kept = dict(loss_box=losses['box'], loss_objectness=losses['objectness'])
         return kept if self.num_classes == 1 else dict(kept, loss_class=losses['classes'])
 
-    def _level_loss(self, index: int, level: Level, targets: Targets) -> dict[str, Tensor]:
+    def _level_loss(self, index: int, level: Level, targets: Targets, fits: Tensor) -> dict[str, Tensor]:
         level = {name: value.float() for name, value in level.items()}
         stride, shape = self.strides[index], level['objectness'].shape[-2:]
-        centres, sizes = (part / stride for part in centres_and_sizes(targets.boxes))
-        match = assign_level(centres, sizes, self.anchor_sizes[index] / stride, tuple(shape), self.limit)
+        match = assign_level(centres_and_sizes(targets.boxes)[0] / stride, fits, tuple(shape))
         image = targets.image[match.target]
         boxes = level['boxes'].permute(0, 1, 3, 4, 2)[image, match.anchor, match.y, match.x]
         overlap = pair_ciou(boxes, targets.boxes[match.target])

@@ -135,6 +135,24 @@ def test_a_place_of_two_boxes_wants_the_better_one_in_any_order():
         assert torch.allclose(value, one.loss(made, turned)[name])
 
 
+@pytest.mark.parametrize('side', [1, 2, 3])
+def test_a_target_smaller_than_all_anchors_allow_is_no_background(side):
+    """Anchors from 10x13 px on fit boxes from 3 px on; smaller ones pull the objectness and the box up, too."""
+    one = head()
+    with torch.no_grad():  # so that predictions lie where the target is: an IoU above 0
+        one.convs[0].weight.zero_()
+        one.convs[0].bias.view(3, 6)[:, :4] = torch.tensor([0.0, 0, -1, -1])
+    made = one(maps(one))
+    for level in made:
+        level['objectness'].retain_grad(), level['boxes'].retain_grad()
+    low, high = 28 - side / 2, 28 + side / 2  # in the middle of cell (3, 3) of 8 px
+    sum(one.loss(made, targets([(0, 0, [low, low, high, high])])).values()).backward()
+    assert made[0]['objectness'].grad.argmin() == 3 * 8 + 3 and made[0]['objectness'].grad.min() < 0
+    assert made[0]['boxes'].grad[0, 0, :, 3, 3].abs().min() > 0
+    assert made[0]['boxes'].grad.count_nonzero() == 4
+    assert not made[1]['boxes'].grad.any() and not made[2]['boxes'].grad.any()
+
+
 def test_the_loss_is_a_mean_over_pictures():
     one = head(classes=3)
     single = one(maps(one, batch=1))
