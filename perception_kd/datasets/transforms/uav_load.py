@@ -44,11 +44,12 @@ class PackPicture(PackDetInputs):
 
     Args:
         meta_keys: What becomes metainfo, where the sample has it.
-        draw: Draw that number; pictures to be tested need none.
+        draw: Draw that number, for training; without, the sample keeps its ``instances`` as metainfo: the truth in px
+            of the original picture, which a target that is too small for the network's input is of, too.
     """
 
     def __init__(self, *, meta_keys: Sequence[str] = META_KEYS, draw: bool = False) -> None:
-        super().__init__(meta_keys=tuple(meta_keys))
+        super().__init__(meta_keys=tuple(meta_keys) if draw else (*meta_keys, 'instances'))
         self.draw = draw
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ NO_NUMBER = 'boxes left out: a value that is no finite number'
 NO_AREA = 'boxes left out: width or height is not above 0'
 OUTSIDE = 'boxes left out: outside of the picture'
 CLIPPED = 'boxes clipped to the picture'
+LEAST_TARGET = 1.0
+"""px of the original picture; a box that is less wide or high is ignored, in training and in scores."""
 _DIGITS = 3
 _LEAST = 10.0 ** -_DIGITS
 """px; what is left of a clipped box is at least so wide and high."""

@@ -11,12 +11,12 @@ from mmdet.datasets import CocoDataset
 from mmengine.logging import print_log
 
 from perception_kd.datasets.corrupt import CorruptTolerantDataset
+from perception_kd.datasets.uav.boxes import LEAST_TARGET
 from perception_kd.datasets.uav.live import Labelled, coco_pictures, yolo_pictures
 from perception_kd.datasets.uav.names import DRONE, split_of
 from perception_kd.registry import DATASETS
 
 LAYOUTS = ('coco', 'yolo')
-_LEAST = 1.0  # px
 _COLOURS = ((220, 20, 60), (0, 130, 200), (60, 180, 75), (245, 130, 48), (145, 30, 180), (128, 128, 128))
 
 
@@ -78,7 +78,7 @@ class UAVDataset(CorruptTolerantDataset, CocoDataset):
         for box in boxes:
             if box['category_id'] in self.cat2label:
                 left, top, width, height = box['xywh']
-                small = width < _LEAST or height < _LEAST
+                small = min(width, height) < LEAST_TARGET
                 number = {} if box['instance_id'] is None else {'instance_id': box['instance_id']}
                 instances.append(dict(bbox=[left, top, left + width, top + height],
                                       bbox_label=self.cat2label[box['category_id']],

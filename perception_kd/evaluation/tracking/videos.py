@@ -13,7 +13,7 @@ import numpy as np
 from perception_kd.datasets.nuscenes.tables import read_json
 from perception_kd.evaluation.uav.boxes import Floats, Ints
 from perception_kd.evaluation.uav.predictions import read_predictions
-from perception_kd.evaluation.uav.truth import CLASSES, read_truth
+from perception_kd.evaluation.uav.truth import CLASSES, is_ignored, read_truth
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,12 @@ def _number(image: Mapping[str, Any], path: str | Path) -> int:
 
 def _frame(truth: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]], ann: str | Path,
            tracks: str | Path) -> Frame:
-    counted = [row for row in truth if not row.get('iscrowd', 0)]
+    counted = [row for row in truth if not is_ignored(row)]
     for row in counted:
         if not isinstance(row.get('instance_id'), int):
             raise ValueError(f'{ann}: annotation {row["id"]} has no instance_id: where it is not known which box is '
                              'which target, tracks cannot be scored')
-    ignored = np.array([row['bbox'] for row in truth if row.get('iscrowd', 0)], float).reshape(-1, 4)
+    ignored = np.array([row['bbox'] for row in truth if is_ignored(row)], float).reshape(-1, 4)
     return Frame(_boxes(counted, 'instance_id', ann), _boxes(found, 'track_id', tracks), ignored)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from perception_kd.datasets.nuscenes.stamp import refuse_pseudo_labels
 from perception_kd.datasets.nuscenes.tables import read_json
+from perception_kd.datasets.uav.boxes import LEAST_TARGET
 from perception_kd.evaluation.uav.boxes import Floats, Ints, Mask
 from perception_kd.files import require_file
 
@@ -26,7 +27,7 @@ class TrueBoxes:
     Args:
         boxes: ``(G, 4)`` left, top, width, height, px of the original picture.
         labels: ``(G,)`` index of the class.
-        ignored: ``(G,)`` regions (``iscrowd``): predictions in one count neither as found nor as false.
+        ignored: ``(G,)`` regions, see :func:`is_ignored`: predictions in one count neither as found nor as false.
     """
 
     boxes: Floats = field(default_factory=lambda: np.zeros((0, 4)))
@@ -159,8 +160,13 @@ def _boxes(rows: Sequence[Mapping[str, Any]], images: set[int], categories: tupl
             raise ValueError(f'{what}: a box {box[2]:g} x {box[3]:g} px has no size; take it out')
         if row['category_id'] in labels:
             gathered.setdefault(row['image_id'], []).append(
-                (box, labels[row['category_id']], bool(row.get('iscrowd', 0))))
+                (box, labels[row['category_id']], is_ignored(row)))
     return {image: TrueBoxes(*(np.array(column) for column in zip(*found))) for image, found in gathered.items()}
+
+
+def is_ignored(row: Mapping[str, Any]) -> bool:
+    """Whether an annotation is a crowd, or less than 1 px wide or high: what training ignores, too."""
+    return bool(row.get('iscrowd', 0)) or min(row['bbox'][2:]) < LEAST_TARGET
 
 
 def check_box(box: Any, what: str) -> tuple[float, ...]:

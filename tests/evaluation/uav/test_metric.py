@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from mmengine.evaluator import Evaluator
+from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData
 
 from perception_kd.engine.build import load_config
 from perception_kd.evaluation.commands import build_parser
 from perception_kd.evaluation.uav import UAVMetric, read_truth, score
 from perception_kd.evaluation.uav.predictions import read_predictions
-from perception_kd.registry import METRICS
+from perception_kd.registry import DATASETS, METRICS
 from tests.evaluation.uav.made import coco, frame, random_world, save
 
 ROOT = Path(__file__).parents[3]
@@ -106,6 +109,35 @@ def test_truth_in_the_samples(tmp_path: Path) -> None:
     del samples[3]['gt_instances']
     with pytest.raises(ValueError, match='image 4 has no truth: give UAVMetric an ann_file'):
         evaluate(samples)
+
+
+@pytest.mark.parametrize('layout', ['coco', 'yolo'])
+def test_the_truth_is_that_of_the_pictures_whatever_the_network_reads(tmp_path: Path, layout: str) -> None:
+    """A drone of 2.5 px of a wide picture counts, though it has less than 1 px at 320; one of 0.6 px is ignored."""
+    boxes = [[100, 90, 2.5, 2.5], [400, 200, 20, 10], [600, 30, 0.6, 4]]
+    for folder in ('images', 'labels', 'annotations'):
+        (tmp_path / folder).mkdir()
+    cv2.imwrite(str(tmp_path / 'images' / '001.png'), np.zeros((540, 960, 3), np.uint8))
+    (tmp_path / 'labels' / '001.txt').write_text(''.join(
+        f'0 {(x + w / 2) / 960} {(y + h / 2) / 540} {w / 960} {h / 540}\n' for x, y, w, h in boxes))
+    (tmp_path / 'classes.txt').write_text('drone\n')
+    save(tmp_path / 'annotations', 'val.json', coco(
+        [dict(id=1, file_name='images/001.png', width=960, height=540)], [dict(image_id=1, bbox=box) for box in boxes]))
+    cfg = load_config(ROOT / 'configs' / 'uav' / 'cpu' / 'yolov5n_cbi.py', dict(data_root=str(tmp_path), layout=layout))
+    init_default_scope('perception_kd')
+    dataset = DATASETS.build(dict(cfg.val_dataloader.dataset, **(dict(split='all') if layout == 'yolo' else {})))
+    metric = METRICS.build(dict(cfg.val_evaluator))
+    sample = dataset[0]['data_samples']
+    assert len(sample.gt_instances) == 1 and len(sample.ignored_instances) == 2
+    left, top, width, height = boxes[1]
+    sample.pred_instances = InstanceData(
+        bboxes=torch.tensor([[left, top, left + width, top + height]]).float(), scores=torch.ones(1),
+        labels=torch.zeros(1).long())
+    metric.dataset_meta = dataset.metainfo
+    metric.process(None, [sample.to_dict()])
+    found = metric.evaluate(1)
+    assert found['uav/recall'] == 0.5 and found['uav/recall_0_8'] == 0 and found['uav/recall_8_16'] == 1
+    assert found['uav/precision'] == 1
 
 
 def test_a_part_of_the_images(tmp_path: Path) -> None:
