@@ -2,7 +2,7 @@
 """Fit the anchors of a drone detector to a data set: k-means on the sizes of the boxes, then evolution.
 
 An anchor may learn a box where no side of one is 4 times or more that of the other. Told are the share of boxes that
-some anchor may learn (best possible recall), before and after, and the new anchors as a piece of a config.
+an anchor fits (best possible recall), before and after, and the new anchors as a piece of a config.
 
 examples:
   python tools/anchors.py data/uav/annotations/train.json --size 640

@@ -18,9 +18,9 @@ class AnchorFit:
     """How anchors fit boxes.
 
     Attributes:
-        recall: Best possible recall: share of boxes that an anchor may learn.
-        fitness: Mean over boxes of 1 / (smallest ratio to an anchor), boxes that none may learn as 0.
-        matches: Anchors that may learn a box, in the mean.
+        recall: Best possible recall: share of boxes that an anchor fits; others go to the nearest, however unlike.
+        fitness: Mean over boxes of 1 / (smallest ratio to an anchor), boxes that none fits as 0.
+        matches: Anchors that fit a box, in the mean.
     """
 
     recall: float
