@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Fit the anchors of a drone detector to a data set: k-means on the sizes of the boxes, then evolution.
 
-An anchor may learn a box where no side of one is 4 times or more that of the other. Told are the share of boxes that
+An anchor fits a box where no side of one is 4 times or more that of the other. Told are the share of boxes that
 an anchor fits (best possible recall), before and after, and the new anchors as a piece of a config.
 
 examples:
