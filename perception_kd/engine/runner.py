@@ -45,6 +45,7 @@ from perception_kd.engine.seeded import SeededDataset
 from perception_kd.registry import MODELS, RUNNERS
 
 _USED: dict[str, int] = {}
+_OF_WORKERS = ('persistent_workers', 'prefetch_factor')  # PyTorch refuses them where there are none
 
 
 def unused(timestamp: str) -> str:
@@ -98,9 +99,14 @@ class DistillRunner(Runner):
     def build_dataloader(
         dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
-        """As in mmengine, with a sampler that can skip and samples that draw from seeds of their own."""
+        """As in mmengine, with a sampler that can skip and samples that draw from seeds of their own.
+
+        ``num_workers=0`` alone is enough to load without workers: settings of workers are left out then.
+        """
         if isinstance(dataloader, dict):
             dataloader = dict(dataloader)
+            if not dataloader.get('num_workers'):
+                dataloader = {key: value for key, value in dataloader.items() if key not in _OF_WORKERS}
             dataloader['dataset'] = dict(type=SeededDataset, dataset=dataloader['dataset'])
             if isinstance(dataloader.get('sampler'), dict):
                 dataloader['sampler'] = dict(type=ResumableSampler, inner=dataloader['sampler'])

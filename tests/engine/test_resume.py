@@ -162,6 +162,15 @@ def test_a_loader_with_a_sampler_of_its_own_draws_anew(tmp_path: Path) -> None:
     assert not torch.allclose(one, two)
 
 
+def test_settings_of_workers_do_not_matter_without_workers() -> None:
+    settings = dict(loader(4, 'DefaultSampler', 0), persistent_workers=True, prefetch_factor=2)
+    data = DistillRunner.build_dataloader(settings, seed=0)
+    assert data.num_workers == 0 and not data.persistent_workers and len(list(data)) == 3
+    assert settings['persistent_workers'], 'the config stays as it is'
+    kept = DistillRunner.build_dataloader({**settings, 'num_workers': 1}, seed=0)
+    assert kept.persistent_workers and kept.prefetch_factor == 2
+
+
 def test_checkpoint_of_mmengine_resumes(tmp_path: Path) -> None:
     """mmengine's file holds HistoryBuffer objects, which current torch refuses."""
     runner = Runner(
