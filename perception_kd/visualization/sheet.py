@@ -87,10 +87,12 @@ class Sheet:
         """Width in pixels at 100 dpi."""
         return text.get_window_extent(self.canvas.get_renderer()).width * DPI / self.figure.dpi
 
-    def shorten(self, text: Text, width: float) -> None:
-        """Cut the end of a line that takes more than ``width`` pixels."""
+    def shorten(self, text: Text, width: float, *, beginning: bool = False) -> None:
+        """Cut the end of a line that takes more than ``width`` pixels, or its ``beginning``, as paths need it."""
         while self.width_of(text) > width and len(text.get_text()) > 1:
-            text.set_text(text.get_text().removesuffix('…')[:-1].rstrip() + '…')
+            whole = text.get_text()
+            text.set_text('…' + whole.removeprefix('…')[1:].lstrip() if beginning
+                          else whole.removesuffix('…')[:-1].rstrip() + '…')
 
     def run(
         self, left: float, middle: float, parts: Sequence[tuple[str, Colour]], *, gap: float = 9, **style: Any

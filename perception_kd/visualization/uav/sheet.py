@@ -77,7 +77,7 @@ class _Panel:
     def draw(self, sheet: Sheet, left: float, top: float) -> None:
         """With the upper left corner there, px of the sheet."""
         title = sheet.text(left, top + 16, self.view.title, size=11, weight='bold')
-        sheet.shorten(title, 0.6 * self.wide)
+        sheet.shorten(title, 0.6 * self.wide, beginning=True)
         note = sheet.text(left + sheet.width_of(title) + 14, top + 17, told(self.items), size=9, colour=FAINT_INK)
         sheet.shorten(note, self.width - sheet.width_of(title) - 14)
         axes = sheet.axes(left, top + _HEAD, self.wide, self.tall)

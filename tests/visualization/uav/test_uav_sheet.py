@@ -86,6 +86,15 @@ def test_sheets_of_many() -> None:
             draw_uav(**wrong)
 
 
+def test_of_a_long_path_the_end_stays() -> None:
+    """The number of the frame is there."""
+    name = f'images/val/{"V_DRONE_008/" * 9}V_DRONE_008_0157.jpg'
+    view = view_of(boxes([10, 10, 10, 10]), None)
+    sheet = draw_uav([UAVView(title=name, picture=view.picture, truth=view.truth, predicted=None)])
+    shown = [one.get_text() for one in sheet.figure.texts if one.get_text().startswith('…')]
+    assert len(shown) == 1 and shown[0].endswith('/V_DRONE_008_0157.jpg') and name.endswith(shown[0][1:])
+
+
 def test_which_pictures(tmp_path: Path) -> None:
     """The worst of each video before a second one of any; without predictions the smallest targets; by name."""
     content = coco([frame(number, 1 + (number > 3)) for number in range(1, 6)],
