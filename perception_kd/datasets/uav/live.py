@@ -84,9 +84,12 @@ def yolo_pictures(root: Path, split: str) -> Labelled:
     source = read_yolo(require_folder(root, 'YOLO folder'), tally)
     clips = [clip for clip in source.clips if clip.split == split or split == 'all']
     if not clips:
-        there = ', '.join(sorted({clip.split or 'no split' for clip in source.clips}))
-        raise FileNotFoundError(f'{root}: no picture of split {split or "(none)"} (there: {there}); split="all" takes '
-                                'all, and tools/convert.py uav-yolo makes a split by video')
+        there = sorted({clip.split or 'no split' for clip in source.clips})
+        other = next((f'score on another one (test_ann=annotations/{name}.json), or ' for name in there
+                      if name in ('val', 'test')), '')
+        raise FileNotFoundError(
+            f'{root}: no picture of split {split or "(none)"} (there: {", ".join(there)}); {other}split the set by '
+            f'video: python tools/convert.py uav-yolo --root {root} --out OUT')
     names = category_order(category_of(name, {}) for name in source.categories)
     ids = {name: number for number, name in enumerate(names, 1)}
     rows: list[dict[str, Any]] = []

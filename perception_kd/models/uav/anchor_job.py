@@ -27,6 +27,9 @@ def box_sizes(path: str | Path, *, image_size: int, classes: Sequence[str]) -> n
         FileNotFoundError: no such file.
         ValueError: it is no COCO file, or has no box of the classes.
     """
+    if Path(path).is_dir():
+        raise ValueError(f'{path} is a folder: give the training pictures of a converted set, such as '
+                         'OUT/annotations/train.json (python tools/convert.py uav-yolo --root DIR --out OUT)')
     content = read_json(require_file(path, 'annotation file'))
     if not isinstance(content, dict) or not {'images', 'annotations', 'categories'} <= set(content):
         raise ValueError(f'{path} is no COCO file: images, annotations and categories are asked for')

@@ -86,13 +86,15 @@ def test_a_yolo_folder_is_read_as_its_conversion(tmp_path):
                 assert {key: value for key, value in row.items() if key not in ('img_path', 'sample_idx')} == {
                     key: value for key, value in other.items() if key not in ('img_path', 'sample_idx')}
     assert len(build(tmp_path / 'set', layout='yolo', split='all', classes=('bird', 'drone'))) == 6
+    with pytest.raises(FileNotFoundError, match=r'split test \(there: train, val\); .*test_ann=annotations/val.json'):
+        build(tmp_path / 'set', layout='yolo', ann_file='annotations/test.json')
 
 
 def test_a_yolo_folder_without_splits(tmp_path):
     write_text(tmp_path / 'classes.txt', 'drone')
     write_picture(tmp_path / 'images/a.jpg', 1)
     write_text(tmp_path / 'labels/a.txt', yolo_line(0, 1, 2, 3, 4))
-    with pytest.raises(FileNotFoundError, match=r'no picture of split train \(there: no split\); split="all"'):
+    with pytest.raises(FileNotFoundError, match=r'split train \(there: no split\); split the set by video: python'):
         build(tmp_path, layout='yolo')
     row = build(tmp_path, layout='yolo', split='all')[0]
     np.testing.assert_allclose(row['instances'][0]['bbox'], [1, 2, 4, 6], atol=1e-3)

@@ -94,6 +94,8 @@ def test_bad_files(tmp_path):
         box_sizes(coco(tmp_path / 'c.json', images=[]), image_size=640, classes=['drone'])
     with pytest.raises(FileNotFoundError, match='does not exist'):
         box_sizes(tmp_path / 'none.json', image_size=640, classes=['drone'])
+    with pytest.raises(ValueError, match='is a folder: give the training pictures of a converted set'):
+        box_sizes(tmp_path, image_size=640, classes=['drone'])
 
 
 def _write(path: Path, content) -> Path:
