@@ -1,6 +1,6 @@
 #!/usr/bin/env python
 """Convert other sensor logs into the nuScenes format, its key frames into a plain folder, pictures of drones into
-COCO-video json, or released stereo weights.
+COCO-video json, or released weights.
 
 examples:
   python tools/convert.py astyx --root ../shared/data/radar_fusion/astyx_hires2019 --out data/astyx
@@ -13,6 +13,7 @@ examples:
   python tools/convert.py uav-anti-uav --root Anti-UAV-RGBT --every 10 --out data/anti_uav
   python tools/convert.py uav-merge --root data/uav_real data/anti_uav --every 1 5 --out data/uav_all
   python tools/convert.py uav-check --root data/uav_all
+  python tools/convert.py yolov5-weights --file yolov5n_state.pth --out yolov5n.pth --classes 1
 
 The readers of View-of-Delft and TJ4DRadSet were written from public documentation and are untested on the real data.
 """
@@ -35,7 +36,7 @@ def parse_args() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    sources = parser.add_subparsers(dest='source', required=True)
+    sources = parser.add_subparsers(dest='source', required=True, metavar='WHAT')
     for name, what in SOURCES.items():
         source = sources.add_parser(name, help=what, description=what)
         source.add_argument('--root', type=Path, required=True, help='folder of the source data')
@@ -50,6 +51,7 @@ def parse_args() -> argparse.Namespace:
                                 help='Car, Pedestrian and Cyclist only; otherwise parked bicycles are bicycles too')
     _add_folder(sources)
     _add_stereo_weights(sources)
+    _add_yolov5_weights(sources)
     add_uav(sources)
     return parser.parse_args()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import runpy
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +17,8 @@ from perception_kd.engine.foreign_checkpoint import load_weights
 from perception_kd.models.uav.released import convert_yolov5_weights, from_yolov5
 from perception_kd.registry import MODELS
 from tests.models.uav.tiny import ANCHORS, ANCHORS_P2
+
+TOOL = Path(__file__).parents[3] / 'tools/convert.py'
 
 # From, kind, channels, number: the layers as the published table has them; 'c3h': without shortcut.
 TRUNK = [(-1, 'conv6', 64, 1), (-1, 'down', 128, 1), (-1, 'c3', 128, 3), (-1, 'down', 256, 1), (-1, 'c3', 256, 6),
@@ -137,12 +141,14 @@ def test_sizes_are_read_off():
     assert found.model['head']['num_classes'] == 3 and found.model['head']['anchors'][2][1] == pytest.approx([156, 198])
 
 
-def test_other_classes_begin_anew_and_the_tool_writes_what_builds(tmp_path):
+def test_other_classes_begin_anew_and_the_tool_writes_what_builds(tmp_path, monkeypatch, capsys):
     reference, _, picture = made('plain', classes=80)
     path, out = tmp_path / 'yolov5.pth', tmp_path / 'out.pth'
     torch.save({f'module.{name}': value for name, value in reference.weights.items()}, path)
-    report = convert_yolov5_weights(path, out, classes=1)
-    assert not report.problems
+    monkeypatch.setattr('sys.argv', ['convert.py', 'yolov5-weights', '--file', str(path), '--out', str(out),
+                                     '--classes', '1'])
+    assert runpy.run_path(str(TOOL))['main']() == 0
+    assert capsys.readouterr().out.startswith(f'{out}: ')
     config = json.loads(out.with_suffix('.json').read_text())['model']
     model = MODELS.build(dict(config, type='perception_kd.UAVDetector')).eval()
     load_strictly(model, load_weights(out))
