@@ -40,7 +40,8 @@ def main() -> int:
         torch.set_num_threads(args.threads)
     report = args.run(args)
     threads = ' '.join(map(str, getattr(args, 'thread_counts', [torch.get_num_threads()])))
-    print(f'{report.benchmark}, {threads} threads, {args.device}\n{report.table()}')
+    plural = '' if threads == '1' else 's'
+    print(f'{report.benchmark}, {threads} thread{plural}, {args.device}\n{report.table()}')
     if args.json:
         write_json(args.json, report.to_json())
         print(f'written: {args.json}')
