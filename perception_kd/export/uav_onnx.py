@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -77,7 +78,12 @@ def export_uav(cfg: Config, checkpoint: str | Path | None, out: str | Path, *, s
     settings = BoxSettings(**DEPLOYED)
     example = {INPUT: graph_input((pictures * 2)[:1 if nms else 2], size)}
     proto, shapes = traced(UAVGraph(folded(detector)), example, opset, free=None if nms else {INPUT: {0: 'batch'}})
-    if nms:
+    dense = 0.0
+    if nms:  # suppression may leave nothing to compare, so that all places are compared without it
+        with TemporaryDirectory() as folder:
+            dense = save_if_equal(proto, Path(folder) / Path(out).name, _about(cfg, detector, size, False),
+                                  tolerance=TOLERANCE, unit=' px', difference=lambda path: largest_difference(
+                                      detector, path, pictures, settings, together=False))
         add_nms(proto, settings)
     operators = count_operators(proto)
     difference = save_if_equal(proto, out, _about(cfg, detector, size, nms), tolerance=TOLERANCE, unit=' px',
@@ -85,7 +91,7 @@ def export_uav(cfg: Config, checkpoint: str | Path | None, out: str | Path, *, s
     outputs = {BOXES: ('M', 4), SCORES: ('M',), LABELS: ('M',)} if nms else {
         name: ('B', *shape[1:]) for name, shape in shapes.items()}
     return OnnxReport(inputs={INPUT: (1 if nms else 'B', 3, *size)}, outputs=outputs, operators=operators,
-                      difference=difference, unit=f'px, over {seen}',
+                      difference=max(dense, difference), unit=f'px, over {seen}',
                       parameters=sum(weight.numel() for weight in detector.parameters()))
 
 
@@ -103,15 +109,16 @@ def load_detector(cfg: Config, checkpoint: str | Path | None) -> UAVDetector:
 
 
 def largest_difference(detector: UAVDetector, path: str | Path, pictures: Sequence[Picture],
-                       settings: BoxSettings) -> float:
-    """Largest difference of any box in px, over the pictures one by one and, where the graph can, together.
+                       settings: BoxSettings, *, together: bool = True) -> float:
+    """Largest difference of any box in px, over the pictures one by one and, where the graph can, ``together``.
 
     Raises:
         ValueError: scores differ by more than ``SCORE_TOLERANCE``, or suppression keeps other boxes.
     """
     session, reference, worst = OnnxDetector(path), UAVGraph(detector), 0.0
     images = graph_input(pictures, session.size)
-    batches = [images[row:row + 1] for row in range(len(images))] + ([] if session.chooses else [images])
+    batches = [images[row:row + 1] for row in range(len(images))]
+    batches += [images] if together and not session.chooses else []
     for batch in batches:
         with torch.no_grad():
             expected = reference({INPUT: batch})

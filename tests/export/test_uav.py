@@ -15,6 +15,7 @@ pytest.importorskip('onnxruntime')
 pytest.importorskip('onnxscript')
 import onnx
 from mmdet.structures import DetDataSample
+from onnx import numpy_helper
 
 from perception_kd.datasets.transforms.uav_letterbox import LetterBox
 from perception_kd.export import uav_onnx
@@ -179,6 +180,24 @@ def test_suppression_inside(checkpoint, detector, tmp_path) -> None:
     check_same(session.run(image)[0], choose_boxes(dense['boxes'][0], dense['scores'][0], BoxSettings(**DEPLOYED)))
     with pytest.raises(ValueError, match='--nms'):
         session.dense(image)
+
+
+def test_suppression_that_leaves_nothing_hides_no_difference(checkpoint, tmp_path, monkeypatch) -> None:
+    trace = uav_onnx.traced
+
+    def damaged(*rest, **more):
+        proto, shapes = trace(*rest, **more)
+        for weight in proto.graph.initializer:
+            if len(weight.dims) == 4:
+                weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight) * 1.5, weight.name))
+        return proto, shapes
+
+    monkeypatch.setattr(uav_onnx, 'DEPLOYED', dict(score_thr=1.0, nms_iou=0.45))
+    export_uav(config(), checkpoint, tmp_path / 'whole.onnx', size=SIZE, nms=True)
+    monkeypatch.setattr(uav_onnx, 'traced', damaged)
+    with pytest.raises(ValueError, match='not written'):
+        export_uav(config(), checkpoint, tmp_path / 'nms.onnx', size=SIZE, nms=True)
+    assert [one.name for one in tmp_path.iterdir()] == ['whole.onnx']
 
 
 def test_distribution_heads_weighted_sums_and_wide_pictures(tmp_path) -> None:
