@@ -100,10 +100,12 @@ class _Panel:
         axes.set(xlim=(x - reach - 0.5, x + reach - 0.5), ylim=(y + reach - 0.5, y - reach - 0.5), facecolor=FAINT_INK)
 
     def _close_up(self, axes: Axes, item: Item, whole: Axes) -> None:
-        """Of a target in a window that shows it and what is around it."""
-        reach = window(item) / 2
-        x, y = item.centre
-        self._magnify(axes, item.centre, reach)
+        """Of a target in a window that shows it and what is around it: at most the picture."""
+        reach, (x, y) = window(item) / 2, item.centre
+        tall, across = self.view.picture.shape[:2]
+        if 2 * reach > max(tall, across):
+            reach, x, y = max(tall, across) / 2, across / 2, tall / 2
+        self._magnify(axes, (x, y), reach)
         self._boxes(axes, 2 * reach / self.side, words=(x - reach, y - reach, x + reach, y + reach))
         frame = Rectangle((x - reach - 0.5, y - reach - 0.5), 2 * reach, 2 * reach, fill=False, edgecolor=PAPER,
                           linewidth=0.8)

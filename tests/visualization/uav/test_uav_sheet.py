@@ -95,6 +95,12 @@ def test_of_a_long_path_the_end_stays() -> None:
     assert len(shown) == 1 and shown[0].endswith('/V_DRONE_008_0157.jpg') and name.endswith(shown[0][1:])
 
 
+def test_a_close_up_is_not_wider_than_the_picture() -> None:
+    sheet = draw_uav([view_of(boxes([10, 10, 10, 10]), boxes([0, 0, 100, 90]))])
+    spans = sorted(abs(float(np.subtract(*one.get_xlim()))) for one in sheet.figure.axes if one.images)
+    assert spans[-2:] == [160, 160], 'the picture, and the close-up of the large false alarm'
+
+
 def test_which_pictures(tmp_path: Path) -> None:
     """The worst of each video before a second one of any; without predictions the smallest targets; by name."""
     content = coco([frame(number, 1 + (number > 3)) for number in range(1, 6)],
