@@ -41,7 +41,8 @@ def test_gates_follow_the_camera_and_each_branch_has_its_own():
     gate = CameraGate(channels=4).eval()
     for_depth, for_context = gate(frame([cloud([]), cloud([])]))
     assert for_depth.shape == (4, 4, 1, 1) and ((for_depth > 0) & (for_depth < 1)).all()
-    assert torch.equal(for_depth[:2], for_depth[2:]) and not torch.equal(for_depth[0], for_depth[1])
+    torch.testing.assert_close(for_depth[:2], for_depth[2:])
+    assert not torch.allclose(for_depth[0], for_depth[1])
     assert not torch.allclose(for_depth, for_context)
 
 
