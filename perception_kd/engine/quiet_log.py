@@ -1,4 +1,4 @@
-"""Work of which mmengine's log should not tell."""
+"""Work of which a log should not tell."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mmengine.logging import MMLogger
 
 
 @contextmanager
-def quiet_log() -> Iterator[None]:
-    """Warnings alone inside of the block."""
-    logger = MMLogger.get_current_instance()
+def quiet_log(logger: logging.Logger | None = None, *, least: int = logging.WARNING) -> Iterator[None]:
+    """Inside of the block only what is as serious as ``least``, in ``logger``; None: in mmengine's current one."""
+    logger = MMLogger.get_current_instance() if logger is None else logger
     level = logger.level
-    logger.setLevel(logging.WARNING)
+    logger.setLevel(least)
     try:
         yield
     finally:

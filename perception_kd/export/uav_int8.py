@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from mmengine.config import Config
 from torch import Tensor
 
+from perception_kd.engine.quiet_log import quiet_log
 from perception_kd.evaluation.uav.boxes import overlaps
 from perception_kd.export.onnx_file import OPSET, OnnxReport, count_operators, onnx_package
 from perception_kd.export.uav_graph import INPUT, Size
@@ -103,7 +103,8 @@ def quantise(source: Path, target: Path, batches: Iterator[Tensor], *, float_hea
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    # Without onnxruntime's advice to prepare what is prepared.
+    with tempfile.TemporaryDirectory() as folder, quiet_log(logging.getLogger(), least=logging.ERROR):
         prepared = Path(folder) / 'prepared.onnx'
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         last, after = head_nodes(onnx.load(str(prepared)))
@@ -166,15 +167,3 @@ class _Reader:
         """The next input, None at the end."""
         batch = next(self._batches, None)
         return None if batch is None else {INPUT: batch.numpy()}
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without onnxruntime's advice to prepare what is prepared."""
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
