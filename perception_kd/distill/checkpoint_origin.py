@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from mmengine.logging import print_log
 from torch import nn
 
+from perception_kd.distill.anchor_origin import Anchors, anchors_in, anchors_of, same_anchors, spelt
+
 _RANGE = re.compile(r'^point_cloud_range = (\[[^]]*\])', re.MULTILINE)
 
 
@@ -20,11 +22,13 @@ class Origin(NamedTuple):
         classes: Class names in label order: of mmengine (``dataset_meta``) or older (``CLASSES``).
         mmdet3d: Version that wrote it.
         area: ``(x_min, y_min, x_max, y_max)`` m of the config's ``point_cloud_range``.
+        anchors: Of the head, px of the network input.
     """
 
     classes: tuple[str, ...] | None = None
     mmdet3d: str | None = None
     area: tuple[float, ...] | None = None
+    anchors: Anchors | None = None
 
 
 def origin_of(content: Any) -> Origin:
@@ -33,10 +37,11 @@ def origin_of(content: Any) -> Origin:
     newer = _entries(meta, 'dataset_meta')
     version = meta.get('mmdet3d_version')
     version = version if isinstance(version, str) else None
+    told = dict(mmdet3d=version, area=_area(meta.get('cfg')), anchors=anchors_in(meta))
     for found in (newer.get('classes'), newer.get('CLASSES'), meta.get('CLASSES'), meta.get('classes')):
         if isinstance(found, (list, tuple)) and found and all(isinstance(name, str) for name in found):
-            return Origin(tuple(found), version, _area(meta.get('cfg')))
-    return Origin(None, version, _area(meta.get('cfg')))
+            return Origin(tuple(found), **told)
+    return Origin(**told)
 
 
 def classes_of(model: nn.Module) -> tuple[str, ...] | None:
@@ -54,8 +59,13 @@ def origin_problem(model: nn.Module, origin: Origin) -> str | None:
 
     Two tasks of two classes each can change places unseen. (Where the order of all classes fits, another partition
     into tasks changes shapes.) Before version 1.0, mmdet3d's boxes had width and length exchanged and the yaw turned.
-    A module with ``learnt_area`` (a LabelEncoder) knows places by heart, and the area must be the one it had.
+    A module with ``learnt_area`` (a LabelEncoder) knows places by heart, and the area must be the one it had. Boxes
+    are factors of anchors, and those must be the ones it had.
     """
+    anchors = anchors_of(model)
+    if anchors and origin.anchors and not same_anchors(anchors, origin.anchors):
+        return (f'the checkpoint was trained with anchors={spelt(origin.anchors)}, and the config has '
+                f'{spelt(anchors)}: boxes would have wrong sizes; set the anchors of the checkpoint')
     own = classes_of(model)
     if own is None:
         return None
@@ -74,6 +84,9 @@ def origin_problem(model: nn.Module, origin: Origin) -> str | None:
 
 def origin_doubt(model: nn.Module, origin: Origin) -> str | None:
     """What cannot be checked, in words; None where all can."""
+    anchors = anchors_of(model)
+    if anchors and not origin.anchors:
+        return f'the checkpoint does not tell its anchors; they are taken to be those of the config: {spelt(anchors)}'
     own = classes_of(model)
     if own is None or origin.classes is not None:
         return None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from mmengine.config import Config
 from torch import Tensor
 
 from perception_kd.distill.weights import LoadReport, compare_weights
@@ -76,7 +77,8 @@ def convert_yolov5_weights(path: str | Path, out: str | Path, *, classes: int | 
     if report.problems:
         raise ValueError(f'{path}: the weights do not fit the model they were taken for: {report}')
     write_json(out.with_suffix('.json'), dict(default_scope=SCOPE, model=converted.model))
-    write_checkpoint(out, dict(meta=dict(source='yolov5'), state_dict=converted.weights))
+    meta = dict(source='yolov5', model=Config(dict(model=converted.model)).pretty_text)
+    write_checkpoint(out, dict(meta=meta, state_dict=converted.weights))
     return report
 
 
