@@ -66,7 +66,8 @@ def test_an_exported_student_keeps_telling(tmp_path) -> None:
 def test_unknown_anchors_are_doubted_and_models_without_them_are_left_alone() -> None:
     student = load_student(load_config(PLAIN))
     assert origin_problem(student, Origin()) is None
-    assert 'does not tell its anchors; they are taken to be those of the config: [[[3.2' in origin_doubt(student, Origin())
+    doubt = origin_doubt(student, Origin())
+    assert 'does not tell its anchors; they are taken to be those of the config: [[[3.2' in doubt
     told = origin_of(dict(meta=dict(cfg=load_config(PLAIN).pretty_text)))
     assert origin_problem(student, told) is None and origin_doubt(student, told) is None
     assert anchors_of(nn.Linear(1, 1)) is None and origin_problem(nn.Linear(1, 1), told) is None

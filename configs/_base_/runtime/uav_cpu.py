@@ -1,13 +1,17 @@
-"""Trainings of minutes on a core or two, with ``datasets/uav_cpu.py``. Add ``--amp bf16`` on a CPU with AMX."""
+"""Trainings of minutes on a core or two, with ``datasets/uav_cpu.py``. Add ``--amp bf16`` on a CPU with AVX-512 BF16.
 
-_base_ = ['./uav.py']
+AdamW: in the first few hundred steps it learns several times as fast as ``uav.py``'s SGD, which needs its 300 epochs.
+"""
 
-max_epochs = 12
-warmup_epochs = 1
-learning_rate = 0.01  # at a batch of 16
+_base_ = ['./default.py']
 
-val_interval = '${max_epochs}'
-auto_scale_lr = dict(base_batch_size=16)
-default_hooks = dict(
-    checkpoint=dict(interval=1),
-    ema=dict(limit=0.995, gamma=100.0))
+max_epochs = 8
+learning_rate = 4e-3  # at a batch of 16; of size m half of it
+warmup_iterations = 80
+val_interval = '${max_epochs}'  # scored after training, not during it
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.05, begin=0, end='${warmup_iterations}', by_epoch=False),
+    dict(type='CosineAnnealingLR', eta_min=0, begin=0, end='${max_epochs}', by_epoch=True,
+         convert_to_iter_based=True)]
+optim_wrapper = dict(optimizer=dict(weight_decay=0.05), clip_grad=dict(max_norm=10.0))
+default_hooks = dict(checkpoint=dict(interval=1), ema=dict(limit=0.995, gamma=100.0))
