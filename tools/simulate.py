@@ -6,7 +6,7 @@ examples:
   python tools/simulate.py nuscenes --out data/sim --scenes 30 --seed 7 --force
   python tools/simulate.py stereo --out data/sim_stereo --count 1000       some minutes on 2 processors
   python tools/simulate.py stereo --out data/sim_stereo --count 2000 --preset small --seed 3
-  python tools/simulate.py uav --out data/sim_uav --scenes 60              960 pictures, a minute or two on 2 processors
+  python tools/simulate.py uav --out data/uav_sim --scenes 60              960 pictures, a minute or two on 2 processors
 
 Run it again after an interruption, with the same arguments: finished scenes, pairs and sequences are kept.
 """
@@ -61,7 +61,7 @@ def _nuscenes(args: argparse.Namespace) -> None:
                                  workers=args.workers, force=args.force)
     except RuntimeError as error:  # no street of this preset and seed shows what it should
         raise ValueError(f'{error}; try another --seed') from error
-    print(f'{root}: {args.scenes} scenes, version {VERSION}')
+    print(f'{root}: {args.scenes} scenes, version {VERSION}{_all_for_training(args.scenes)}')
 
 
 def _stereo(args: argparse.Namespace) -> None:
@@ -77,7 +77,11 @@ def _uav(args: argparse.Namespace) -> None:
 
     root = simulate_uav(args.out, scenes=args.scenes, seed=args.seed, preset=args.preset, workers=args.workers,
                         force=args.force)
-    print(f'{root}: {args.scenes} sequences, {args.preset}, seed {args.seed}')
+    print(f'{root}: {args.scenes} sequences, {args.preset}, seed {args.seed}{_all_for_training(args.scenes)}')
+
+
+def _all_for_training(scenes: int) -> str:
+    return '' if scenes >= 3 else '; all are for training, 3 or more leave some for validation and test'
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -109,7 +109,7 @@ def report(results: Sequence[Result], names: Sequence[str], metrics: Sequence[st
                      f'{CONFIDENCE:.0%} interval (Student) and the seeds in which they are positive.')
     worlds = sorted({one['world'] for one in results if one['world']})
     if worlds:
-        lines.append(f'Simulated world {", ".join(worlds)}: not to be compared with figures on nuScenes.')
+        lines.append(f'Simulated world {", ".join(worlds)}: not to be compared with figures of real data.')
     if len({one['world'] for one in results}) > 1:
         lines.append('These runs are of different data and must not be compared.')
     for name in names:
