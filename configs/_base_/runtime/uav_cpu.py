@@ -6,7 +6,7 @@ AdamW: in the first few hundred steps it learns several times as fast as ``uav.p
 _base_ = ['./default.py']
 
 max_epochs = 8
-learning_rate = 4e-3  # at a batch of 16; of size m half of it
+learning_rate = 4e-3  # at a batch of 16
 warmup_iterations = 80
 val_interval = '${max_epochs}'  # scored after training, not during it
 param_scheduler = [

@@ -3,5 +3,4 @@
 _base_ = ['../../_base_/datasets/uav_cpu.py', '../../_base_/models/uav_320.py', '../../_base_/models/uav_m.py',
           '../../_base_/evaluators/uav.py', '../../_base_/runtime/uav_cpu.py']
 
-learning_rate = 2e-3
 model = '${detector_m}'
