@@ -16,7 +16,8 @@ from perception_kd.files import fingerprint
 DECIDING = ('model', 'train_dataloader', 'test_dataloader', 'test_evaluator', 'train_cfg', 'optim_wrapper',
             'param_scheduler', 'randomness', 'max_quarantined', 'load_from', 'sync_bn')
 HARMLESS = ('num_workers', 'persistent_workers', 'prefetch_factor', 'pin_memory',
-            'folder', 'max_bytes')  # the last two: where a teacher's cache lies
+            'folder', 'max_bytes',  # where a teacher's cache lies
+           'sensor_root', 'backend_args')  # where files are read from
 KD_PARTS = 'pairs.'  # parameters of connectors and losses may have a learning rate of their own
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
+
+from perception_kd.datasets.storage import read_bytes
 
 DECODE_FLAGS = {
     1: cv2.IMREAD_COLOR,
@@ -23,17 +26,17 @@ _TAIL = 64  # bytes at the end of a JPEG that hold its end marker
 _NO_SIZE = (0xC4, 0xC8, 0xCC)  # of the markers 0xC0 to 0xCF, those that begin no frame
 
 
-def read_image(path: str | Path, to_rgb: bool = True, decode_scale: int = 1) -> np.ndarray:
+def read_image(path: str | Path, to_rgb: bool = True, decode_scale: int = 1,
+               backend_args: Mapping[str, Any] | None = None) -> np.ndarray:
     """Decode a picture to (H, W, 3) uint8, RGB or OpenCV's BGR.
+
+    ``backend_args`` are those of :func:`~perception_kd.datasets.storage.read_bytes`.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: it cannot be decoded or is cut off.
     """
-    try:
-        content = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f'{path}: no such picture; check the data root') from None
+    content = read_bytes(path, 'picture', backend_args)
     # The decoder fills a cut-off JPEG with grey and says nothing.
     jpeg = content[:2] == _JPEG_START
     if jpeg and _JPEG_END not in content[-_TAIL:]:

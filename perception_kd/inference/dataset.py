@@ -40,7 +40,7 @@ def build_dataset(cfg: Config, samples: Samples) -> InferenceDataset:
     if kind != 'NuScenesRadarDataset':
         raise ValueError(f'config {cfg.filename}: inference takes what is tested on NuScenesRadarDataset, this one is '
                          f'tested on {kind}')
-    for name in ('ann_file', 'data_root', 'indices', 'test_mode'):
+    for name in ('ann_file', 'data_root', 'sensor_root', 'indices', 'test_mode'):
         settings.pop(name, None)
     _check_sensors(cfg, {step.get('type'): step for step in settings.get('pipeline', ())}, samples)
     init_default_scope(cfg.get('default_scope', 'perception_kd'))

@@ -5,9 +5,12 @@ loader = dict(
     num_workers='${num_workers}',
     persistent_workers='${persistent_workers}')
 labelled = dict(fraction=1.0, by='scene', seed=0, others='keep')  # which training frames keep their annotations
+sensor_root = None  # where samples/ and sweeps/ lie, if not in data_root: a folder, or s3://bucket/nuscenes
+backend_args = dict()  # of mmengine's storage backend; empty: the disk, or as sensor_root begins
 dataset = dict(
     type='NuScenesRadarDataset',
     data_root='${data_root}',
+    sensor_root='${sensor_root}',
     classes='${tasks}',
     cameras='${cameras}',
     radars='${radars}')

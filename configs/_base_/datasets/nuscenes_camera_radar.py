@@ -10,8 +10,9 @@ modality = dict(use_camera=True, use_lidar=False, use_radar=True, use_map=False,
 
 past_frames = ()  # how many key frames back; (2, 4, 6) are 1, 2 and 3 s at nuScenes' rate
 cut_radar = None  # see FilterPoints; False where a network keeps frames to see them again as past ones
-load_images = dict(type='LoadMultiViewImages', decode_scale='${decode_scale}')
-load_radar = dict(type='LoadRadarSweeps', sweeps_num='${radar_sweeps}', filter_preset='crn')
+load_images = dict(type='LoadMultiViewImages', decode_scale='${decode_scale}', backend_args='${backend_args}')
+load_radar = dict(
+    type='LoadRadarSweeps', sweeps_num='${radar_sweeps}', filter_preset='crn', backend_args='${backend_args}')
 load_drawn = [load_images, dict(**load_radar, draw_sweeps='${radar_draw.sweeps}', drop_points='${radar_draw.drop}')]
 load_all = [load_images, load_radar]
 to_bev_frame = dict(type='ToBEVFrame', frame='${bev_frame}')
@@ -20,7 +21,7 @@ student_inputs = ('img', 'cam2lidar', 'cam2img', 'img_aug_matrix', 'lidar_aug_ma
 train_pipeline = [
     *load_drawn,
     dict(type='LoadPastFrames', transforms=load_drawn),
-    dict(type='LoadLidarSweeps', sweeps_num='${lidar_sweeps}'),
+    dict(type='LoadLidarSweeps', sweeps_num='${lidar_sweeps}', backend_args='${backend_args}'),
     dict(type='LoadBoxes3D'),
     to_bev_frame,
     '${image_aug}',

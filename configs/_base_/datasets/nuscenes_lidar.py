@@ -8,8 +8,8 @@ _base_ = ['./loaders.py']
 modality = dict(use_camera=False, use_lidar=True, use_radar=False, use_map=False, use_external=False)
 
 load_points = [
-    dict(type='LoadLidarSweeps', sweeps_num='${lidar_sweeps}'),
-    dict(type='LoadRadarSweeps', sweeps_num='${radar_sweeps}', filter_preset='crn'),
+    dict(type='LoadLidarSweeps', sweeps_num='${lidar_sweeps}', backend_args='${backend_args}'),
+    dict(type='LoadRadarSweeps', sweeps_num='${radar_sweeps}', filter_preset='crn', backend_args='${backend_args}'),
 ]
 to_bev_frame = dict(type='ToBEVFrame', frame='${bev_frame}')
 pack = [

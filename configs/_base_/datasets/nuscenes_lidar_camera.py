@@ -10,7 +10,7 @@ modality = dict(use_camera=True, use_lidar=True, use_radar=False, use_map=False,
 test_pipeline = [
     '${load_images}',
     '${load_radar}',
-    dict(type='LoadLidarSweeps', sweeps_num='${lidar_sweeps}'),
+    dict(type='LoadLidarSweeps', sweeps_num='${lidar_sweeps}', backend_args='${backend_args}'),
     '${to_bev_frame}',
     dict(type='ImageAug', final_size='${final_size}'),
     '${filter_points}',

@@ -8,7 +8,7 @@ Counts are those of CBGS (Zhu et al., 2019), which mmdet3d uses for nuScenes too
 
 _base_ = ['./nuscenes_lidar.py']
 
-load_points = [dict(type='LoadLidarSweeps', sweeps_num='${lidar_sweeps}')]
+load_points = [dict(type='LoadLidarSweeps', sweeps_num='${lidar_sweeps}', backend_args='${backend_args}')]
 gt_database = '${info_root}/nuscenes_gt_database_${train_split}.pkl'
 paste_objects = dict(
     type='PasteObjects',

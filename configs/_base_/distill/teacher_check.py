@@ -15,8 +15,8 @@ lidar_check = dict(
     tolerance=0.05,
     dataset=dict(cameras=[], radars='${radars}', past_frames=()),
     pipeline=[
-        dict(type='LoadLidarSweeps', sweeps_num='${lidar_sweeps}'),
-        dict(type='LoadRadarSweeps', sweeps_num='${radar_sweeps}', filter_preset='crn'),
+        dict(type='LoadLidarSweeps', sweeps_num='${lidar_sweeps}', backend_args='${backend_args}'),
+        dict(type='LoadRadarSweeps', sweeps_num='${radar_sweeps}', filter_preset='crn', backend_args='${backend_args}'),
         dict(type='ToBEVFrame', frame='${bev_frame}'),
         dict(type='FilterPoints', point_cloud_range='${point_cloud_range}'),
         dict(type='PackInputs', keys=('points', 'radar'))])

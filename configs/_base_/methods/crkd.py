@@ -43,7 +43,7 @@ lidar_camera_check = dict(
     pipeline=[
         '${load_images}',
         '${load_radar}',
-        dict(type='LoadLidarSweeps', sweeps_num='${lidar_sweeps}'),
+        dict(type='LoadLidarSweeps', sweeps_num='${lidar_sweeps}', backend_args='${backend_args}'),
         '${to_bev_frame}',
         dict(type='ImageAug', final_size='${final_size}'),
         '${filter_points}',

@@ -10,8 +10,9 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 
 from perception_kd.datasets.corrupt import CorruptTolerantDataset
-from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL, resolve_path
+from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL
 from perception_kd.datasets.nuscenes.labelled import Labelled
+from perception_kd.datasets.nuscenes.sensor_files import locate
 from perception_kd.datasets.nuscenes.stamp import CURE, PSEUDO_LABELS, load_infos, naming_damage
 from perception_kd.datasets.nuscenes.store import InfoStore, check_frames_back, past_rows
 from perception_kd.datasets.nuscenes.tables import table_folder
@@ -47,6 +48,8 @@ class NuScenesRadarDataset(CorruptTolerantDataset):
         earlier_frames: A frame, past ones too, has the infos of so many key frames before it as ``earlier``, newest
             first, fewer at a scene's start: what sensors that deliver late (``CameraStale``, ...) deliver.
         labelled: Annotate a part of the key frames only, see :class:`Labelled`: ``dict(fraction=0.1)``.
+        sensor_root: Where ``samples/`` and ``sweeps/`` lie, if not in ``data_root``: a folder, or an address
+            (``s3://bucket/nuscenes``) that the loaders read by their ``backend_args``.
         **kwargs: ``max_corrupt`` (:class:`CorruptTolerantDataset`), and mmengine's (``indices``, ``test_mode``, ...).
 
     Raises:
@@ -65,12 +68,14 @@ class NuScenesRadarDataset(CorruptTolerantDataset):
                  classes: Sequence[str] | Sequence[Sequence[str]] | None = None,
                  cameras: Sequence[str] | None = None,
                  radars: Sequence[str] | None = None, past_frames: Sequence[int] = (), earlier_frames: int = 0,
-                 labelled: dict[str, Any] | Labelled | None = None, **kwargs: Any) -> None:
+                 labelled: dict[str, Any] | Labelled | None = None, sensor_root: str | None = None,
+                 **kwargs: Any) -> None:
         self.labelled = Labelled.build(labelled)
         if self.labelled is not None and kwargs.get('test_mode'):
             raise ValueError('labelled hides annotations from training; a data set with test_mode=True takes none')
         self.cameras, self.radars, self.past_frames = cameras, radars, check_frames_back(past_frames)
         self.earlier_frames = earlier_frames
+        self.sensor_root = str(data_root if sensor_root is None else sensor_root)
         names = flat_classes(NUSCENES_CLASSES if classes is None else classes)
         unknown = [name for name in names if name not in NUSCENES_CLASSES]
         if unknown:
@@ -232,4 +237,4 @@ class NuScenesRadarDataset(CorruptTolerantDataset):
         return {channel: sensors[channel] for channel in chosen}
 
     def _file(self, channel: str, path: str) -> str:
-        return str(resolve_path(Path(self.data_root), channel, path))
+        return locate(self.sensor_root, channel, path)

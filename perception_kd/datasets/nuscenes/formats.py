@@ -7,9 +7,11 @@ Field names, sizes and the meaning of an empty sweep follow nuscenes-devkit's
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from perception_kd.datasets.storage import read_bytes
 from perception_kd.files import write_bytes
 
 _RADAR_LAYOUT: tuple[tuple[str, str], ...] = (
@@ -57,8 +59,8 @@ def write_radar_pcd(path: str | Path, fields: np.ndarray | Mapping[str, np.ndarr
     return path
 
 
-def read_radar_pcd(path: str | Path) -> np.ndarray:
-    """Read one radar sweep, unfiltered.
+def read_radar_pcd(path: str | Path, backend_args: Mapping[str, Any] | None = None) -> np.ndarray:
+    """Read one radar sweep, unfiltered; ``backend_args`` as :func:`~perception_kd.datasets.storage.read_bytes`.
 
     Returns:
         (N, 18) float32 in the order of ``RADAR_FIELDS``, radar frame (x forward, y left). An empty sweep,
@@ -68,7 +70,7 @@ def read_radar_pcd(path: str | Path) -> np.ndarray:
         FileNotFoundError: no such file.
         ValueError: not a nuScenes radar file, or shorter than its header says.
     """
-    content = _read_bytes(path, 'radar sweep')
+    content = read_bytes(path, 'radar sweep', backend_args)
     marker = content.find(b'DATA binary\n')
     if marker < 0:
         raise ValueError(f'{path}: no "DATA binary" line, so this is not a nuScenes radar file')
@@ -99,27 +101,22 @@ def write_lidar_bin(path: str | Path, points: np.ndarray) -> Path:
     return Path(path)
 
 
-def read_lidar_bin(path: str | Path) -> np.ndarray:
+def read_lidar_bin(path: str | Path, backend_args: Mapping[str, Any] | None = None) -> np.ndarray:
     """Read a LiDAR sweep as (N, 5) float32: x, y, z, intensity, ring, in the LiDAR frame.
+
+    ``backend_args`` are those of :func:`~perception_kd.datasets.storage.read_bytes`.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: an empty file, or one whose size is no whole number of points.
     """
-    content = _read_bytes(path, 'LiDAR sweep')
+    content = read_bytes(path, 'LiDAR sweep', backend_args)
     if not content:
         raise ValueError(f'{path}: empty: a LiDAR sweep without a single point; fetch the file again')
     if len(content) % (4 * len(LIDAR_FIELDS)):
         raise ValueError(f'{path}: truncated: {len(content)} bytes are no whole number of 5-value points; '
                          'fetch the file again')
     return np.frombuffer(content, '<f4').reshape(-1, len(LIDAR_FIELDS)).astype(np.float32)
-
-
-def _read_bytes(path: str | Path, what: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f'{path}: no such {what}; check the data root') from None
 
 
 def _as_records(fields: np.ndarray | Mapping[str, np.ndarray]) -> np.ndarray:

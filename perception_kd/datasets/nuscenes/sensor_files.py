@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL
+from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL, resolve_path
 
 
 class SensorFile(NamedTuple):
@@ -24,6 +25,19 @@ class SensorFile(NamedTuple):
 def root_path(channel: str, path: str) -> str:
     """An info's path from the data root on: a bare name lies in ``samples/<channel>`` (``infos.resolve_path``)."""
     return path if '/' in path else f'samples/{channel}/{path}'
+
+
+def locate(root: str | Path, channel: str, path: str) -> str:
+    """Where a file of an info lies.
+
+    Args:
+        root: Folder, or address such as ``s3://bucket/nuscenes``.
+        channel: The sensor's.
+        path: As in the info; an absolute path, or an address, stands for itself.
+    """
+    if '://' not in str(root):
+        return path if '://' in path else str(resolve_path(Path(root), channel, path))
+    return path if '://' in path or path.startswith('/') else f'{str(root).rstrip("/")}/{root_path(channel, path)}'
 
 
 def sensor_files(info: dict[str, Any]) -> Iterator[SensorFile]:

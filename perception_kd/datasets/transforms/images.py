@@ -6,6 +6,7 @@ Pixel coordinates are OpenCV's: the centre of the first pixel is (0, 0), so a pi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
@@ -13,6 +14,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from perception_kd.datasets.pictures import DECODE_FLAGS, read_image
+from perception_kd.datasets.storage import checked_backend
 from perception_kd.faults.frame import FrameFaults
 from perception_kd.registry import TRANSFORMS
 
@@ -29,16 +31,20 @@ class LoadMultiViewImages(BaseTransform):
         decode_scale: Let the JPEG decoder shrink by 1, 2, 4 or 8, which saves most of the decoding time
             where the network's pictures are that much smaller; kept in ``img_aug_matrix``. A picture whose pixels a
             fault changes (:class:`ApplyFaults`) is decoded as stored, changed, and averaged down to that size.
+        backend_args: Of a storage backend, see :func:`~perception_kd.datasets.storage.read_bytes`.
 
     Raises:
         FileNotFoundError: a picture is missing.
-        ValueError: a picture cannot be decoded, is cut off, or has not the size that it was calibrated for.
+        ValueError: a picture cannot be decoded, is cut off, or has not the size that it was calibrated for; no such
+            backend.
     """
 
-    def __init__(self, *, to_rgb: bool = True, decode_scale: int = 1) -> None:
+    def __init__(self, *, to_rgb: bool = True, decode_scale: int = 1,
+                 backend_args: Mapping[str, Any] | None = None) -> None:
         if decode_scale not in DECODE_FLAGS:
             raise ValueError(f'decode_scale must be one of {list(DECODE_FLAGS)}, got {decode_scale}')
         self.to_rgb, self.decode_scale = to_rgb, decode_scale
+        self.backend_args = checked_backend(backend_args)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Reads ``images``; writes ``img``, ``cam2img``, ``lidar2cam`` and ``img_aug_matrix``."""
@@ -55,21 +61,20 @@ class LoadMultiViewImages(BaseTransform):
         if camera.get('lost'):
             return np.zeros((*size[::-1], 3), np.uint8)
         if faults is None or not faults.acts_on('camera'):
-            return _read(camera, self.to_rgb, self.decode_scale)
-        image = faults.change('camera', _read(camera, False, 1), channel, camera['img_path'], camera)
+            return self._read(camera, self.to_rgb, self.decode_scale)
+        image = faults.change('camera', self._read(camera, False, 1), channel, camera['img_path'], camera)
         if self.decode_scale > 1:
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if self.to_rgb else image
 
-
-def _read(camera: dict[str, Any], to_rgb: bool, decode_scale: int) -> np.ndarray:
-    image = read_image(camera['img_path'], to_rgb, decode_scale)
-    size = camera['width'], camera['height']
-    if image.shape[1::-1] != _shrunk(size, decode_scale):
-        found = ' x '.join(str(side * decode_scale) for side in image.shape[1::-1])
-        raise ValueError(f'{camera["img_path"]}: the picture has {found} pixels, its calibration is for '
-                         f'{size[0]} x {size[1]}; was it resized, or is it of another rig?')
-    return image
+    def _read(self, camera: dict[str, Any], to_rgb: bool, decode_scale: int) -> np.ndarray:
+        image = read_image(camera['img_path'], to_rgb, decode_scale, self.backend_args)
+        size = camera['width'], camera['height']
+        if image.shape[1::-1] != _shrunk(size, decode_scale):
+            found = ' x '.join(str(side * decode_scale) for side in image.shape[1::-1])
+            raise ValueError(f'{camera["img_path"]}: the picture has {found} pixels, its calibration is for '
+                             f'{size[0]} x {size[1]}; was it resized, or is it of another rig?')
+        return image
 
 
 def _shrunk(size: tuple[int, int], decode_scale: int) -> tuple[int, int]:

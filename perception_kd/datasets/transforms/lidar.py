@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from mmcv.transforms import BaseTransform
 from perception_kd.datasets.nuscenes.formats import read_lidar_bin
 from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL
 from perception_kd.datasets.nuscenes.poses import inverse, move
+from perception_kd.datasets.storage import checked_backend
 from perception_kd.datasets.transforms.finite import finite_points
 from perception_kd.faults.frame import FrameFaults
 from perception_kd.registry import TRANSFORMS
@@ -25,14 +27,17 @@ class LoadLidarSweeps(BaseTransform):
     Args:
         sweeps_num: How many earlier sweeps to add, newest first; fewer where the infos have fewer.
         remove_close: Points nearer to the sensor than this in x and in y are hits on the own car (m).
+        backend_args: Of a storage backend, see :func:`~perception_kd.datasets.storage.read_bytes`.
 
     Raises:
         FileNotFoundError, ValueError: a sweep is missing, cut off, empty or without a finite point; the message
             names the file. Single points that are not finite are left out, see ``finite_points``.
     """
 
-    def __init__(self, *, sweeps_num: int = 9, remove_close: float = 1.0) -> None:
+    def __init__(self, *, sweeps_num: int = 9, remove_close: float = 1.0,
+                 backend_args: Mapping[str, Any] | None = None) -> None:
         self.sweeps_num, self.remove_close = sweeps_num, remove_close
+        self.backend_args = checked_backend(backend_args)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Reads ``lidar_points``, ``lidar_sweeps`` and ``timestamp``; writes ``points`` (P, 5)."""
@@ -50,7 +55,7 @@ class LoadLidarSweeps(BaseTransform):
         if source.get('lost'):
             return np.zeros((0, len(LIDAR_COLUMNS)), np.float32)
         path = source['lidar_path']
-        points = finite_points(read_lidar_bin(path), path, [0, 1, 2, 3])
+        points = finite_points(read_lidar_bin(path, self.backend_args), path, [0, 1, 2, 3])
         if not len(points):
             raise ValueError(f'{path}: all points hold NaN or infinity; fetch the file again')
         if faults is not None:

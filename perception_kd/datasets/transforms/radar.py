@@ -6,7 +6,7 @@ of the ego motion, are rotated; a point is carried on by its own velocity for th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from mmcv.transforms import BaseTransform
 
 from perception_kd.datasets.nuscenes.formats import RADAR_FIELDS, read_radar_pcd
 from perception_kd.datasets.nuscenes.poses import inverse
+from perception_kd.datasets.storage import checked_backend
 from perception_kd.datasets.transforms.finite import finite_points
 from perception_kd.faults.frame import FrameFaults
 from perception_kd.registry import TRANSFORMS
@@ -50,6 +51,7 @@ class LoadRadarSweeps(BaseTransform):
         draw_sweeps: In training, so many of the ``1 + sweeps_num`` sweeps, drawn without replacement, the same for
             all radars (CRN draws 5 of 6); None or as many as there are: all.
         drop_points: In training, the share of points left out at random (CRN: 0.1).
+        backend_args: Of a storage backend, see :func:`~perception_kd.datasets.storage.read_bytes`.
 
     Raises:
         FileNotFoundError, ValueError: a sweep is missing, cut off or no radar file; the message names it. Points that
@@ -58,7 +60,8 @@ class LoadRadarSweeps(BaseTransform):
 
     def __init__(self, *, sweeps_num: int = 5, filter_preset: str = 'crn', compensate_motion: bool = True,
                  rotate_ego: bool = True, range_lim: tuple[float, float] = (0.1, 100.0),
-                 draw_sweeps: int | None = None, drop_points: float = 0.0) -> None:
+                 draw_sweeps: int | None = None, drop_points: float = 0.0,
+                 backend_args: Mapping[str, Any] | None = None) -> None:
         if filter_preset not in FILTER_PRESETS:
             known = ', '.join(FILTER_PRESETS)
             raise ValueError(f'filter_preset must be one of {known}, got {filter_preset!r}')
@@ -67,6 +70,7 @@ class LoadRadarSweeps(BaseTransform):
                              f'{draw_sweeps} and {drop_points}')
         self.sweeps_num, self.filter_preset = sweeps_num, filter_preset
         self.draw_sweeps, self.drop_points = draw_sweeps, drop_points
+        self.backend_args = checked_backend(backend_args)
         self.compensate_motion, self.rotate_ego, self.range_lim = compensate_motion, rotate_ego, range_lim
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +117,7 @@ class LoadRadarSweeps(BaseTransform):
                 np.array(ages))
 
     def _cloud(self, channel: str, path: str, faults: FrameFaults | None) -> np.ndarray:
-        points = read_radar_pcd(path)
+        points = read_radar_pcd(path, self.backend_args)
         if faults is not None:
             points = faults.change('radar', points, channel, path)
         return finite_points(filter_points(points, self.filter_preset), path, _MEASURED)

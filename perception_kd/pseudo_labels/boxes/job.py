@@ -17,7 +17,7 @@ from perception_kd.pseudo_labels.boxes.rule import KeepRule, Tally
 from perception_kd.pseudo_labels.queue import Summary, Workers
 
 REPORT_FILE = 'report.json'
-_OF_ITS_OWN_DATA = ('ann_file', 'data_root', 'data_prefix', 'indices', 'test_mode')
+_OF_ITS_OWN_DATA = ('ann_file', 'data_root', 'sensor_root', 'data_prefix', 'indices', 'test_mode')
 
 
 @dataclass(frozen=True)
