@@ -23,12 +23,14 @@ from perception_kd.distill.teacher_cache.key import SampleKey
 from perception_kd.engine.build import naming_config
 from perception_kd.engine.hooks.teacher_cache import cached_teachers
 from perception_kd.engine.hooks.teacher_check import spread
+from perception_kd.engine.shards import Shard, ShardSampler
 from perception_kd.registry import MODELS
 
 PLANNED = 8  # samples from which the size of all is foretold
 
 
-def fill_caches(cfg: Config, *, out: str | Path | None = None, batch: int | None = None, plan: bool = False) -> None:
+def fill_caches(cfg: Config, *, out: str | Path | None = None, batch: int | None = None, plan: bool = False,
+                shard: Shard | None = None) -> None:
     """Write an entry for every training sample, in every state of augmentation, of every cached teacher.
 
     Entries that are there are read, checked and kept, so that an interrupted run goes on, and several may run at once.
@@ -38,6 +40,7 @@ def fill_caches(cfg: Config, *, out: str | Path | None = None, batch: int | None
         out: Folder of the caches; None: as the config says.
         batch: Samples at once; None: as in training.
         plan: Stop after the size plans.
+        shard: Of the batches, what this process does; None: all.
 
     Raises:
         ValueError: no cached teacher, a plan that does not fit, stale entries, or a pipeline that gives the teachers
@@ -50,9 +53,10 @@ def fill_caches(cfg: Config, *, out: str | Path | None = None, batch: int | None
                          'model.teachers.NAME.type=CachedTeacher and model.teachers.NAME.cache')
     for one in settings if out is not None else ():
         one.cache = dict(one.get('cache') or {}, folder=str(out))
+    shard = shard or Shard()
     with naming_config(cfg):
         model = MODELS.build(cfg.model).to('cuda' if torch.cuda.is_available() else 'cpu')
-        dataset = Runner.build_dataloader({**_in_order(cfg, batch), 'num_workers': 0}).dataset
+        dataset = Runner.build_dataloader({**_in_order(cfg, batch, shard), 'num_workers': 0}).dataset
     teachers = {name: one for name, one in cached_teachers(model).items() if one.needs}
     states = {repr(state): state for teacher in teachers.values() for state in teacher.rule.states}
 
@@ -60,19 +64,21 @@ def fill_caches(cfg: Config, *, out: str | Path | None = None, batch: int | None
     _augment(dataset, next(iter(states.values())))
     seen, again = _some(model, dataset, PLANNED), _some(model, dataset, 1)
     for teacher in teachers.values():
+        teacher.writers = shard.count
         _plan(teacher, count_distinct(dataset), drawn, seen, again)
     if plan:
         return
     for number, state in enumerate(states.values(), 1):
         _augment(dataset, state)
-        loader = Runner.build_dataloader({**_in_order(cfg, batch), 'dataset': dataset})
+        loader = Runner.build_dataloader({**_in_order(cfg, batch, shard), 'dataset': dataset})
         title = f'state {number} of {len(states)}' if len(states) > 1 else 'samples'
+        title = title if shard.count == 1 else f'{shard}, {title}'
         for data in track(loader, title, len(loader), console=Console(stderr=True)):
             data = model.data_preprocessor(data, False)
             for teacher in teachers.values():
                 teacher.run(data['inputs'], data['data_samples'], list(teacher.needs))
     for teacher in teachers.values():
-        print(teacher.summary())
+        print(teacher.summary() + (f' ({shard})' if shard.count > 1 else ''))
         print(teacher)
 
 
@@ -116,11 +122,12 @@ def _augment(dataset: Any, state: Mapping[str, Any]) -> None:
         transform.states = [state]
 
 
-def _in_order(cfg: Config, batch: int | None) -> dict[str, Any]:
-    """The training loader's config, without shuffling; each sample comes once."""
+def _in_order(cfg: Config, batch: int | None, shard: Shard) -> dict[str, Any]:
+    """The training loader's config, without shuffling; each sample of the shard comes once."""
     settings = {key: value for key, value in cfg.train_dataloader.items() if key not in ('batch_sampler', 'sampler')}
-    return {**settings, 'sampler': dict(type='DefaultSampler', shuffle=False), 'drop_last': False,
-            'batch_size': batch or settings['batch_size'], 'persistent_workers': False}
+    batch = batch or settings['batch_size']
+    return {**settings, 'sampler': dict(type=ShardSampler, shard=shard, batch=batch), 'drop_last': False,
+            'batch_size': batch, 'persistent_workers': False}
 
 
 def _augmentations(dataset: Any) -> list[BEVAug]:

@@ -5,12 +5,42 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.dist import init_dist, is_distributed
 
 SYNC_BN = ('none', 'torch', 'mmcv')
+_PLACES = dict(
+    pytorch=('torchrun', 'RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
+    slurm=('srun', 'SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
+    mpi=('mpirun', 'OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'))
+
+
+class Place(NamedTuple):
+    """A process of a job: number ``rank`` (from 0) of ``world``, number ``local`` on its machine."""
+
+    rank: int = 0
+    world: int = 1
+    local: int = 0
+
+
+def place_in_job(launcher: str) -> Place:
+    """Which process of a job this is, by the launcher's variables: no other one is asked or waited for.
+
+    The process gets the GPU of its number on the machine, where there are any.
+
+    Raises:
+        ValueError: the launcher's environment variables are not there.
+    """
+    if launcher == 'none':
+        return Place()
+    starter, *names = _PLACES[launcher]
+    _require(starter, *names[:2])
+    place = Place(*(int(os.environ.get(name, 0)) for name in names))
+    if torch.cuda.is_available():
+        torch.cuda.set_device(place.local % torch.cuda.device_count())
+    return place
 
 
 def start_processes(launcher: str, dist_cfg: Mapping[str, Any] | None = None) -> None:

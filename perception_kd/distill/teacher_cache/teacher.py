@@ -96,6 +96,7 @@ class CachedTeacher:
         self.counts: Counter[str] = Counter()
         self.keeps_going = True
         self.samples: int | None = None
+        self.writers: int | None = None  # processes that write here at once; None: those of the job
         self._writes, self._used = True, None
         self._specs = self.entries.specs()
 
@@ -262,7 +263,7 @@ class CachedTeacher:
                                     f'max_bytes ({size_text(self.max_bytes)})')
             self.entries.record(self.tap_specs())
             self.entries.write(key, taps)
-            self._used += size * dist.get_world_size()
+            self._used += size * (self.writers or dist.get_world_size())
         except DiskFullError as error:
             if not self.keeps_going:
                 raise
