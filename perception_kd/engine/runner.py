@@ -27,6 +27,7 @@ from perception_kd.engine.hooks.annotation_log import AnnotationLogHook
 from perception_kd.engine.hooks.environment import EnvironmentHook
 from perception_kd.engine.hooks.nan_guard import NaNGuardHook
 from perception_kd.engine.hooks.progress import DistillProgressHook, unwrapped
+from perception_kd.engine.hooks.stop_signal import StopSignalHook, stop_signals
 from perception_kd.engine.hooks.teacher_cache import TeacherCacheHook
 from perception_kd.engine.launch import parallel_settings, start_processes
 from perception_kd.engine.loops import ResumableEpochLoop, ResumableIterLoop
@@ -140,6 +141,8 @@ class DistillRunner(Runner):
         for hook in (ValidationRandomStateHook(), DistillProgressHook(), NaNGuardHook(), AnnotationLogHook(),
                      TeacherCacheHook(), EnvironmentHook(), quarantine):
             self.register_hook(hook)
+        if signals := stop_signals():
+            self.register_hook(StopSignalHook(signals=signals))
 
     # Saving -------------------------------------------------------------------------------------------------
 
