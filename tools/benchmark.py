@@ -11,6 +11,7 @@ examples:
   python tools/benchmark.py uav configs/uav/yolov5m_cbi.py=m.pth configs/uav/yolov5n_cbi.py=n.pth \\
       --formats torch onnx onnx-int8 --size 640 320 --threads 1 2 --json uav.json
   python tools/benchmark.py step configs/demo/sim_imkd.py --batch 2 --runs 5 --json step.json
+  python tools/benchmark.py scale configs/demo/sim_imkd.py --batch 4 --processes 2 4 --json scale.json
   python tools/benchmark.py nds --frames 600 --boxes 200 --json nds.json
   python tools/benchmark.py nds --check 10000
   python tools/benchmark.py infos --scenes 50

@@ -16,6 +16,7 @@ def build_parser(doc: str) -> argparse.ArgumentParser:
     kinds = parser.add_subparsers(dest='kind', required=True, metavar='KIND')
     for add in (_add_pooling, _add_ops, _add_latency, _add_stereo, _add_step):
         add(kinds, _shared(runs=10))
+    _add_scale(kinds, _shared(runs=3, threads=False))
     _add_uav(kinds, _shared(runs=50, threads=False))
     _add_nds(kinds, _shared(runs=1))
     _add_infos(kinds, _shared(runs=1))
@@ -116,6 +117,18 @@ def _add_step(kinds: Any, shared: argparse.ArgumentParser) -> None:
     step.set_defaults(run=_run_step)
 
 
+def _add_scale(kinds: Any, shared: argparse.ArgumentParser) -> None:
+    scale = kinds.add_parser('scale', parents=[shared], help='training steps on one process and on several')
+    scale.add_argument('config', help='config of a distiller, or of a student alone')
+    scale.add_argument('--processes', nargs='+', type=int, default=[2], metavar='N',
+                       help='numbers of processes beside one alone (default: 2); with --device cuda a GPU each')
+    scale.add_argument('--steps', type=int, default=10, metavar='N', help='measured steps of a run (default: 10)')
+    scale.add_argument('--threads', type=int, default=1, metavar='N', help='CPU threads of each process (default: 1)')
+    scale.add_argument('--data', action='store_true', help="the training loader's batches (default: random ones)")
+    _add_model(scale, batch=2)
+    scale.set_defaults(run=_run_scale)
+
+
 def _add_nds(kinds: Any, shared: argparse.ArgumentParser) -> None:
     nds = kinds.add_parser('nds', parents=[shared], help="the detection metrics' two engines, on the CPU")
     nds.add_argument('--frames', type=int, default=6019, metavar='N', help='key frames (default: 6019, as val has)')
@@ -134,10 +147,10 @@ def _add_infos(kinds: Any, shared: argparse.ArgumentParser) -> None:
     infos.set_defaults(run=_run_infos)
 
 
-def _add_model(parser: argparse.ArgumentParser) -> None:
+def _add_model(parser: argparse.ArgumentParser, batch: int = 1) -> None:
     from perception_kd.overrides import OverrideAction
 
-    parser.add_argument('--batch', type=int, default=1, metavar='N', help='samples at once (default: 1)')
+    parser.add_argument('--batch', type=int, default=batch, metavar='N', help=f'samples at once (default: {batch})')
     parser.add_argument('--amp', nargs='?', const='auto', choices=AMP,
                         help='mixed precision; auto: bf16 on the CPU, fp16 on CUDA')
     parser.add_argument('--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE',
@@ -202,6 +215,15 @@ def _run_step(args: argparse.Namespace) -> Any:
 
     case = StepCase(device=args.device, batch=args.batch, amp=args.amp, data=args.data, runs=args.runs)
     return benchmark_step(_config(args), case)
+
+
+def _run_scale(args: argparse.Namespace) -> Any:
+    from perception_kd.benchmark.scale import ScaleCase, benchmark_scale
+    from perception_kd.engine.build import load_config
+
+    case = ScaleCase(processes=tuple(args.processes), batch=args.batch, steps=args.steps, runs=args.runs,
+                     device=args.device, amp=args.amp, data=args.data, threads=args.threads)
+    return benchmark_scale(load_config(args.config, args.cfg_options) if args.data else _config(args), case)
 
 
 def _run_nds(args: argparse.Namespace) -> Any:

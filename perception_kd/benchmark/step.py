@@ -122,7 +122,7 @@ def benchmark_step(cfg: Config, case: StepCase) -> StepReport:
     shape = BatchShape.of(cfg, training=True)
     if case.amp is not None:
         apply_amp(cfg, case.amp)
-    models = _models(cfg)
+    models = models_of(cfg)
     batches = list(islice(_batches(cfg, shape, case), case.runs + 1))
     with TemporaryDirectory() as folder:
         if 'cached' in models:
@@ -179,21 +179,34 @@ class _Side:
         return tensor_bytes(state)
 
 
-def _models(cfg: Config) -> dict[str, dict]:
-    """Configs of the sides."""
+def models_of(cfg: Config) -> dict[str, dict]:
+    """Configs of the sides; teachers without a checkpoint may have random weights."""
     init_default_scope(cfg.get('default_scope', 'perception_kd'))
-    for teacher in (cfg.model.get('teachers') or {}).values():
-        if teacher.get('type', 'FrozenTeacher') in FROZEN and teacher.get('checkpoint') is None:
-            teacher['allow_random'] = True
+    allow_random_teachers(cfg.model)
     if cfg.model.get('type') != 'Distiller':
         return {'student': cfg.model}
-    sides = {'student': student_config(cfg), 'distilled': copy.deepcopy(cfg.model)}
-    cached = [teacher for teacher in (sides['distilled'].get('teachers') or {}).values()
-              if teacher.get('type') == 'CachedTeacher']
-    for teacher in cached:
-        teacher.type = 'FrozenTeacher'
+    sides = {'student': student_config(cfg), 'distilled': with_live_teachers(cfg.model)}
+    return {**sides, 'cached': cfg.model} if _cached(cfg.model) else sides
+
+
+def allow_random_teachers(model_cfg: dict) -> None:
+    """Let the teachers of a config that have no checkpoint teach with random weights."""
+    for teacher in (model_cfg.get('teachers') or {}).values():
+        if teacher.get('type', 'FrozenTeacher') in FROZEN and teacher.get('checkpoint') is None:
+            teacher['allow_random'] = True
+
+
+def with_live_teachers(model_cfg: dict) -> dict:
+    """A copy of a model's config whose cached teachers run."""
+    model_cfg = copy.deepcopy(model_cfg)
+    for teacher in _cached(model_cfg):
+        teacher['type'] = 'FrozenTeacher'
         teacher.pop('cache', None)
-    return {**sides, 'cached': cfg.model} if cached else sides
+    return model_cfg
+
+
+def _cached(model_cfg: dict) -> list[dict]:
+    return [teacher for teacher in (model_cfg.get('teachers') or {}).values() if teacher.get('type') == 'CachedTeacher']
 
 
 def _fill(model_cfg: dict, batches: list[dict[str, Any]], folder: str, device: str) -> None:
@@ -215,9 +228,10 @@ def _batches(cfg: Config, shape: BatchShape, case: StepCase) -> Iterator[dict[st
                                       'persistent_workers': False})
     if len(loader) < 1:
         raise ValueError(f'the training data of {cfg.filename} does not fill a batch of {case.batch}')
-    return _endless(loader)
+    return endless(loader)
 
 
-def _endless(loader: Any) -> Iterator[dict[str, Any]]:
+def endless(loader: Any) -> Iterator[dict[str, Any]]:
+    """Batches of a loader, pass after pass."""
     while True:
         yield from loader
