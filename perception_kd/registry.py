@@ -21,6 +21,7 @@ from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS
 from mmengine.registry import Registry
 
 SCOPE = 'perception_kd'
+_DISTILL = 'distill.registered'
 
 
 class _LazyRegistry(Registry):
@@ -50,7 +51,7 @@ def _build_model(cfg: Any, *args: Any, registry: Registry, **kwargs: Any) -> Any
     return build_model(cfg, *args, registry=registry, **kwargs)
 
 
-MODELS = _child('model', MMENGINE_MODELS, 'models.stereo', 'distill', 'models.layers', 'compress', 'models.uav',
+MODELS = _child('model', MMENGINE_MODELS, 'models.stereo', _DISTILL, 'models.layers', 'compress', 'models.uav',
                 'models.det3d', build_func=_build_model)
 DATASETS = _child('dataset', MMENGINE_DATASETS, 'datasets.stereo.dataset', 'datasets.other_pictures',
                   'datasets.uav.dataset', 'datasets.nuscenes.dataset', 'datasets.class_balance')
@@ -72,12 +73,12 @@ EMPTY = tuple(_child(root.name, root) for root in (
 
 # The parts of a distillation pair and of a teacher. They have no mmengine root.
 TEACHER_ADAPTERS = _LazyRegistry('teacher adapter', scope=SCOPE, locations=[
-    f'{SCOPE}.{place}' for place in ('distill', 'compress', 'models.det3d')])
-CONNECTORS = Registry('connector', scope=SCOPE, locations=[f'{SCOPE}.distill'])
-MASKS = Registry('mask', scope=SCOPE, locations=[f'{SCOPE}.distill'])
-DISTILL_LOSSES = Registry('distillation loss', scope=SCOPE, locations=[f'{SCOPE}.distill'])
-MATCHERS = Registry('matcher', scope=SCOPE, locations=[f'{SCOPE}.distill'])
-SCHEDULES = Registry('schedule', scope=SCOPE, locations=[f'{SCOPE}.distill'])
+    f'{SCOPE}.{place}' for place in (_DISTILL, 'compress', 'models.det3d')])
+CONNECTORS = Registry('connector', scope=SCOPE, locations=[f'{SCOPE}.{_DISTILL}'])
+MASKS = Registry('mask', scope=SCOPE, locations=[f'{SCOPE}.{_DISTILL}'])
+DISTILL_LOSSES = Registry('distillation loss', scope=SCOPE, locations=[f'{SCOPE}.{_DISTILL}'])
+MATCHERS = Registry('matcher', scope=SCOPE, locations=[f'{SCOPE}.{_DISTILL}'])
+SCHEDULES = Registry('schedule', scope=SCOPE, locations=[f'{SCOPE}.{_DISTILL}'])
 
 # Faults of sensors, for tests of robustness and for training.
 FAULTS = Registry('sensor fault', scope=SCOPE, locations=[f'{SCOPE}.faults'])

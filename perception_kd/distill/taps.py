@@ -132,9 +132,17 @@ def _copied(value: Any) -> Any:
     return value
 
 
-@torch.compiler.disable  # a compiled module would keep the recorder of its first step
 def tap(name: str, value: T) -> T:
     """Mark ``value`` as the tap ``name``; returns it unchanged, and records it if a recorder is active."""
+    if torch.compiler.is_compiling():  # while torch.compile traces: torch's compiler is loaded, elsewhere it is not
+        from perception_kd.distill.untraced import record_untraced
+
+        return record_untraced(name, value)
+    return record(name, value)
+
+
+def record(name: str, value: T) -> T:
+    """Show ``value`` to all active recorders; returns it."""
     for recorder in _ACTIVE:
         recorder.record(name, value)
     return value
