@@ -6,7 +6,7 @@
 #SBATCH --ntasks-per-node=8
 #SBATCH --cpus-per-task=8
 #SBATCH --time=24:00:00
-#SBATCH --signal=USR1@180
+#SBATCH --signal=B:USR1@180
 #SBATCH --requeue
 #SBATCH --open-mode=append
 #SBATCH --output=slurm-%j.log
@@ -42,13 +42,20 @@ export MASTER_PORT="${MASTER_PORT:-$((20000 + SLURM_JOB_ID % 10000))}"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}" # srun does not take it over by itself
 
+stopped=
+trap 'stopped=1; scancel --signal=USR1 "$SLURM_JOB_ID"' USR1 # to the processes of the step
+srun --kill-on-bad-exit=1 "$PYTHON" tools/train.py "$@" --launcher slurm --resume auto &
+step=$!
 status=0
-srun --kill-on-bad-exit=1 "$PYTHON" tools/train.py "$@" --launcher slurm --resume auto || status=$?
-case $status in
-130 | 138) # stopped by the signal: with a checkpoint, or while it was still loading
+wait "$step" || status=$?
+while kill -0 "$step" 2>/dev/null; do # the signal ended the wait, not the step
+    status=0
+    wait "$step" || status=$?
+done
+
+if [ -n "$stopped" ] && [ "$status" -ne 0 ]; then
     [ "${SLURM_RESTART_COUNT:-0}" -lt "$MOST_REQUEUES" ] || fail "the job was requeued $SLURM_RESTART_COUNT times"
     echo "job $SLURM_JOB_ID was stopped in time and goes back into the queue"
-    scontrol requeue "$SLURM_JOB_ID" || fail "scontrol requeue did not work; submit the same command again"
-    ;;
-esac
+    scontrol requeue "$SLURM_JOB_ID" || fail 'scontrol requeue did not work; submit the same command again'
+fi
 exit "$status"

@@ -118,7 +118,7 @@ class ScaleReport:
         for side, (_, batch) in self.sides.items():
             lines.append(f'{side:22s} {batch:10d} {Spread.of(self.seconds[side]).ms():>32s} '
                          f'{self.throughput(side).median:10.2f} {self.efficiency(side):10.2f}')
-        most, cores = max(number for number, _ in self.sides.values()), os.cpu_count() or 1
+        most, cores = max(number for number, _ in self.sides.values()), len(os.sched_getaffinity(0))
         threads = self.setting['threads']
         if self.setting['device'] == 'cpu' and most * threads > cores:
             lines.append(f'{most} processes with {threads} threads each share {cores} cores: that cannot scale')

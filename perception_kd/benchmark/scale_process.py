@@ -6,6 +6,7 @@ import perception_kd.compat  # noqa: F401  # isort: skip
 
 import os
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, repeat
@@ -70,6 +71,7 @@ def run_process(rank: int, job: ScaleJob, folder: str) -> None:
 
 def _train(rank: int, job: ScaleJob, folder: str) -> tuple[float, float]:
     """Seconds and samples of a step, over all processes."""
+    warnings.filterwarnings('ignore', message='`broadcast_buffers`')  # each process would say so
     torch.set_num_threads(job.threads)
     os.environ['LOCAL_RANK'] = str(rank)
     if job.device != 'cpu':

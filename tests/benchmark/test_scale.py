@@ -90,7 +90,7 @@ def test_a_gpu_each(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_more_processes_than_cores_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('os.cpu_count', lambda: 2)
+    monkeypatch.setattr('os.sched_getaffinity', lambda process: {0, 1})
     sides = ScaleCase(processes=(2,), threads=2).sides()
     report = ScaleReport(dict(device='cpu', threads=2), sides, {side: [1.0] for side in sides},
                          dict.fromkeys(sides, 2.0))

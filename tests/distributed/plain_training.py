@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from torch.utils.data import Dataset
 
 from perception_kd.distill import Distiller
+from perception_kd.engine.hooks.stop_signal import StopSignalHook
 from perception_kd.engine.safe_checkpoint import read_checkpoint
 from perception_kd.registry import DATASETS, HOOKS, MODELS
 from tests.distill.toys import ToyStudent, feature_pair, response_pair, toy_sample, toy_teacher
@@ -28,7 +31,7 @@ train_dataloader = dict(batch_size='${batch_size}', num_workers=0, dataset=dict(
 train_cfg = dict(by_epoch=True, max_epochs=3)
 optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9))
 param_scheduler = dict(type='MultiStepLR', milestones=[1], by_epoch=True)
-custom_hooks = [dict(type='SignalsItself')]
+custom_hooks = [dict(type='SignalsAScheduler')]
 randomness = dict(seed=0)
 """
 
@@ -57,13 +60,18 @@ class ToyData(Dataset):
 
 
 @HOOKS.register_module()
-class SignalsItself(Hook):
-    """Sends its process SIGUSR1 in the third step, if ``TEST_SIGNAL`` is set."""
+class SignalsAScheduler(Hook):
+    """In the third step signals the process whose number is in the file ``TEST_SIGNAL``, and waits until that has
+    passed it on to the first process of the job."""
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         torch.set_num_threads(1)
-        if os.environ.get('TEST_SIGNAL') and runner.iter == 2:
-            os.kill(os.getpid(), signal.SIGUSR1)
+        file = os.environ.get('TEST_SIGNAL')
+        if file and runner.iter == 2 and get_rank() == 0:
+            os.kill(int(Path(file).read_text()), signal.SIGUSR1)
+            hook = next(hook for hook in runner.hooks if isinstance(hook, StopSignalHook))
+            while not hook.asked:
+                time.sleep(0.01)
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -33,8 +33,8 @@ finally:
 
 
 def test_two_machines_share_the_items(tmp_path):
-    done = subprocess.run([sys.executable, '-c', RUN, str(tmp_path), str(ITEMS)], cwd=ROOT, capture_output=True, text=True,
-                          env={**os.environ, **LOCAL}, timeout=300)
+    done = subprocess.run([sys.executable, '-c', RUN, str(tmp_path), str(ITEMS)], cwd=ROOT, capture_output=True,
+                          text=True, env={**os.environ, **LOCAL}, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert not found['failed'] and {key: row['square'] for key, row in found['rows'].items()} == {

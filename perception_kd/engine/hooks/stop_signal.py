@@ -55,7 +55,7 @@ class StopSignalHook(Hook):
 
     def __init__(self, *, signals: tuple[signal.Signals, ...], interval: int = 5) -> None:
         self.signals, self.interval = signals, interval
-        self.asked = False
+        self.asked = self.agreed = False
         self._before: dict[signal.Signals, Any] = {}
 
     def before_train(self, runner: Runner) -> None:
@@ -71,7 +71,8 @@ class StopSignalHook(Hook):
             KeyboardInterrupt: the checkpoint is written.
         """
         step = runner.iter + 1
-        if self._agreed(step) and between_groups(runner.optim_wrapper):
+        self.agreed = self.agreed or self._ask(step)
+        if self.agreed and between_groups(runner.optim_wrapper):
             path = Path(runner.work_dir, STOPPED)
             runner.save_checkpoint(runner.work_dir, STOPPED, meta=dict(epoch=runner.epoch, iter=step), by_epoch=False)
             if is_main_process():
@@ -90,10 +91,12 @@ class StopSignalHook(Hook):
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
 
-    def _agreed(self, step: int) -> bool:
-        if get_world_size() > 1 and step % self.interval == 0:
-            asked = torch.tensor(float(self.asked))
-            all_reduce(asked, 'max')
-            self.asked = bool(asked)
+    def _ask(self, step: int) -> bool:
+        """Whether all processes know by now that one of them was told."""
+        if get_world_size() == 1:
             return self.asked
-        return self.asked and get_world_size() == 1
+        if step % self.interval:
+            return False
+        asked = torch.tensor(float(self.asked))
+        all_reduce(asked, 'max')
+        return bool(asked)
