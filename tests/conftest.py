@@ -16,6 +16,8 @@ from tests.tiny_world import VERSION, make_tiny_world
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # of a shell's background job, and its children would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if not torch.cuda.is_available():
+    os.environ.setdefault('TRITON_INTERPRET', '1')  # read when triton is imported: tests/kernels runs its kernels by it
 torch.set_num_threads(1)  # small tensors: two threads that share a busy machine wait for each other
 
 

@@ -1,10 +1,13 @@
 """Dynamic scatter: points of one cell reduced to one row, with gradients.
 
-mmcv has a CUDA kernel only; the results are the same up to the order of sums.
+mmcv has a CUDA kernel only; the results are the same up to the order of sums. On CUDA Triton's kernels do this where
+they run (``perception_kd.kernels``), with sums in float32 of half precision, too.
 """
 
 import torch
 from torch import Tensor
+
+from perception_kd.kernels import Segments, use_kernels
 
 REDUCTIONS = ('sum', 'mean', 'max')
 
@@ -30,6 +33,11 @@ def dynamic_point_to_voxel_forward(
     cells, row, count = _unique(coors.masked_fill(outside[:, None], -1))
     if bool(outside.any()):
         cells, row, count = cells[1:], row - 1, count[1:]
+    if feats.is_floating_point() and use_kernels(feats):
+        from perception_kd.kernels.segment_reduce import reduce_segments
+
+        segments = Segments.sort(row, len(cells))  # a point outside has row -1
+        return reduce_segments(feats, segments, reduce_type, feats.dtype), cells, segments.row.int(), count.int()
     used = ~outside
     target, source = row[used], feats[used]
     if reduce_type == 'max':
@@ -56,6 +64,9 @@ def dynamic_point_to_voxel_backward(
     A maximum gives its gradient to one point, the first that has it. A point in no cell gets 0.
     """
     _check(reduce_type)
+    if feats.is_floating_point() and use_kernels(feats):
+        grad_feats.copy_(_kernel_gradient(grad_reduced_feats, feats, reduced_feats, coors_idx, reduce_type))
+        return
     grad_feats.zero_()
     used = torch.nonzero(coors_idx >= 0)[:, 0]
     if not len(used):
@@ -73,6 +84,15 @@ def dynamic_point_to_voxel_backward(
         grad_feats[used] = (grad_reduced_feats / reduce_count[:, None].to(grad_feats.dtype))[row]
     else:
         grad_feats[used] = grad_reduced_feats[row]
+
+
+def _kernel_gradient(grad: Tensor, feats: Tensor, reduced: Tensor, row: Tensor, reduce_type: str) -> Tensor:
+    from perception_kd.kernels.segment_gradients import max_gradient, spread_gradient
+
+    segments = Segments.sort(row, len(reduced))
+    if reduce_type == 'max':
+        return max_gradient(grad, feats, reduced, segments, first=True)
+    return spread_gradient(grad, segments, divide=reduce_type == 'mean', dtype=feats.dtype)
 
 
 def _unique(coors: Tensor) -> tuple[Tensor, Tensor, Tensor]:

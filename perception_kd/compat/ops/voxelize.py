@@ -1,7 +1,19 @@
-"""Hard and dynamic voxelisation, with the call and the in-place outputs of mmcv's compiled ops."""
+"""Hard and dynamic voxelisation, with the call and the in-place outputs of mmcv's compiled ops.
+
+On CUDA Triton's kernels do the same where they run (``perception_kd.kernels``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+from perception_kd.kernels import use_kernels
+
+if TYPE_CHECKING:
+    from perception_kd.kernels.voxel_cells import VoxelGrid
 
 
 def grid_coordinates(points: Tensor, voxel_size: Tensor, coors_range: Tensor, ndim: int = 3) -> Tensor:
@@ -42,6 +54,11 @@ def dynamic_voxelize_forward(
     points: Tensor, voxel_size: Tensor, coors_range: Tensor, coors: Tensor, NDim: int = 3
 ) -> None:
     """Write the cell of every point, z y x, into ``coors`` (P, NDim); -1 marks a point outside."""
+    if _for_kernels(points, NDim):
+        from perception_kd.kernels.voxel_cells import voxel_cells
+
+        coors.copy_(voxel_cells(points, _kernel_grid(voxel_size, coors_range)))
+        return
     coors.copy_(grid_coordinates(points, voxel_size, coors_range, NDim))
 
 
@@ -70,6 +87,12 @@ def hard_voxelize_forward(
         num_points_per_voxel: (max_voxels,) int32, filled with counts.
         voxel_num: scalar int64, filled with the number of voxels.
     """
+    if _for_kernels(points, NDim):
+        from perception_kd.kernels.voxel_fill import fill_voxels
+
+        grid = _kernel_grid(voxel_size, coors_range)
+        voxel_num.copy_(fill_voxels(points, grid, voxels[:max_voxels, :max_points], coors, num_points_per_voxel))
+        return
     cells = grid_coordinates(points, voxel_size, coors_range, NDim)
     kept = torch.nonzero(cells[:, 0] >= 0).squeeze(1)
     if kept.numel() == 0:
@@ -92,6 +115,19 @@ def hard_voxelize_forward(
     coors[voxel_of_group[listed]] = cells[kept[first_point[listed]]].to(coors.dtype)
     num_points_per_voxel[voxel_of_group[listed]] = counts[listed].clamp(max=max_points).to(num_points_per_voxel.dtype)
     voxel_num.fill_(number)
+
+
+def _for_kernels(points: Tensor, ndim: int) -> bool:
+    """Bad shapes are for ``grid_coordinates``, which refuses them."""
+    fits = ndim == 3 and points.dim() == 2 and points.shape[1] >= 3 and points.is_floating_point()
+    return fits and use_kernels(points)
+
+
+def _kernel_grid(voxel_size: Tensor, coors_range: Tensor) -> VoxelGrid:
+    from perception_kd.kernels.voxel_cells import VoxelGrid
+
+    low, size = (corner[:3].float().tolist() for corner in (coors_range, voxel_size))
+    return VoxelGrid(low=tuple(low), size=tuple(size), cells=tuple(_grid_size(voxel_size, coors_range, 3).tolist()))
 
 
 def _strides(voxel_size: Tensor, coors_range: Tensor, ndim: int) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from perception_kd.kernels import FrustumPattern, use_kernels
 from perception_kd.models.layers.export_forms import ScatterPattern, exporting
 
 _INT32_MAX = 2**31 - 1
@@ -49,8 +50,11 @@ class BEVPoolPattern:
 
     @classmethod
     @torch.no_grad()
-    def build(cls, cell: Tensor, inside: Tensor, cells_per_sample: int) -> BEVPoolPattern | ScatterPattern:
+    def build(cls, cell: Tensor, inside: Tensor,
+              cells_per_sample: int) -> BEVPoolPattern | FrustumPattern | ScatterPattern:
         """Sort the frustum points by cell and count; inside of ``export_forms`` only name their cells.
+
+        Where Triton's kernels run (``use_kernels``), it is the pattern that they want.
 
         Args:
             cell: ``(B, N, H, W, D)`` integer, flat cell index of every frustum point in its own sample.
@@ -62,6 +66,8 @@ class BEVPoolPattern:
                              f'got {tuple(cell.shape)} and {tuple(inside.shape)}')
         if exporting():
             return ScatterPattern.build(cell, inside, cells_per_sample)
+        if use_kernels(cell):
+            return FrustumPattern.build(cell, inside, cells_per_sample)
         batch, cameras, height, width, bins = cell.shape
         rows, columns = batch * cells_per_sample, batch * cameras * height * width
         index = torch.int32 if max(rows, columns, cell.numel()) < _INT32_MAX else torch.int64

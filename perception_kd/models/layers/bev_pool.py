@@ -4,6 +4,7 @@ Rows are BEV cells, columns image pixels, values depth probabilities. The lifted
 ``depth x feature`` is never made: the forward pass is a CSR product, the gradient to the features the
 transposed product, and the gradient to the depth a product sampled at the matrix' entries. All three are
 stock PyTorch, on the CPU and on CUDA. The lift itself is Lift-Splat-Shoot's (Philion & Fidler, ECCV 2020).
+On CUDA Triton's kernels do the same where they run (``perception_kd.kernels``).
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from perception_kd.kernels import FrustumPattern
 from perception_kd.models.layers.bev_pattern import BEVPoolPattern
 from perception_kd.models.layers.export_forms import ScatterPattern
 
 Reduction = Literal['mean', 'sum']
 
 
-def bev_pool(depth: Tensor, features: Tensor, pattern: BEVPoolPattern | ScatterPattern, *,
+def bev_pool(depth: Tensor, features: Tensor, pattern: BEVPoolPattern | FrustumPattern | ScatterPattern, *,
              reduction: Reduction = 'mean', pool_grad: Reduction = 'mean') -> Tensor:
     """Pool image features into BEV cells, weighted by depth probability. An fp32 island under autocast.
 
@@ -37,6 +39,10 @@ def bev_pool(depth: Tensor, features: Tensor, pattern: BEVPoolPattern | ScatterP
         are 0.
     """
     _check(depth, features, pattern, reduction, pool_grad)
+    if isinstance(pattern, FrustumPattern):
+        from perception_kd.kernels.frustum_pool import frustum_pool
+
+        return frustum_pool(depth, features, pattern, mean=reduction == 'mean', divide_gradient=pool_grad == 'mean')
     with torch.autocast(device_type=depth.device.type, enabled=False):
         exact = torch.float64 if depth.dtype == torch.float64 else torch.float32
         if isinstance(pattern, ScatterPattern):
@@ -104,8 +110,8 @@ def _csr(crow: Tensor, col: Tensor, values: Tensor, shape: tuple[int, int]) -> T
         return torch.sparse_csr_tensor(crow, col, values, shape, check_invariants=False)
 
 
-def _check(depth: Tensor, features: Tensor, pattern: BEVPoolPattern | ScatterPattern, reduction: str,
-           pool_grad: str) -> None:
+def _check(depth: Tensor, features: Tensor, pattern: BEVPoolPattern | FrustumPattern | ScatterPattern,
+           reduction: str, pool_grad: str) -> None:
     if reduction not in ('mean', 'sum') or pool_grad not in ('mean', 'sum'):
         raise ValueError(
             f"bev_pool: reduction and pool_grad are 'mean' or 'sum', got {reduction!r}, {pool_grad!r}")

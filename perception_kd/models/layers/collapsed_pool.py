@@ -1,7 +1,8 @@
 """Average pooling of points that carry their own features into BEV cells.
 
 For frustums collapsed over their height every point has a feature of its own, and the pooling matrix holds nothing
-but ones: forward is one sum of bags (which is several times as fast as a CSR product), backward a gather.
+but ones: forward is one sum of bags (which is several times as fast as a CSR product), backward a gather. On CUDA
+Triton's kernels do both where they run (``perception_kd.kernels``).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from perception_kd.kernels import Segments, use_kernels
 from perception_kd.models.layers.bev_pattern import row_pointers
 from perception_kd.models.layers.export_forms import ScatterRows, exporting
 
@@ -77,6 +79,8 @@ def collapsed_pool(points: Tensor, pattern: CollapsedPattern | ScatterRows, *,
     """
     _check(points, pattern, pool_grad)
     with torch.autocast(points.device.type, enabled=False):
+        if not isinstance(pattern, ScatterRows) and use_kernels(points):
+            return _kernel_pool(points, pattern, pool_grad == 'mean')
         exact = points if points.dtype == torch.float64 else points.float()
         if isinstance(pattern, ScatterRows):
             return pattern.add(exact, mean=True)
@@ -91,6 +95,15 @@ def collapsed_pool_reference(points: Tensor, pattern: CollapsedPattern, *,
     total = total.index_add(0, pattern.row[pattern.inside], points[pattern.inside])
     mean = total / pattern.count.to(points.dtype).clamp(min=1)[:, None]
     return mean if pool_grad == 'mean' else mean.detach() + (total - total.detach())
+
+
+def _kernel_pool(points: Tensor, pattern: CollapsedPattern, divide: bool) -> Tensor:
+    from perception_kd.kernels.segment_pool import segment_pool
+
+    row = torch.where(pattern.inside, pattern.row, -1)
+    segments = Segments(rows=pattern.rows, row=row, order=pattern.order, start=pattern.start)
+    exact = torch.float64 if points.dtype == torch.float64 else torch.float32
+    return segment_pool(points, segments, reduction='mean', divide_gradient=divide, dtype=exact)
 
 
 class _CollapsedPool(torch.autograd.Function):

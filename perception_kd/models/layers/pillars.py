@@ -7,12 +7,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from perception_kd.kernels import Segments, use_kernels
+from perception_kd.models.layers.export_forms import exporting
+
 _REDUCE = {'max': 'amax', 'mean': 'mean', 'sum': 'sum'}
 
 
 def pillar_scatter(features: Tensor, cell: Tensor, cells: int, *,
                    reduce: Literal['max', 'mean', 'sum'] = 'max') -> Tensor:
-    """Reduce point features into cells; cells without a point are 0.
+    """Reduce point features into cells; cells without a point are 0. On CUDA by Triton's kernels where they run.
 
     Args:
         features: ``(M, C)``; M may be 0.
@@ -28,6 +31,10 @@ def pillar_scatter(features: Tensor, cell: Tensor, cells: int, *,
     if features.dim() != 2 or cell.shape != features.shape[:1]:
         raise ValueError(f'pillar_scatter: features (M, C) and cell (M,) expected, got '
                          f'{tuple(features.shape)} and {tuple(cell.shape)}')
+    if features.is_floating_point() and not exporting() and use_kernels(features):
+        from perception_kd.kernels.segment_pool import segment_pool
+
+        return segment_pool(features, Segments.sort(cell, cells), reduction=reduce)
     out = features.new_zeros(cells, features.shape[1])
     index = cell[:, None].expand_as(features)
     return out.scatter_reduce(0, index, features, reduce=_REDUCE[reduce], include_self=False)
