@@ -11,6 +11,9 @@ from torch import Tensor
 
 import perception_kd.compat  # noqa: F401  isort: skip
 from perception_kd.benchmark.timing import Report, compare
+from perception_kd.benchmark.voxel_kernels import add_voxel_kernels
+from perception_kd.compat import compiled_mmcv_available
+from perception_kd.kernels import kernels, use_kernels
 
 
 @dataclass(frozen=True)
@@ -38,26 +41,35 @@ SPREADS = {'apart': 100.0, 'crowded': 10.0}  # metres along each side
 def benchmark_ops(case: OpsCase, *, runs: int = 10, device: str = 'cpu') -> Report:
     """Time hard and dynamic voxelisation, and rotated NMS of boxes that lie apart and of crowded ones.
 
-    The ops run on ``device``, the loops in Python.
+    The ops run on ``device`` without Triton, the loops in Python. Where Triton's kernels run, columns of their own hold
+    voxelisation and dynamic scatter with them against without.
     """
-    from mmcv.ops import nms_rotated, voxelization
-
     setting = dict(asdict(case), device=device, voxel_size=VOXEL, point_cloud_range=RANGE, spreads=SPREADS)
     report = Report('ops', setting)
     points = torch.randn(case.points, 5, generator=torch.Generator().manual_seed(0)) * torch.tensor([20, 20, 1, 1, 1])
     on_device = points.to(device)
     limits = {'hard voxels': (case.max_points, case.max_voxels), 'dynamic voxels': (-1, -1)}
+    with kernels('off'):
+        _add_loops(report, case, points, on_device, limits, runs)
+    if use_kernels(on_device) and not compiled_mmcv_available():  # whose ops are neither side
+        add_voxel_kernels(report, on_device, VOXEL, RANGE, limits, runs=runs)
+    return report
+
+
+def _add_loops(report: Report, case: OpsCase, points: Tensor, on_device: Tensor, limits: dict[str, tuple[int, int]],
+               runs: int) -> None:
+    from mmcv.ops import nms_rotated, voxelization
+
     for name, limit in limits.items():
         report.columns[name] = compare(
             ('loop', lambda limit=limit: _named(loop_voxels(points, *limit))),
             ('portable op', lambda limit=limit: _named(voxelization(on_device, VOXEL, RANGE, *limit))), runs=runs)
     for name, spread in SPREADS.items():
         boxes, scores = _boxes(case.boxes, spread)
-        there = boxes.to(device), scores.to(device)
+        there = boxes.to(on_device.device), scores.to(on_device.device)
         report.columns[f'rotated NMS, {name}'] = compare(
             ('loop', lambda b=boxes, s=scores: {'kept': loop_nms(b, s, case.iou_threshold)}),
             ('portable op', lambda b=there: {'kept': _mask(b[0], nms_rotated(*b, case.iou_threshold)[1])}), runs=runs)
-    return report
 
 
 def _boxes(number: int, spread: float) -> tuple[Tensor, Tensor]:

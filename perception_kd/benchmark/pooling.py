@@ -1,4 +1,4 @@
-"""BEV pooling: lift and index_add against the sparse-matrix product, pattern fixed and rebuilt."""
+"""BEV pooling: lift and index_add against the sparse-matrix product, that against Triton's kernels where they run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from perception_kd.benchmark.timing import Report, compare
+from perception_kd.kernels import FrustumPattern, kernels, use_kernels
+from perception_kd.kernels.switch import Mode
 from perception_kd.models.layers import BEVPoolPattern, DepthBins, bev_pool, frustum_points
 from perception_kd.structures import BEVGrid
 
@@ -46,15 +48,16 @@ class PoolingCase:
 def benchmark_pooling(case: PoolingCase, *, runs: int = 10, device: str = 'cpu',
                       reduction: str = 'mean') -> Report:
     """Time forward alone, and a step (forward and backward), each with the geometry's part prepared once
-    ("fixed pattern") and made in every run ("rebuilt pattern"), as changing matrices force."""
+    ("fixed pattern") and made in every run ("rebuilt pattern"), as changing matrices force. Where Triton's kernels run
+    (``use_kernels``), they are timed against the sparse-matrix product in columns of their own."""
     depth, features, weight = _tensors(case, device)
     cell, inside = _cells(case, device)
     cells = case.grid.nx * case.grid.ny
-    pattern = BEVPoolPattern.build(cell, inside, cells)
     indices = _plain_indices(cell, inside, cells)
+    fixed = {mode: _pattern(cell, inside, cells, mode) for mode in ('off', 'always')[:1 + use_kernels(depth)]}
 
-    def sparse(rebuilt: bool, backward: bool) -> dict[str, Tensor]:
-        used = BEVPoolPattern.build(cell, inside, cells) if rebuilt else pattern
+    def ours(mode: Mode, rebuilt: bool, backward: bool) -> dict[str, Tensor]:
+        used = _pattern(cell, inside, cells, mode) if rebuilt else fixed[mode]
         pooled = bev_pool(depth, features, used, reduction=reduction)
         return _results(pooled, weight, depth, features, backward)
 
@@ -64,13 +67,21 @@ def benchmark_pooling(case: PoolingCase, *, runs: int = 10, device: str = 'cpu',
         return _results(pooled, weight, depth, features, backward)
 
     report = Report('pooling', dict(asdict(case), device=device, reduction=reduction,
-                                    frustum_points=cell.numel(), matrix_entries=pattern.entries))
+                                    frustum_points=cell.numel(), matrix_entries=fixed['off'].entries))
     for rebuilt, backward in itertools.product((False, True), repeat=2):
-        name = f'{"step" if backward else "forward"}, {"rebuilt" if rebuilt else "fixed"} pattern'
-        report.columns[name] = compare(
-            ('lift + index_add', partial(plain, rebuilt, backward)),
-            ('sparse-matrix product', partial(sparse, rebuilt, backward)), runs=runs)
+        name = f'{"step" if backward else "forward"}, {"rebuilt" if rebuilt else "fixed"}'
+        sparse = 'sparse-matrix product', partial(ours, 'off', rebuilt, backward)
+        report.columns[f'{name} pattern'] = compare(
+            ('lift + index_add', partial(plain, rebuilt, backward)), sparse, runs=runs)
+        if 'always' in fixed:
+            report.columns[f'{name}, Triton'] = compare(
+                sparse, ('Triton kernels', partial(ours, 'always', rebuilt, backward)), runs=runs)
     return report
+
+
+def _pattern(cell: Tensor, inside: Tensor, cells: int, mode: Mode) -> BEVPoolPattern | FrustumPattern:
+    with kernels(mode):
+        return BEVPoolPattern.build(cell, inside, cells)
 
 
 def _tensors(case: PoolingCase, device: str) -> tuple[Tensor, Tensor, Tensor]:

@@ -79,6 +79,11 @@ def test_what_is_not_a_number_stays_in_the_cells_of_its_pixel():
     torch.testing.assert_close(ours, twins, equal_nan=True)
     reached = set(cell[0, 1, 0, 1][inside[0, 1, 0, 1]].tolist())
     assert set(torch.isnan(ours[0][:12]).any(1).nonzero()[:, 0].tolist()) == reached
+    depth, features = case()[2:]
+    off = ~inside.flatten(0, 1).permute(0, 3, 1, 2)
+    ours, twins = pooled(cell, inside, depth.masked_fill(off, float('nan')), features)
+    torch.testing.assert_close(ours, twins)
+    assert not ours[1][off].any()
 
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])

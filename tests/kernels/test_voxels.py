@@ -92,6 +92,14 @@ def test_dynamic_scatter_equals_the_twin(reduction, features, high):
     torch.testing.assert_close(ours, twins)
 
 
+@pytest.mark.parametrize('reduction', ['sum', 'mean', 'max'])
+def test_more_points_in_a_cell_than_a_program_takes_at_once(reduction):
+    features, coors = numbers(150, 3), torch.zeros(150, 3, dtype=torch.int, device=DEVICE)
+    features[[4, 90], 0] = 9.0
+    ours, twins = by_kernel_and_twin(lambda: scattered(features, coors, reduction))
+    torch.testing.assert_close(ours, twins)
+
+
 def test_the_first_of_equal_maxima_takes_the_gradient_and_none_where_one_is_not_a_number():
     features = torch.tensor([[1.0, 5], [3, 5], [3, float('nan')], [9, 9]], device=DEVICE)[:, [0, 1, 1]]
     features[2, 1] = 2
