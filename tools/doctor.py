@@ -30,6 +30,7 @@ def main() -> int:
     from perception_kd.doctor import (
         check_data,
         check_environment,
+        check_kernels,
         check_machine,
         check_sparse_convolution,
         format_checks,
@@ -38,7 +39,8 @@ def main() -> int:
 
     if args.version and not args.data_root:
         raise ValueError('--version needs --data-root')
-    checks = [*check_environment(short=args.short), check_sparse_convolution(), *check_machine()]
+    checks = [*check_environment(short=args.short), check_sparse_convolution(), check_kernels(),
+              *check_machine()]
     if args.data_root:
         checks += check_data(args.data_root, args.version)
     print(format_checks(checks))

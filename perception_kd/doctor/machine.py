@@ -37,6 +37,15 @@ def check_device() -> Check:
     return fine('device', f'CUDA {torch.version.cuda}: {", ".join(names)}')
 
 
+def has_gpu() -> bool:
+    """Whether there is a torch, and a GPU that it can use."""
+    try:
+        import torch
+    except (ImportError, OSError):
+        return False
+    return torch.cuda.is_available()
+
+
 def check_font() -> Check:
     """Pictures are labelled with the font that matplotlib brings."""
     if importlib.util.find_spec('matplotlib') is None:

@@ -8,6 +8,7 @@ import importlib.util
 from perception_kd.compat.mmcv_ext import compiled_mmcv_available
 from perception_kd.doctor.check import Check, Level, fine, note
 from perception_kd.doctor.environment import check_import
+from perception_kd.doctor.machine import has_gpu
 
 NAME = 'sparse convolution'
 
@@ -19,20 +20,12 @@ def check_sparse_convolution() -> Check:
         found = f'{names[0]} {importlib.metadata.version(names[0])}' if names else 'spconv of unknown version'
         check = check_import(NAME, 'import spconv.pytorch', f'pip uninstall -y {" ".join(names) or "spconv"}',
                              required=False, found=found)
-        if check.level is not Level.FINE or _has_gpu():
+        if check.level is not Level.FINE or has_gpu():
             return check
         return note(NAME, f'{found}: predicts on the CPU, but has no backward pass there',
                     f'to train a voxel teacher without a GPU: pip uninstall -y {" ".join(names) or "spconv"}')
     if not compiled_mmcv_available():
         return fine(NAME, 'portable (plain PyTorch, any device)')
-    if _has_gpu():
+    if has_gpu():
         return fine(NAME, 'compiled mmcv')
     return note(NAME, 'compiled mmcv, which has none for the CPU', 'a voxel teacher without a GPU needs mmcv-lite')
-
-
-def _has_gpu() -> bool:
-    try:
-        import torch
-    except (ImportError, OSError):
-        return False
-    return torch.cuda.is_available()

@@ -78,7 +78,7 @@ def _sums(depth, pixels, order, start, out, bins, area, channels, MEAN: tl.const
                           mask=there[:, None] & wanted[None, :], other=0.0).to(SUM)
         total += tl.sum(probability[:, None] * feature, axis=0)
     if MEAN:
-        total = divided(total, tl.maximum(last - first, 1).to(SUM), SUM)
+        total = divided(total, tl.maximum(last - first, 1).to(SUM))
     tl.store(out + row * channels + channel, total, mask=wanted)
 
 
@@ -102,7 +102,7 @@ def _gradients(grad, depth, pixels, row, start, grad_depth, grad_pixels, bins, a
                         other=0.0).to(SUM)
         if DIVIDE:
             number = tl.load(start + cell + 1, mask=inside, other=1) - tl.load(start + cell, mask=inside, other=0)
-            given = divided(given, tl.broadcast_to(number.to(SUM)[:, None], [TILE, WIDTH]), SUM)
+            given = divided(given, tl.broadcast_to(number.to(SUM)[:, None], [TILE, WIDTH]))
         at = nearest + depth_bin * area
         if DEPTH:
             product = tl.sum(given * feature[None, :], axis=1)

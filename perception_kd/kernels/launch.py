@@ -41,9 +41,9 @@ def warps(values: int) -> int:
 
 
 @triton.jit
-def divided(value, by, SUM: tl.constexpr):
+def divided(value, by):
     """Quotient rounded as IEEE 754 wants, as PyTorch's; Triton's own ``/`` of float32 is an approximation."""
-    if SUM.is_fp64():
+    if value.dtype == tl.float64:
         quotient = value / by
     else:
         quotient = tl.div_rn(value, by)

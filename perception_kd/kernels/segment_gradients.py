@@ -69,7 +69,7 @@ def _spread(grad, row, start, out, points, rows, channels, DIVIDE: tl.constexpr,
                     other=0.0).to(SUM)
     if DIVIDE:
         number = tl.load(start + own + 1, mask=inside, other=1) - tl.load(start + own, mask=inside, other=0)
-        share = divided(share, tl.broadcast_to(number.to(SUM)[:, None], [TILE, WIDTH]), SUM)
+        share = divided(share, tl.broadcast_to(number.to(SUM)[:, None], [TILE, WIDTH]))
     tl.store(out + point[:, None] * channels + channel[None, :], share, mask=there[:, None] & wanted[None, :])
 
 
@@ -101,7 +101,7 @@ def _to_maxima(grad, points, largest, order, start, out, channels, point_stride,
         point = tl.load(order + earliest, mask=found, other=0).to(tl.int64)
         tl.store(out + point * channels + channel, whole, mask=found)
     else:
-        part = divided(whole, ties.to(SUM), SUM)
+        part = divided(whole, ties.to(SUM))
         nothing = part * 0.0  # NaN where no point holds the maximum
         for begin in range(begins, ends, TILE):
             place = begin + tl.arange(0, TILE)

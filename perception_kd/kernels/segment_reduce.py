@@ -60,5 +60,5 @@ def _reduce(points, order, start, out, channels, point_stride, channel_stride, M
         result = tl.where(undefined > 0, float('nan'), result)
         result = tl.where(last > first, result, 0.0)
     if MEAN:
-        result = divided(result, tl.maximum(last - first, 1).to(SUM), SUM)
+        result = divided(result, tl.maximum(last - first, 1).to(SUM))
     tl.store(out + row * channels + channel, result, mask=wanted)

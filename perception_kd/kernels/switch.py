@@ -15,6 +15,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 VARIABLE = 'PKD_TRITON'
+OLDEST = (3, 2)  # the oldest that the kernels were compiled with
 Mode = Literal['auto', 'off', 'always']
 _FROM_ENVIRONMENT: dict[str, Mode] = {'': 'auto', '1': 'auto', '0': 'off'}
 # Of the process and not of a context: backward passes on CUDA run in threads of their own.
@@ -61,7 +62,7 @@ def kernels_work(device: torch.device) -> bool:
     if importlib.util.find_spec('triton') is None:
         return False
     try:
-        _try_out(device)
+        try_out(device)
     except Exception as error:  # whatever a driver, a compiler or a GPU may say
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
         print_log(f'Triton does not work on {device}, PyTorch does the work of its kernels: {reason} '
@@ -70,7 +71,12 @@ def kernels_work(device: torch.device) -> bool:
     return True
 
 
-def _try_out(device: torch.device) -> None:
+def try_out(device: torch.device) -> None:
+    """Run a small kernel on the device; whatever is wrong is raised."""
+    import triton
+
+    if tuple(map(int, triton.__version__.split('.')[:2])) < OLDEST:
+        raise RuntimeError(f'triton {triton.__version__} is older than {".".join(map(str, OLDEST))}')
     from perception_kd.kernels.segment_reduce import reduce_segments
     from perception_kd.kernels.segments import Segments
 

@@ -65,7 +65,7 @@ def _find(points: Tensor, grid: VoxelGrid, coordinates: Tensor | None, keys: Ten
 def _axis(points, point, there, axis: tl.constexpr, point_stride, column_stride, low, size, SUM: tl.constexpr):
     value = tl.load(points + point * point_stride + axis * column_stride, mask=there, other=float('nan')).to(SUM)
     edge = tl.full(value.shape, 0.0, SUM) + size
-    return tl.floor(divided(value - low, edge, SUM))
+    return tl.floor(divided(value - low, edge))
 
 
 @triton.jit

@@ -15,7 +15,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, *, spconv: bool, compiled: bool, gp
     monkeypatch.setattr(importlib.metadata, 'packages_distributions', lambda: {'spconv': ['spconv-cu120']})
     monkeypatch.setattr(importlib.metadata, 'version', lambda name: '2.3.6')
     monkeypatch.setattr(sparse, 'compiled_mmcv_available', lambda: compiled)
-    monkeypatch.setattr(sparse, '_has_gpu', lambda: gpu)
+    monkeypatch.setattr(sparse, 'has_gpu', lambda: gpu)
 
 
 @pytest.mark.parametrize(('spconv', 'compiled', 'gpu', 'level', 'found'), [

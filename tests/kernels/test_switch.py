@@ -60,7 +60,7 @@ def test_triton_that_does_not_work_is_told_once_and_left_alone(monkeypatch):
         tries.append(device)
         raise RuntimeError('launching\nFailed to find C compiler')
 
-    monkeypatch.setattr(switch, '_try_out', fail)
+    monkeypatch.setattr(switch, 'try_out', fail)
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: name)
     monkeypatch.setattr(switch, 'print_log', lambda text, logger, level: told.append((text, level)))
     switch.kernels_work.cache_clear()
@@ -74,7 +74,7 @@ def test_triton_that_does_not_work_is_told_once_and_left_alone(monkeypatch):
 
 def test_without_triton_nothing_is_tried_or_told(monkeypatch):
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
-    monkeypatch.setattr(switch, '_try_out', None)
+    monkeypatch.setattr(switch, 'try_out', None)
     switch.kernels_work.cache_clear()
     try:
         assert not use_kernels(ON_GPU)
@@ -86,7 +86,10 @@ def test_without_triton_nothing_is_tried_or_told(monkeypatch):
 def test_the_attempt_is_a_kernel_that_is_checked(monkeypatch):
     from perception_kd.kernels import segment_reduce
 
-    switch._try_out(torch.device(DEVICE))
+    switch.try_out(torch.device(DEVICE))
     monkeypatch.setattr(segment_reduce, 'reduce_segments', lambda points, *rest: points[:2])
     with pytest.raises(RuntimeError, match='came out as'):
-        switch._try_out(torch.device(DEVICE))
+        switch.try_out(torch.device(DEVICE))
+    monkeypatch.setattr('triton.__version__', '3.1.0')
+    with pytest.raises(RuntimeError, match=r'3\.1\.0 is older than 3\.2'):
+        switch.try_out(torch.device(DEVICE))
