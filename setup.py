@@ -43,9 +43,10 @@ EXTRAS = {
     # Its core alone: neither ray's dashboard nor its cluster launcher is asked for.
     'pseudo': ['ray>=2.9'],
     'prune': ['torch-pruning>=1.5'],
-    # triton for its interpreter, which runs the kernels without a GPU; torch for CUDA brings its own.
+    # For its interpreter, which runs the kernels without a GPU (1 GB); torch for CUDA brings its own.
+    'kernels': ['triton>=3.2'],
     'dev': ['atheris>=2.3; python_version >= "3.11"', 'hypothesis>=6.90', 'pytest>=8.0', 'pytest-xdist>=3.5',
-            'rerun-sdk>=0.23', 'ruff>=0.9', 'scipy>=1.10', 'selenium>=4.20', 'shapely>=2.0', 'triton>=3.2'],
+            'rerun-sdk>=0.23', 'ruff>=0.9', 'scipy>=1.10', 'selenium>=4.20', 'shapely>=2.0'],
 }
 # `lite` is a choice that `make setup` makes, so it is not part of `all`.
 ALL = ('det3d', 'deploy', 'eval', 'prune', 'pseudo', 'sim', 'viz')
