@@ -15,6 +15,9 @@ examples:
   python tools/benchmark.py nds --frames 600 --boxes 200 --json nds.json
   python tools/benchmark.py nds --check 10000
   python tools/benchmark.py infos --scenes 50
+  python tools/benchmark.py loader configs/demo/sim_student.py --root data/sim --workers 0 1 2 --json loader.json
+  python tools/benchmark.py recorder configs/demo/sim_imkd.py --threads 1 --runs 100 --json recorder.json
+  python tools/benchmark.py imports --json imports.json
 """
 
 from __future__ import annotations

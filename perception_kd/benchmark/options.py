@@ -20,6 +20,9 @@ def build_parser(doc: str) -> argparse.ArgumentParser:
     _add_uav(kinds, _shared(runs=50, threads=False))
     _add_nds(kinds, _shared(runs=1))
     _add_infos(kinds, _shared(runs=1))
+    _add_loader(kinds, _shared(runs=5))
+    _add_recorder(kinds, _shared(runs=40))
+    _add_imports(kinds, _shared(runs=10, threads=False))
     return parser
 
 
@@ -147,6 +150,35 @@ def _add_infos(kinds: Any, shared: argparse.ArgumentParser) -> None:
     infos.set_defaults(run=_run_infos)
 
 
+def _add_loader(kinds: Any, shared: argparse.ArgumentParser) -> None:
+    from perception_kd.overrides import OverrideAction
+
+    loader = kinds.add_parser('loader', parents=[shared],
+                              help="the nuScenes training pipeline against mmdet3d's transforms doing the same")
+    loader.add_argument('config', nargs='?', default='configs/demo/sim_student.py',
+                        help='whose training data and pipeline (default: %(default)s)')
+    loader.add_argument('--root', metavar='DIR', help="data root with info files (default: the config's)")
+    loader.add_argument('--workers', nargs='+', type=int, default=[0, 1, 2], metavar='N',
+                        help='numbers of loader processes (default: 0 1 2)')
+    loader.add_argument('--samples', type=int, default=64, metavar='N', help='samples a run (default: 64)')
+    loader.add_argument('--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE',
+                        help='override settings of the config')
+    loader.set_defaults(run=_run_loader)
+
+
+def _add_recorder(kinds: Any, shared: argparse.ArgumentParser) -> None:
+    recorder = kinds.add_parser('recorder', parents=[shared],
+                                help='what taps and their recorder cost in a training step and in inference')
+    recorder.add_argument('config', help='config of a distiller, whose pairs say which taps, or of a student: all')
+    _add_model(recorder)
+    recorder.set_defaults(run=_run_recorder)
+
+
+def _add_imports(kinds: Any, shared: argparse.ArgumentParser) -> None:
+    imports = kinds.add_parser('imports', parents=[shared], help='what imports cost, in fresh processes')
+    imports.set_defaults(run=_run_imports)
+
+
 def _add_model(parser: argparse.ArgumentParser, batch: int = 1) -> None:
     from perception_kd.overrides import OverrideAction
 
@@ -243,6 +275,28 @@ def _run_infos(args: argparse.Namespace) -> Any:
     if args.workers < 1:
         raise ValueError('--workers is 1 or more')
     return benchmark_infos(scenes=args.scenes, root=args.root, workers=args.workers, runs=args.runs)
+
+
+def _run_loader(args: argparse.Namespace) -> Any:
+    from perception_kd.benchmark.loader import LoaderCase, benchmark_loader
+    from perception_kd.engine.build import load_config
+
+    case = LoaderCase(workers=tuple(args.workers), samples=args.samples, runs=args.runs)
+    root = {} if args.root is None else dict(data_root=args.root)
+    return benchmark_loader(load_config(args.config, {**args.cfg_options, **root}), case)
+
+
+def _run_recorder(args: argparse.Namespace) -> Any:
+    from perception_kd.benchmark.recorder import RecorderCase, benchmark_recorder
+
+    case = RecorderCase(device=args.device, batch=args.batch, amp=args.amp, runs=args.runs)
+    return benchmark_recorder(_config(args), case)
+
+
+def _run_imports(args: argparse.Namespace) -> Any:
+    from perception_kd.benchmark.imports import benchmark_imports
+
+    return benchmark_imports(runs=args.runs)
 
 
 def _config(args: argparse.Namespace) -> Any:

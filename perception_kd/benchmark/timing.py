@@ -6,7 +6,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
@@ -67,6 +67,14 @@ def compare(other: tuple[str, Work], ours: tuple[str, Work], *, runs: int, warm_
     first, second = results.values()
     difference = {name: float((value - second[name]).detach().abs().max()) for name, value in first.items()}
     return Comparison(other[0], ours[0], seconds, difference)
+
+
+def turns(sides: Iterable[str], runs: int) -> Iterator[str]:
+    """Every side once a run; who begins and who follows whom changes from run to run."""
+    names = list(sides)
+    for run in range(runs):
+        order = names[run % len(names):] + names[:run % len(names)]
+        yield from reversed(order) if run % 2 else order
 
 
 class Spread(NamedTuple):
