@@ -27,7 +27,7 @@ BASE = Path(__file__).parents[2] / 'configs/_base_'
 CONFIG, METHOD = BASE / 'distill/imkd_full.py', BASE / 'methods/labeldistill.py'
 WORLD = dict(bev_cell=0.8, point_cloud_range=[-3.2, -3.2, -5.0, 3.2, 3.2, 3.0], student=dict(type='S'),
              teacher=dict(type='T'), label_teacher=dict(type='L'), radars=[], lidar_sweeps=0, radar_sweeps=0,
-             bev_frame='lidar')
+             bev_frame='lidar', backend_args={})
 COARSE = GRID.coarser(2)
 WIDTHS = dict(radar_bev=5, camera_bev=5, fused_bev=11, merged_bev=11, trunk_s16=9, radar_intensity=1,
               camera_intensity=1, radar_occupancy=1)

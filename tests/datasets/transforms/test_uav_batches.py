@@ -84,9 +84,10 @@ def test_workers_and_resumes_draw_the_same(root):
 
 def trained(root, folder, resume=None):
     """Weights after two epochs of the small detector with mosaics, pasted targets and changing sizes."""
-    cfg = load_config(CONFIG.parents[2] / 'uav/cpu/yolov5n_cbi.py', {
+    cfg = load_config(CONFIG.parents[2] / 'uav/yolov5n_cbi.py', {
         'data_root': str(root), 'image_size': 128, 'batch_size': 2, 'num_workers': 0, 'persistent_workers': False,
-        'max_epochs': 2, 'close_mosaic': 1, 'mosaic_prob': 1.0, 'paste_prob': 1.0, 'multi_scale': 0.25})
+        'max_epochs': 2, 'close_mosaic': 1, 'mosaic_prob': 1.0, 'paste_prob': 1.0, 'multi_scale': 0.25,
+        'default_hooks.checkpoint.interval': 1})
     cfg.train_dataloader.dataset.dataset.max_corrupt = 1
     cfg.update(val_dataloader=None, val_cfg=None, val_evaluator=None, test_dataloader=None, test_cfg=None,
                test_evaluator=None)

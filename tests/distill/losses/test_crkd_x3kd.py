@@ -261,7 +261,8 @@ TEACHERS = dict(
                                    head=STUDENT['head'])))
 REST = dict(lidar_sweeps=0, radar_sweeps=0, bev_frame='lidar', point_cloud_range=[0] * 6, final_size=[1, 1],
             load_images={}, load_radar={}, to_bev_frame={}, filter_points={}, student=dict(type='S'), cameras=[],
-            radars=[], teacher=dict(type='T'), lidar_camera_teacher=dict(type='L'), crkd_task_weights=None)
+            radars=[], teacher=dict(type='T'), lidar_camera_teacher=dict(type='L'), crkd_task_weights=None,
+            backend_args={})
 
 
 @pytest.mark.parametrize(('method', 'options', 'teacher', 'pairs'), [
