@@ -7,9 +7,8 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from perception_kd.models.uav.blocks import ConvBNSiLU
+from perception_kd.models.layers.fold import fold_batch_norms
 from perception_kd.models.uav.detector import COARSEST, UAVDetector
 from perception_kd.models.uav.postprocess import flat_boxes, flat_scores
 
@@ -65,12 +64,8 @@ def folded(detector: UAVDetector) -> UAVDetector:
     Raises:
         ValueError: the detector is in training mode.
     """
-    if detector.training:
-        raise ValueError('batch normalisation folds into convolutions in eval mode only: call eval() before')
     detector = copy.deepcopy(detector)
-    for block in detector.modules():
-        if isinstance(block, ConvBNSiLU) and isinstance(block.norm, nn.BatchNorm2d):
-            block.conv, block.norm = fuse_conv_bn_eval(block.conv, block.norm), nn.Identity()
+    fold_batch_norms(detector)
     return detector
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +19,9 @@ def scaled_depth(blocks: int, depth: float) -> int:
     return max(round(blocks * depth), 1)
 
 
-class ConvBNSiLU(nn.Module):
-    """Convolution without bias, batch norm (eps 1e-3, momentum 0.03), SiLU; same size at stride 1.
+class ConvBNSiLU(nn.Sequential):
+    """Convolution without bias, batch norm (eps 1e-3, momentum 0.03), SiLU: ``(B, in, H, W)`` -> ``(B, out, H/stride,
+    W/stride)``.
 
     Args:
         in_channels, out_channels: Channels.
@@ -31,15 +33,11 @@ class ConvBNSiLU(nn.Module):
 
     def __init__(self, *, in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1,
                  padding: int | None = None, groups: int = 1, act: bool = True) -> None:
-        super().__init__()
         padding = kernel // 2 if padding is None else padding
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding, groups=groups, bias=False)
-        self.norm = nn.BatchNorm2d(out_channels, eps=1e-3, momentum=0.03)
-        self.act = nn.SiLU(inplace=True) if act else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``(B, in, H, W)`` -> ``(B, out, H/stride, W/stride)``."""
-        return self.act(self.norm(self.conv(x)))
+        super().__init__(OrderedDict(
+            conv=nn.Conv2d(in_channels, out_channels, kernel, stride, padding, groups=groups, bias=False),
+            norm=nn.BatchNorm2d(out_channels, eps=1e-3, momentum=0.03),
+            act=nn.SiLU(inplace=True) if act else nn.Identity()))
 
 
 class Bottleneck(nn.Module):
