@@ -10,6 +10,9 @@ examples:
       --seeds 0 1 2 --teacher lidar=work_dirs/demo/teacher_lidar/last.pth label=work_dirs/label/epoch_12.pth \\
       lidar_camera=work_dirs/lidar_camera/epoch_8.pth --score-teacher lidar=configs/demo/sim_teacher.py \\
       --cfg-options data_root=work_dirs/demo/data
+  python tools/compare.py none=configs/demo/astyx_student.py kd=configs/demo/astyx_imkd.py --out work_dirs/compare_astyx \\
+      --seeds 0 1 2 3 4 --teacher lidar=T.pth --score-teacher lidar=configs/demo/astyx_teacher.py \\
+      --subsets distance=0-40 lidar
   python tools/compare.py none=configs/demo/sim_student.py longer=configs/demo/sim_student.py@max_epochs=12 \\
       configs/methods/sim_cwd.py --out work_dirs/compare_cwd --allow-differences --teacher lidar=teacher.pth
   torchrun --nproc_per_node 8 tools/compare.py configs/imkd/student_r50_256x704.py configs/imkd/imkd_r50_256x704.py \\
@@ -42,6 +45,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--score-teacher', nargs='+', default=[], metavar='NAME=CONFIG',
                         help='score these teachers too, by the configs that trained them; shows their margin')
     parser.add_argument('--metrics', nargs='+', help='columns; differences are of the first (default: by the task)')
+    parser.add_argument('--subsets', nargs='+', default=[], metavar='FAMILY[=RANGE]',
+                        help='also score on parts of the boxes: distance, lidar, light, weather, speed, visibility, '
+                        'camera, lidar-points, class, or one such as distance=0-40; of drones: size')
     parser.add_argument('--jobs', type=int, default=1, help='processes; each takes its part of the cores')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
                         help='train every run with all processes of a job, as tools/train.py does')
@@ -64,6 +70,7 @@ def main() -> int:
     from perception_kd.comparison.entry import parse_entries, parse_teachers
     from perception_kd.comparison.metrics import default_metrics
     from perception_kd.comparison.queue import Queue, plan_runs
+    from perception_kd.comparison.subsets.part import Subsets
     from perception_kd.comparison.summary import check_metrics, conclude, describe_plan
     from perception_kd.comparison.teachers import parse_teacher_configs, score_teachers
     from perception_kd.engine.launch import start_processes
@@ -77,7 +84,8 @@ def main() -> int:
                      launcher=args.launcher, amp=args.amp)
     metrics = args.metrics or default_metrics(runs)
     check_metrics(metrics, runs)
-    queue = Queue(runs, args.out, args.work_dir or args.out / 'work')
+    parts = [Subsets(args.subsets, runs[0].cfg)] if args.subsets else []
+    queue = Queue(runs, args.out, args.work_dir or args.out / 'work', parts=parts)
     if args.plan:
         print(describe_plan(queue))
         return 0
@@ -100,9 +108,11 @@ def main() -> int:
         queue.work_off()  # what a helper has begun that was killed
     if args.helper:
         return 0
-    scores = score_teachers(teacher_configs, teachers, args.cfg_options, queue.out, queue.work, args.launcher)
+    scores = score_teachers(teacher_configs, teachers, args.cfg_options, queue.out, queue.work, args.launcher,
+                            parts)
     if is_main_process():
-        print(f'\n{conclude(queue, [entry.name for entry in entries], metrics, scores)}')
+        sections = [part.section for part in parts]
+        print(f'\n{conclude(queue, [entry.name for entry in entries], metrics, scores, sections)}')
     return 0
 
 

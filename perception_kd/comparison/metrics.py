@@ -28,18 +28,18 @@ def known_metrics(cfg: Config) -> tuple[str, ...] | None:
         from perception_kd.evaluation.uav.rules import UAVRules  # of this task alone
 
         given = {name: evaluator[name] for name in signature(UAVRules).parameters if name in evaluator}
-        return tuple(f'{_prefix(cfg)}{name}' for name in UAVRules(**given).names)
+        return tuple(f'{prefix_of(cfg)}{name}' for name in UAVRules(**given).names)
     return None
 
 
 def default_metrics(runs: Sequence[Run]) -> tuple[str, ...]:
     """Columns of a table for which none were asked."""
     if runs and (runs[0].cfg.get('test_evaluator') or {}).get('type') == 'UAVMetric':
-        return tuple(f'{_prefix(runs[0].cfg)}{name}' for name in _OF_DRONES)
+        return tuple(f'{prefix_of(runs[0].cfg)}{name}' for name in _OF_DRONES)
     return _COLUMNS
 
 
-def _prefix(cfg: Config) -> str:
+def prefix_of(cfg: Config) -> str:
     """Of a data set's name that stays before its figures."""
     prefix = f'{cfg.test_evaluator.get("prefix", "uav")}/'
     return '' if prefix in METRIC_PREFIXES else prefix

@@ -17,6 +17,7 @@ from mmengine.dist import get_world_size, is_main_process
 from perception_kd.cli import USER_ERRORS, one_line
 from perception_kd.comparison.entry import Entry, checkpoints
 from perception_kd.comparison.fairness import differences
+from perception_kd.comparison.parts import Part, complete, folder_of
 from perception_kd.comparison.runs import Run, execute
 from perception_kd.engine.recipe import from_first
 from perception_kd.files import naming_full_disk, write_bytes
@@ -71,10 +72,12 @@ class Queue:
         out: Folder of the finished runs' files.
         work: Folder of checkpoints and logs.
         echo: Where progress lines go.
+        parts: What the files of finished runs should have beside their metrics.
     """
 
-    def __init__(self, runs: Sequence[Run], out: Path, work: Path, echo: Echo = print) -> None:
-        self.runs, self.out, self.work = list(runs), out, work
+    def __init__(self, runs: Sequence[Run], out: Path, work: Path, echo: Echo = print,
+                 parts: Sequence[Part] = ()) -> None:
+        self.runs, self.out, self.work, self.parts = list(runs), out, work, tuple(parts)
         self.echo = echo if is_main_process() else lambda line: None
 
     def unfinished(self) -> list[Run]:
@@ -105,11 +108,13 @@ class Queue:
             with self._claim(run) as mine:
                 due = mine and run.result(self.out) is None and not self._failure(run).is_file()
                 if not from_first(due):
+                    self._complete(run, mine)
                     continue
                 self.echo(f'[{number}/{len(self.runs)}] {run.name} ...{self._left(taken)}')
                 begin = time.perf_counter()
                 self._do(run)
                 taken.append(time.perf_counter() - begin)
+                self._complete(run, mine)
 
     def _do(self, run: Run) -> None:
         try:
@@ -119,6 +124,14 @@ class Queue:
             self._failed(run, error)
             return
         self.echo(f'{run.name}: {told}')
+
+    def _complete(self, run: Run, mine: bool) -> None:
+        """Add what a finished run's file lacks."""
+        found = run.result(self.out) if mine and self.parts else None
+        if found is not None:
+            folder = folder_of(self.work / run.name, run.key)
+            for line in complete(run.file(self.out), found, run.cfg, folder, self.parts):
+                self.echo(f'{run.name}: {line}')
 
     def carry_out(self, run: Run) -> str:
         """Do one run and write its file.

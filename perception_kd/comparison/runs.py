@@ -19,6 +19,7 @@ from mmengine.runner import Runner
 from perception_kd.benchmark.timing import machine, versions
 from perception_kd.comparison.entry import Entry, checkpoints
 from perception_kd.comparison.fairness import section_hashes
+from perception_kd.comparison.parts import KEY_FILE
 from perception_kd.datasets.nuscenes.tables import simulated_world
 from perception_kd.engine.hooks.progress import unwrapped
 from perception_kd.engine.stages import LAST, ROOT, score, train
@@ -27,7 +28,7 @@ from perception_kd.files import fingerprint, write_bytes, write_json
 from perception_kd.provenance import commit
 
 FORMAT = 'perception_kd comparison run 1'
-KEY_FILE, INIT_FILE, TIME_FILE = '.run-key', 'student_init.txt', 'train_seconds.json'
+INIT_FILE, TIME_FILE = 'student_init.txt', 'train_seconds.json'
 
 
 @dataclass(frozen=True)

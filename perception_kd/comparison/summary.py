@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from perception_kd.comparison.metrics import known_metrics
+from perception_kd.comparison.parts import Found, Section
 from perception_kd.comparison.queue import Queue
 from perception_kd.comparison.runs import Run
 from perception_kd.comparison.table import check_paired, report
@@ -52,15 +53,16 @@ def describe_plan(queue: Queue) -> str:
     return '\n'.join(lines)
 
 
-def conclude(queue: Queue, names: Sequence[str], metrics: Sequence[str],
-             teachers: Mapping[str, Mapping[str, float | None]]) -> str:
+def conclude(queue: Queue, names: Sequence[str], metrics: Sequence[str], teachers: Mapping[str, Found],
+             sections: Sequence[Section] = ()) -> str:
     """The report on what is finished, written to ``comparison.md`` too.
 
     Args:
         queue: Worked off.
         names: Of the methods, the reference first.
         metrics: Columns of the table.
-        teachers: Metrics by teacher's name.
+        teachers: Files of the scored teachers, by name.
+        sections: What comes below the table.
 
     Raises:
         ValueError: Runs failed, a metric that no run has, or runs that are not paired.
@@ -72,7 +74,7 @@ def conclude(queue: Queue, names: Sequence[str], metrics: Sequence[str],
     if unknown:
         raise ValueError(f'no run has a metric {", ".join(unknown)}; there are: {", ".join(sorted(known))}')
     check_paired(results)
-    text = report(results, names, metrics, teachers) if results else 'no run is finished'
+    text = _text(results, names, metrics, teachers, sections) if results else 'no run is finished'
     elsewhere = len(queue.runs) - len(results) - len(failures)
     if elsewhere:
         text += f'\n{elsewhere} runs are being done by other processes.'
@@ -82,3 +84,12 @@ def conclude(queue: Queue, names: Sequence[str], metrics: Sequence[str],
         raise ValueError(f'{len(failures)} of {len(queue.runs)} runs failed ({named}). The others are in '
                          f'{queue.out / TABLE}; run the same command again to try these again')
     return f'{text}\n\n{queue.out / TABLE}'
+
+
+def _text(results: Sequence[Found], names: Sequence[str], metrics: Sequence[str], teachers: Mapping[str, Found],
+          sections: Sequence[Section]) -> str:
+    scores = {name: found['metrics'] for name, found in teachers.items()}
+    lines = [report(results, names, metrics, scores)]
+    for section in sections:
+        lines += section(results, names, teachers)
+    return '\n'.join(lines)

@@ -10,8 +10,12 @@ from typing import Any
 
 from scipy import stats
 
+from perception_kd.comparison.direction import better_when_higher
+
 Result = Mapping[str, Any]
 CONFIDENCE = 0.95
+LEAST_LEAD, NO_GAIN = 5, 'no gain to expect'
+"""Points by which a teacher must lead a converged student for its lessons to be worth anything."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +86,10 @@ def table(results: Sequence[Result], names: Sequence[str], metrics: Sequence[str
     """
     head = ['method', 'seeds', *metrics, f'{metrics[0]} against {names[0]}', 'training s']
     rows = [[_title(results, name), str(len(_of(results, name))),
-             *(_mean_and_spread([one['metrics'].get(metric) for one in _of(results, name)]) for metric in metrics),
+             *(mean_and_spread([one['metrics'].get(metric) for one in _of(results, name)]) for metric in metrics),
              '' if name == names[0] else str(paired(results, names[0], name, metrics[0])),
-             _mean_and_spread([one['seconds']['train'] for one in _of(results, name)], digits=0)] for name in names]
-    rows[:0] = [[f'teacher {name}', '', *(_mean_and_spread([found.get(metric)]) for metric in metrics), '', '']
+             mean_and_spread([one['seconds']['train'] for one in _of(results, name)], digits=0)] for name in names]
+    rows[:0] = [[f'teacher {name}', '', *(mean_and_spread([found.get(metric)]) for metric in metrics), '', '']
                 for name, found in teachers.items()]
     return aligned(head, rows)
 
@@ -100,7 +104,7 @@ def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def report(results: Sequence[Result], names: Sequence[str], metrics: Sequence[str],
            teachers: Mapping[str, Mapping[str, float | None]]) -> str:
     """The table with what a reader must know beside it; arguments as for :func:`table`."""
-    lines = [table(results, names, metrics, teachers), '', *_margins(results, names[0], metrics[0], teachers)]
+    lines = [table(results, names, metrics, teachers), '', *_margins(results, names[0], metrics, teachers)]
     seeds = {len(_of(results, name)) for name in names}
     if max(seeds, default=0) < 2:
         lines.append('One seed: there is no spread, so no difference here means anything yet.')
@@ -119,13 +123,26 @@ def report(results: Sequence[Result], names: Sequence[str], metrics: Sequence[st
     return '\n'.join(lines)
 
 
-def _margins(results: Sequence[Result], reference: str, metric: str,
+def _margins(results: Sequence[Result], reference: str, metrics: Sequence[str],
              teachers: Mapping[str, Mapping[str, float | None]]) -> list[str]:
+    """A line for each teacher: its lead in the first metric and in all others that grow with quality."""
+    shown = [metrics[0], *(metric for metric in metrics[1:] if better_when_higher(metric))]
+    lines = []
+    for name, found in teachers.items():
+        leads = {metric: _lead(results, reference, metric, found.get(metric)) for metric in shown}
+        known = ', '.join(f'{lead:+.3f} {metric}' for metric, lead in leads.items() if lead is not None)
+        if known:
+            first = leads[metrics[0]]
+            small = first is not None and better_when_higher(metrics[0]) and 100 * first < LEAST_LEAD
+            lines.append(f'Teacher {name} leads {reference} by {known}.'
+                         + (f' Less than {LEAST_LEAD} points: {NO_GAIN}.' if small else ''))
+    return [*lines, 'Where a teacher leads by little, there is little to gain from it.'] if lines else []
+
+
+def _lead(results: Sequence[Result], reference: str, metric: str, teacher: float | None) -> float | None:
     values = [one['metrics'].get(metric) for one in _of(results, reference)]
     values = [value for value in values if value is not None]
-    lines = [f'Teacher {name} leads {reference} by {found[metric] - mean(values):+.3f} {metric}.'
-             for name, found in teachers.items() if values and found.get(metric) is not None]
-    return [*lines, 'Where a teacher leads by little, there is little to gain from it.'] if lines else []
+    return None if teacher is None or not values else teacher - mean(values)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -141,7 +158,8 @@ def _title(results: Sequence[Result], name: str) -> str:
     return f'{name} *' if any(one['differs'] for one in _of(results, name)) else name
 
 
-def _mean_and_spread(values: Sequence[float | None], digits: int = 3) -> str:
+def mean_and_spread(values: Sequence[float | None], digits: int = 3) -> str:
+    """``0.163 ± 0.049``, without the latter for a single value, "-" for none."""
     values = [value for value in values if value is not None]
     if not values:
         return '-'

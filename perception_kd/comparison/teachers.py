@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import is_main_process
+from mmengine.config import Config
+from mmengine.dist import barrier, is_main_process
 
 from perception_kd.comparison.fairness import section_hashes
+from perception_kd.comparison.parts import KEY_FILE, Part, complete, folder_of
 from perception_kd.engine.build import load_config, require
 from perception_kd.engine.recipe import from_first
 from perception_kd.engine.stages import score
-from perception_kd.files import require_file, write_json
+from perception_kd.files import require_file, write_bytes, write_json
 
 FORMAT = 'perception_kd comparison teacher 1'
 
@@ -40,8 +42,9 @@ def parse_teacher_configs(texts: Sequence[str], teachers: Mapping[str, Path]) ->
 
 
 def score_teachers(configs: Mapping[str, Path], checkpoints: Mapping[str, Path], shared: Mapping[str, Any],
-                   out: Path, work: Path, launcher: str = 'none') -> dict[str, dict[str, Any]]:
-    """Metrics by teacher's name, each scored once and kept in ``OUT/teacher-NAME.json``.
+                   out: Path, work: Path, launcher: str = 'none', parts: Sequence[Part] = (),
+                   echo: Callable[[str], None] = print) -> dict[str, dict[str, Any]]:
+    """Files by teacher's name (``metrics`` and ``parts``), each scored once and kept in ``OUT/teacher-NAME.json``.
 
     Every process of a job calls this.
 
@@ -51,35 +54,55 @@ def score_teachers(configs: Mapping[str, Path], checkpoints: Mapping[str, Path],
         shared: Overrides that the runs have too; those that a teacher's config does not have are left out.
         out, work: As for the queue.
         launcher: As in :func:`~perception_kd.engine.build.build_runner`.
+        parts: What the files should have beside the metrics.
+        echo: Where progress lines go.
     """
-    return {name: _score(name, config, checkpoints[name], shared, out, work, launcher)
-            for name, config in configs.items()}
+    found = {}
+    for name, config in configs.items():
+        cfg, options = _load(config, checkpoints[name], shared)
+        path, folder = out / f'teacher-{name}.json', work / f'teacher-{name}'
+        key = section_hashes(cfg)
+        if not from_first(_finished(path, key)):
+            _score(config, checkpoints[name], path, folder, key, options, launcher)
+        if is_main_process():
+            _complete(path, key, cfg, folder, parts, echo)
+        found[name] = from_first(_finished(path, key))
+    return found
 
 
-def _score(name: str, config: Path, checkpoint: Path, shared: Mapping[str, Any], out: Path, work: Path,
-           launcher: str) -> dict[str, Any]:
+def _load(config: Path, checkpoint: Path, shared: Mapping[str, Any]) -> tuple[Config, dict[str, Any]]:
     known = load_config(config)
     options = {key: value for key, value in shared.items() if key.partition('.')[0] in known}
     cfg = load_config(config, {**options, 'load_from': str(checkpoint)})
     require(cfg, 'model', 'test_dataloader')
-    key, path = section_hashes(cfg), out / f'teacher-{name}.json'
-    found = from_first(_finished(path, key))
-    if found is not None:
-        return found
+    return cfg, options
+
+
+def _score(config: Path, checkpoint: Path, path: Path, folder: Path, key: Mapping[str, str],
+           options: dict[str, Any], launcher: str) -> None:
+    name = path.stem.removeprefix('teacher-')
     if is_main_process():
         print(f'score teacher {name} ...')
-    metrics = score(config, checkpoint, work / f'teacher-{name}', options, launcher)
+        write_bytes(folder / KEY_FILE, json.dumps(key).encode())
+    metrics = score(config, checkpoint, folder, options, launcher)
     if is_main_process():
         write_json(path, dict(format=FORMAT, name=name, config=config.name, checkpoint=checkpoint.name, key=key,
                               metrics=metrics))
-    return metrics
+    barrier()
+
+
+def _complete(path: Path, key: Mapping[str, str], cfg: Config, folder: Path, parts: Sequence[Part],
+              echo: Callable[[str], None]) -> None:
+    there = folder_of(folder, key) if (folder / KEY_FILE).is_file() else folder  # of before there was a mark
+    for line in complete(path, _finished(path, key), cfg, there, parts):
+        echo(f'{path.stem}: {line}')
 
 
 def _finished(path: Path, key: Mapping[str, str]) -> dict[str, Any] | None:
-    """Metrics of an earlier scoring with the same settings; what cannot be read is done again."""
+    """File of an earlier scoring with the same settings; what cannot be read is done again."""
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
     same = isinstance(found, dict) and found.get('format') == FORMAT and found.get('key') == key
-    return found['metrics'] if same else None
+    return found if same else None

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from perception_kd.comparison import queue as queue_module
 from perception_kd.comparison.entry import Entry
@@ -84,6 +85,31 @@ def test_what_another_process_does_is_left_to_it(done, tmp_path: Path) -> None:
         queue.work_off()
     assert done == ['none-seed1']
     assert '1 runs are being done by other processes' in conclude(queue, ['none'], ['mAP'], {})
+
+
+class Noted:
+    """A part that tells whether the run's folder was there."""
+
+    key = 'noted'
+
+    def lacks(self, found: dict) -> bool:
+        return self.key not in found
+
+    def gather(self, found: dict, cfg: Config, folder: Path | None) -> list:
+        if found['seed'] == 1:
+            raise ValueError('not\nthere')
+        return [cfg.randomness.seed, folder is not None]
+
+
+def test_finished_runs_are_completed_whenever_they_finished(done, tmp_path: Path) -> None:
+    make(tmp_path, NONE, seeds=(0,)).work_off()
+    told = []
+    queue = Queue(plan_runs([NONE], (0, 1, 2), {}, {}), tmp_path, tmp_path / 'work', told.append, parts=[Noted()])
+    write_json(queue.work / 'none-seed2' / '.run-key', dict(queue.runs[2].key))
+    queue.work_off()
+    assert done == ['none-seed0', 'none-seed1', 'none-seed2']
+    assert [run.result(tmp_path).get('noted') for run in queue.runs] == [[0, False], None, [2, True]]
+    assert 'none-seed1: no noted: not there' in told
 
 
 def test_results_of_other_settings_and_other_files_are_refused(done, tmp_path: Path) -> None:

@@ -45,7 +45,9 @@ def test_the_table_is_markdown() -> None:
 
 def test_the_report_says_what_the_figures_are_worth() -> None:
     text = report(RESULTS, ['none', 'kd'], ['mAP'], dict(lidar=dict(mAP=0.5)))
-    assert 'Teacher lidar leads none by +0.350 mAP' in text
+    assert 'Teacher lidar leads none by +0.350 mAP.\n' in text and 'no gain to expect' not in text
+    both = report(RESULTS, ['none', 'kd'], ['mAP', 'mATE', 'NDS'], dict(lidar=dict(mAP=0.19, NDS=0.6, mATE=0.1)))
+    assert 'leads none by +0.040 mAP, +0.100 NDS. Less than 5 points: no gain to expect.' in both
     assert 'Simulated world tiny' in text and 'One seed' not in text
     one = report([RESULTS[0], result('kd', 0, 0.2, differs=['train_cfg.max_epochs'], world='other')], ['none', 'kd'],
                  ['mAP'], {})

@@ -48,7 +48,8 @@ def test_every_competitor_is_compared_with_none(tool: Tool, sim_root: Path, info
                                                 tmp_path: Path) -> None:
     assert {path.stem.removeprefix('sim_') for path in COMPETITORS} == METHODS
     command = ['compare', 'configs/demo/sim_student.py', *COMPETITORS, '--out', tmp_path, '--jobs', 2,
-               '--teacher', *weights, '--cfg-options', f'data_root={sim_root}', f'info_root={infos}', 'max_epochs=1',
+               '--teacher', *weights, '--score-teacher', 'lidar=configs/demo/sim_teacher.py', '--subsets', 'lidar',
+               '--cfg-options', f'data_root={sim_root}', f'info_root={infos}', 'max_epochs=1',
                'warmup_epochs=0.5', 'num_workers=0', 'final_size=[64,176]', 'test_dataloader.dataset.indices=2',
                'test_evaluator.subset=True']
     done = tool(*command)
