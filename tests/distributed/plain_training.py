@@ -26,7 +26,7 @@ custom_imports = dict(imports=['tests.distributed.plain_training'], allow_failed
 default_scope = 'perception_kd'
 batch_size = 4
 model = dict(type='ToyDistiller')
-train_dataloader = dict(batch_size='${batch_size}', num_workers=0, dataset=dict(type='ToyData'),
+train_dataloader = dict(batch_size='${batch_size}', num_workers=0, dataset=dict(type='PlainData'),
                         sampler=dict(type='DefaultSampler', shuffle=True), collate_fn=dict(type='pseudo_collate'))
 train_cfg = dict(by_epoch=True, max_epochs=3)
 optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9))
@@ -50,7 +50,7 @@ class ToyDistiller(Distiller):
 
 
 @DATASETS.register_module()
-class ToyData(Dataset):
+class PlainData(Dataset):
     def __len__(self) -> int:
         return 8
 

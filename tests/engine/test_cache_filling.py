@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from mmengine.dataset import Compose
@@ -55,7 +56,8 @@ def test_plan_fill_and_go_on(fill, tmp_path):
     status, said, _ = fill('--plan', '--out', tmp_path)
     assert status == 0 and f'{SAMPLES} samples x 1 states' in said and 'free' in said and not entries(tmp_path)
     assert 'whole: a tap of kind head' in said and 'cells that count' in said and 'which differ' not in said
-    said = fill('--plan', '--out', tmp_path, options=('radar_draw.drop=0.7',))[1]
+    np.random.seed(0)  # else the two loadings of one small sample draw the same now and then
+    said = fill('--plan', '--out', tmp_path, options=('radar_draw.drop=0.5',))[1]
     assert 'which differ from one loading to the next' in said, 'a mask reads the radar, which is drawn'
     status, said, _ = fill('--out', tmp_path)
     assert status == 0 and f'0 samples from the cache, {SAMPLES} computed' in said
