@@ -13,9 +13,11 @@ real = dict(data_root='data/uav_real', test_ann='annotations/val.json')
 recipe = dict(
     stages=[
         dict(name='teacher_sim', title='teacher, simulated', config='cpu/yolov5m_cbi.py',
-             options=dict(**sim, max_epochs=5)),
+             options=dict(**sim, max_epochs=4)),
+        dict(name='teacher_sim_on', title='teacher, simulated, second cosine', config='cpu/yolov5m_cbi.py',
+             loads=dict(load_from='teacher_sim'), options=dict(**sim, max_epochs=7)),
         dict(name='student_sim', title='student, simulated', config='cpu/yolov5n_cbi.py', options=sim),
-        dict(name='teacher', config='cpu/yolov5m_cbi.py', loads=dict(load_from='teacher_sim'), options=real),
+        dict(name='teacher', config='cpu/yolov5m_cbi.py', loads=dict(load_from='teacher_sim_on'), options=real),
         dict(name='none', title='student', config='cpu/yolov5n_cbi.py', loads=dict(load_from='student_sim'),
              options=real),
         dict(name='student', title='student with R1', config='cpu/r1_response.py', loads=dict(load_from='student_sim'),
