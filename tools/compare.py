@@ -10,9 +10,9 @@ examples:
       --seeds 0 1 2 --teacher lidar=work_dirs/demo/teacher_lidar/last.pth label=work_dirs/label/epoch_12.pth \\
       lidar_camera=work_dirs/lidar_camera/epoch_8.pth --score-teacher lidar=configs/demo/sim_teacher.py \\
       --cfg-options data_root=work_dirs/demo/data
-  python tools/compare.py none=configs/demo/astyx_student.py kd=configs/demo/astyx_imkd.py --out work_dirs/compare_astyx \\
+  python tools/compare.py none=configs/demo/astyx_student.py kd=configs/demo/astyx_imkd.py --out work_dirs/astyx \\
       --seeds 0 1 2 3 4 --teacher lidar=T.pth --score-teacher lidar=configs/demo/astyx_teacher.py \\
-      --subsets distance=0-40 lidar
+      --subsets distance=0-40 lidar --intervals
   python tools/compare.py none=configs/demo/sim_student.py longer=configs/demo/sim_student.py@max_epochs=12 \\
       configs/methods/sim_cwd.py --out work_dirs/compare_cwd --allow-differences --teacher lidar=teacher.pth
   torchrun --nproc_per_node 8 tools/compare.py configs/imkd/student_r50_256x704.py configs/imkd/imkd_r50_256x704.py \\
@@ -48,6 +48,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--subsets', nargs='+', default=[], metavar='FAMILY[=RANGE]',
                         help='also score on parts of the boxes: distance, lidar, light, weather, speed, visibility, '
                         'camera, lidar-points, class, or one such as distance=0-40; of drones: size')
+    parser.add_argument('--intervals', nargs='?', type=int, const=1000, default=0, metavar='N',
+                        help='intervals over frames, too, from result files in the work folder, with N resamples '
+                        '(default 1000): of scenes, or of blocks of frames where there are few scenes')
+    parser.add_argument('--block-frames', type=int, default=10, metavar='N', help='frames in such a block')
     parser.add_argument('--jobs', type=int, default=1, help='processes; each takes its part of the cores')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
                         help='train every run with all processes of a job, as tools/train.py does')
@@ -68,6 +72,7 @@ def main() -> int:
     from mmengine.dist import is_main_process
 
     from perception_kd.comparison.entry import parse_entries, parse_teachers
+    from perception_kd.comparison.intervals.section import Intervals
     from perception_kd.comparison.metrics import default_metrics
     from perception_kd.comparison.queue import Queue, plan_runs
     from perception_kd.comparison.subsets.part import Subsets
@@ -86,6 +91,7 @@ def main() -> int:
     check_metrics(metrics, runs)
     parts = [Subsets(args.subsets, runs[0].cfg)] if args.subsets else []
     queue = Queue(runs, args.out, args.work_dir or args.out / 'work', parts=parts)
+    intervals = [Intervals(queue, metrics, args.intervals, args.block_frames)] if args.intervals else []
     if args.plan:
         print(describe_plan(queue))
         return 0
@@ -111,7 +117,7 @@ def main() -> int:
     scores = score_teachers(teacher_configs, teachers, args.cfg_options, queue.out, queue.work, args.launcher,
                             parts)
     if is_main_process():
-        sections = [part.section for part in parts]
+        sections = [part.section for part in (*intervals, *parts)]
         print(f'\n{conclude(queue, [entry.name for entry in entries], metrics, scores, sections)}')
     return 0
 
