@@ -22,13 +22,23 @@ examples:
       --seeds 0 1 2 --teacher uav=work_dirs/yolov5m_cbi/last.pth --metrics AP AP_vt recall_8_16 F1 FPPI_negatives
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from perception_kd.cli import run_tool
+
+if TYPE_CHECKING:
+    from perception_kd.comparison.curves.part import Curves
+    from perception_kd.comparison.intervals.section import Intervals
+    from perception_kd.comparison.queue import Queue
+    from perception_kd.comparison.runs import Run
+    from perception_kd.comparison.subsets.part import Subsets
 
 
 def parse_args() -> argparse.Namespace:
@@ -52,6 +62,9 @@ def parse_args() -> argparse.Namespace:
                         help='intervals over frames, too, from result files in the work folder, with N resamples '
                         '(default 1000): of scenes, or of blocks of frames where there are few scenes')
     parser.add_argument('--block-frames', type=int, default=10, metavar='N', help='frames in such a block')
+    parser.add_argument('--curve', action='store_true',
+                        help='keep validation figures by epoch, tell when methods reach what the reference had in the '
+                        'end, and draw curve.png; needs --cfg-options val_interval=1 train_cfg.val_begin=1')
     parser.add_argument('--jobs', type=int, default=1, help='processes; each takes its part of the cores')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
                         help='train every run with all processes of a job, as tools/train.py does')
@@ -72,10 +85,8 @@ def main() -> int:
     from mmengine.dist import is_main_process
 
     from perception_kd.comparison.entry import parse_entries, parse_teachers
-    from perception_kd.comparison.intervals.section import Intervals
     from perception_kd.comparison.metrics import default_metrics
     from perception_kd.comparison.queue import Queue, plan_runs
-    from perception_kd.comparison.subsets.part import Subsets
     from perception_kd.comparison.summary import check_metrics, conclude, describe_plan
     from perception_kd.comparison.teachers import parse_teacher_configs, score_teachers
     from perception_kd.engine.launch import start_processes
@@ -89,9 +100,9 @@ def main() -> int:
                      launcher=args.launcher, amp=args.amp)
     metrics = args.metrics or default_metrics(runs)
     check_metrics(metrics, runs)
-    parts = [Subsets(args.subsets, runs[0].cfg)] if args.subsets else []
-    queue = Queue(runs, args.out, args.work_dir or args.out / 'work', parts=parts)
-    intervals = [Intervals(queue, metrics, args.intervals, args.block_frames)] if args.intervals else []
+    subsets, curves = subsets_of(args, runs), curves_of(args, runs, metrics[0])
+    queue = Queue(runs, args.out, args.work_dir or args.out / 'work', parts=[*subsets, *curves])
+    intervals = intervals_of(args, queue, metrics)
     if args.plan:
         print(describe_plan(queue))
         return 0
@@ -115,11 +126,34 @@ def main() -> int:
     if args.helper:
         return 0
     scores = score_teachers(teacher_configs, teachers, args.cfg_options, queue.out, queue.work, args.launcher,
-                            parts)
+                            subsets)
     if is_main_process():
-        sections = [part.section for part in (*intervals, *parts)]
+        sections = [part.section for part in (*intervals, *subsets, *curves)]
         print(f'\n{conclude(queue, [entry.name for entry in entries], metrics, scores, sections)}')
     return 0
+
+
+def subsets_of(args: argparse.Namespace, runs: list[Run]) -> list[Subsets]:
+    """Subsets of the boxes, where they are asked for."""
+    from perception_kd.comparison.subsets.part import Subsets
+
+    return [Subsets(args.subsets, runs[0].cfg)] if args.subsets else []
+
+
+def curves_of(args: argparse.Namespace, runs: list[Run], metric: str) -> list[Curves]:
+    """Learning curves, where they are asked for."""
+    if not args.curve:
+        return []
+    from perception_kd.comparison.curves.part import Curves  # draws, so it reads Matplotlib
+
+    return [Curves(runs, metric, args.out)]
+
+
+def intervals_of(args: argparse.Namespace, queue: Queue, metrics: list[str]) -> list[Intervals]:
+    """Intervals over frames, where they are asked for."""
+    from perception_kd.comparison.intervals.section import Intervals
+
+    return [Intervals(queue, metrics, args.intervals, args.block_frames)] if args.intervals else []
 
 
 def start_helper(jobs: int) -> subprocess.Popen:
