@@ -13,6 +13,9 @@ examples:
   python tools/compare.py none=configs/demo/astyx_student.py kd=configs/demo/astyx_imkd.py --out work_dirs/astyx \\
       --seeds 0 1 2 3 4 --teacher lidar=T.pth --score-teacher lidar=configs/demo/astyx_teacher.py \\
       --subsets distance=0-40 lidar --intervals
+  python tools/compare.py none=configs/demo/sim_student.py kd=configs/demo/sim_imkd.py \\
+      none10=configs/demo/sim_student.py@labelled.fraction=0.1 kd10=configs/demo/sim_imkd.py@labelled.fraction=0.1 \\
+      --out work_dirs/labels --teacher lidar=teacher.pth
   python tools/compare.py none=configs/demo/sim_student.py longer=configs/demo/sim_student.py@max_epochs=12 \\
       configs/methods/sim_cwd.py --out work_dirs/compare_cwd --allow-differences --teacher lidar=teacher.pth
   torchrun --nproc_per_node 8 tools/compare.py configs/imkd/student_r50_256x704.py configs/imkd/imkd_r50_256x704.py \\
@@ -52,8 +55,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', type=Path, help='folder of checkpoints and logs (default: OUT/work)')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0])
     parser.add_argument('--teacher', nargs='+', default=[], metavar='NAME=CHECKPOINT', help='weights of the teachers')
-    parser.add_argument('--score-teacher', nargs='+', default=[], metavar='NAME=CONFIG',
-                        help='score these teachers too, by the configs that trained them; shows their margin')
+    parser.add_argument('--score-teacher', nargs='+', default=[], metavar='NAME=CONFIG[@CHECKPOINT]',
+                        help='score these teachers too, by the configs that trained them; shows their margin (default '
+                        'checkpoint: the one given to --teacher)')
     parser.add_argument('--metrics', nargs='+', help='columns; differences are of the first (default: by the task)')
     parser.add_argument('--subsets', nargs='+', default=[], metavar='FAMILY[=RANGE]',
                         help='also score on parts of the boxes: distance, lidar, light, weather, speed, visibility, '
@@ -125,7 +129,7 @@ def main() -> int:
         queue.work_off()  # what a helper has begun that was killed
     if args.helper:
         return 0
-    scores = score_teachers(teacher_configs, teachers, args.cfg_options, queue.out, queue.work, args.launcher,
+    scores = score_teachers(teacher_configs, args.cfg_options, queue.out, queue.work, args.launcher,
                             subsets)
     if is_main_process():
         sections = [part.section for part in (*intervals, *subsets, *curves)]

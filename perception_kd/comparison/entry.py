@@ -57,7 +57,8 @@ class Entry:
 
         Args:
             shared: Overrides of all entries.
-            teachers: Checkpoints by teacher's name, for those that this config has.
+            teachers: Checkpoints by teacher's name, for those that this config has; a checkpoint among this entry's own
+                overrides goes before them.
             seed: Of the run.
 
         Raises:
@@ -67,7 +68,8 @@ class Entry:
         cfg = load_config(self.config, options)
         require(cfg, 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'test_dataloader')
         places = {name: place for name, place, _ in checkpoints(cfg)}
-        options.update({places[name]: str(path) for name, path in teachers.items() if name in places})
+        options.update({places[name]: str(path) for name, path in teachers.items()
+                        if name in places and places[name] not in self.options})
         cfg = load_config(self.config, options)
         missing = [name for name, _, path in checkpoints(cfg)
                    if not path and not cfg.model.teachers[name].get('allow_random')]

@@ -76,18 +76,19 @@ def student_side(cfg: Config) -> dict[str, Any]:
 
 def differences(reference: Config, other: Config) -> list[str]:
     """Dotted names of the settings in which two runs differ beside their distillation."""
-    return sorted(_differing(student_side(reference), student_side(other), ''))
+    return sorted(differing(student_side(reference), student_side(other)))
 
 
-def _differing(one: Any, other: Any, path: str) -> Iterator[str]:
+def differing(one: Any, other: Any, path: str = '') -> Iterator[str]:
+    """Dotted names of the places in which two settings, plain data, differ."""
     if isinstance(one, dict) and isinstance(other, dict):
         for key in {*one, *other}:
             if key not in one or key not in other:
                 yield f'{path}{key}'
             else:
-                yield from _differing(one[key], other[key], f'{path}{key}.')
+                yield from differing(one[key], other[key], f'{path}{key}.')
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for place, (mine, theirs) in enumerate(zip(one, other)):
-            yield from _differing(mine, theirs, f'{path}{place}.')
+            yield from differing(mine, theirs, f'{path}{place}.')
     elif one != other:
         yield path.rstrip('.')

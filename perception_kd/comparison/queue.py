@@ -17,12 +17,15 @@ from mmengine.dist import get_world_size, is_main_process
 from perception_kd.cli import USER_ERRORS, one_line
 from perception_kd.comparison.entry import Entry, checkpoints
 from perception_kd.comparison.fairness import differences
+from perception_kd.comparison.labels import find_references, is_label
 from perception_kd.comparison.parts import Part, complete, folder_of
 from perception_kd.comparison.runs import Run, execute
 from perception_kd.engine.recipe import from_first
 from perception_kd.files import naming_full_disk, write_bytes
 
 Echo = Callable[[str], None]
+LABELS_HINT = ('; a part of the labels is no difference where an entry that sees it is as the first one but for that: '
+               'it is then the reference of all that see it')
 
 
 def plan_runs(entries: Sequence[Entry], seeds: Sequence[int], shared: Mapping[str, Any],
@@ -30,7 +33,7 @@ def plan_runs(entries: Sequence[Entry], seeds: Sequence[int], shared: Mapping[st
     """All runs, seed by seed, so that what is finished early can already be compared.
 
     Args:
-        entries: The first is the reference.
+        entries: The first is the reference; of those that see another part of the labels, the one that is as the first.
         seeds: Of the runs.
         shared: Overrides of all runs.
         teachers: Checkpoints by name.
@@ -42,16 +45,17 @@ def plan_runs(entries: Sequence[Entry], seeds: Sequence[int], shared: Mapping[st
     """
     runs = []
     for seed in seeds:
-        reference = None
-        for entry in entries:
-            cfg, options = entry.load(shared, teachers, seed)
-            reference = reference or cfg
-            differs = differences(reference, cfg)
+        loaded = [entry.load(shared, teachers, seed) for entry in entries]
+        references = find_references([cfg for cfg, _ in loaded])
+        for entry, (cfg, options), place in zip(entries, loaded, references):
+            other = entries[place].name
+            differs = differences(loaded[place][0], cfg)
             if differs and not allow_differences:
                 named = ', '.join(differs[:6]) + (', ...' if len(differs) > 6 else '')
-                raise ValueError(f'{entry.name} differs from {entries[0].name} in more than its distillation: {named}. '
-                                 'Make them the same, or pass --allow-differences, which marks it in the table')
-            runs.append(Run(entry, seed, cfg, options, tuple(differs), switches))
+                raise ValueError(f'{entry.name} differs from {other} in more than its distillation: {named}. '
+                                 'Make them the same, or pass --allow-differences, which marks it in the table'
+                                 + (LABELS_HINT if any(map(is_label, differs)) else ''))
+            runs.append(Run(entry, seed, cfg, options, tuple(differs), switches, other))
     used = {name for run in runs for name, _, _ in checkpoints(run.cfg)}
     strangers = sorted(set(teachers) - used)
     if strangers:

@@ -19,6 +19,7 @@ from mmengine.runner import Runner
 from perception_kd.benchmark.timing import machine, versions
 from perception_kd.comparison.entry import Entry, checkpoints
 from perception_kd.comparison.fairness import section_hashes
+from perception_kd.comparison.labels import labels_of
 from perception_kd.comparison.parts import KEY_FILE
 from perception_kd.datasets.nuscenes.tables import simulated_world
 from perception_kd.engine.hooks.progress import unwrapped
@@ -42,6 +43,7 @@ class Run:
         options: These overrides.
         differs: Settings other than distillation in which it differs from the reference.
         switches: Of :func:`~perception_kd.engine.build.build_runner`, for training.
+        reference: Name of the method that it is compared with.
     """
 
     entry: Entry
@@ -50,6 +52,7 @@ class Run:
     options: Mapping[str, Any]
     differs: tuple[str, ...] = ()
     switches: Mapping[str, Any] = field(default_factory=dict)
+    reference: str = ''
     key: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -119,7 +122,7 @@ def execute(run: Run, out: Path, work: Path) -> dict[str, Any]:
     metrics = score(run.entry.config, folder / LAST, folder, dict(run.options), run.switches.get('launcher', 'none'))
     result = dict(
         format=FORMAT, name=run.entry.name, config=project_path(run.entry.config), options=dict(run.entry.options),
-        seed=run.seed, key=dict(run.key), differs=list(run.differs), metrics=metrics,
+        seed=run.seed, key=dict(run.key), differs=list(run.differs), labels=labels_of(run.cfg), metrics=metrics,
         seconds=dict(train=round(train_seconds, 1), score=round(time.perf_counter() - begin, 1)),
         student_init=(folder / INIT_FILE).read_text(), epochs=run.cfg.train_cfg.get('max_epochs'),
         teachers={name: dict(checkpoint=Path(path).name, fingerprint=fingerprint(path))

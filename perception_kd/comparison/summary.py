@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from perception_kd.comparison.labels import label_groups, labels_table, twins
 from perception_kd.comparison.metrics import known_metrics
 from perception_kd.comparison.parts import Found, Section
 from perception_kd.comparison.queue import Queue
@@ -59,7 +60,7 @@ def conclude(queue: Queue, names: Sequence[str], metrics: Sequence[str], teacher
 
     Args:
         queue: Worked off.
-        names: Of the methods, the reference first.
+        names: Of the methods in order.
         metrics: Columns of the table.
         teachers: Files of the scored teachers, by name.
         sections: What comes below the table.
@@ -74,7 +75,7 @@ def conclude(queue: Queue, names: Sequence[str], metrics: Sequence[str], teacher
     if unknown:
         raise ValueError(f'no run has a metric {", ".join(unknown)}; there are: {", ".join(sorted(known))}')
     check_paired(results)
-    text = _text(results, names, metrics, teachers, sections) if results else 'no run is finished'
+    text = _text(queue.runs, results, names, metrics, teachers, sections) if results else 'no run is finished'
     elsewhere = len(queue.runs) - len(results) - len(failures)
     if elsewhere:
         text += f'\n{elsewhere} runs are being done by other processes.'
@@ -86,10 +87,32 @@ def conclude(queue: Queue, names: Sequence[str], metrics: Sequence[str], teacher
     return f'{text}\n\n{queue.out / TABLE}'
 
 
-def _text(results: Sequence[Found], names: Sequence[str], metrics: Sequence[str], teachers: Mapping[str, Found],
-          sections: Sequence[Section]) -> str:
-    scores = {name: found['metrics'] for name, found in teachers.items()}
-    lines = [report(results, names, metrics, scores)]
-    for section in sections:
-        lines += section(results, names, teachers)
-    return '\n'.join(lines)
+def _text(runs: Sequence[Run], results: Sequence[Found], names: Sequence[str], metrics: Sequence[str],
+          teachers: Mapping[str, Found], sections: Sequence[Section]) -> str:
+    """The report of each group of methods that see the same labels, and what they have in common."""
+    scores, groups = {name: found['metrics'] for name, found in teachers.items()}, label_groups(runs, names)
+    lines: list[str] = []
+    for group in groups:
+        lines += ['', f'## {group.labels}', ''] if len(groups) > 1 else []
+        own = [one for one in results if one['name'] in group.names]
+        if own:
+            lines.append(report(own, group.names, metrics, scores))
+            lines += [line for section in sections for line in section(own, group.names, teachers)]
+        else:
+            lines.append('no run is finished')
+    if len(groups) > 1:
+        lines += labels_table(results, groups, twins(runs), metrics[0])
+    return '\n'.join([*lines, *_other_teachers(results, names)]).lstrip('\n')
+
+
+def _other_teachers(results: Sequence[Found], names: Sequence[str]) -> list[str]:
+    """A line for each teacher that is not the same in all methods that learn from it."""
+    users: dict[str, dict[tuple[str, str], list[str]]] = {}
+    for name in names:
+        for one in results:
+            for teacher, found in (one.get('teachers') or {}).items() if one['name'] == name else ():
+                same = users.setdefault(teacher, {}).setdefault((found['checkpoint'], found['fingerprint']), [])
+                same += [name] if name not in same else []
+    return [f'Teacher {teacher} is not the same in all methods: '
+            + '; '.join(f'{", ".join(who)} from {file} ({mark})' for (file, mark), who in files.items()) + '.'
+            for teacher, files in users.items() if len(files) > 1]

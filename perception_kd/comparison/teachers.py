@@ -20,8 +20,8 @@ from perception_kd.files import require_file, write_bytes, write_json
 FORMAT = 'perception_kd comparison teacher 1'
 
 
-def parse_teacher_configs(texts: Sequence[str], teachers: Mapping[str, Path]) -> dict[str, Path]:
-    """Configs by teacher's name from ``NAME=CONFIG``.
+def parse_teacher_configs(texts: Sequence[str], teachers: Mapping[str, Path]) -> dict[str, tuple[Path, Path]]:
+    """Config and checkpoint by teacher's name from ``NAME=CONFIG`` or ``NAME=CONFIG@CHECKPOINT``.
 
     Args:
         texts: What was given.
@@ -29,28 +29,31 @@ def parse_teacher_configs(texts: Sequence[str], teachers: Mapping[str, Path]) ->
 
     Raises:
         ValueError: Not of this form, or a teacher without a checkpoint.
-        FileNotFoundError: No such config.
+        FileNotFoundError: No such config or checkpoint.
     """
     found = {}
     for text in texts:
         name, _, config = text.partition('=')
-        if name not in teachers or not config:
-            raise ValueError(f'--score-teacher {text!r} is not of the form NAME=CONFIG with a NAME given to --teacher '
-                             f'({", ".join(teachers) or "none"})')
-        found[name] = require_file(config, f'config of teacher {name}')
+        checkpoint = teachers.get(name)
+        if '@' in config and not Path(config).is_file():
+            config, _, own = config.partition('@')
+            checkpoint = require_file(own, f'checkpoint of teacher {name}')
+        if not name.isidentifier() or checkpoint is None or not config:
+            raise ValueError(f'--score-teacher {text!r} is neither of the form NAME=CONFIG with a NAME given to '
+                             f'--teacher ({", ".join(teachers) or "none"}), nor NAME=CONFIG@CHECKPOINT')
+        found[name] = require_file(config, f'config of teacher {name}'), checkpoint
     return found
 
 
-def score_teachers(configs: Mapping[str, Path], checkpoints: Mapping[str, Path], shared: Mapping[str, Any],
-                   out: Path, work: Path, launcher: str = 'none', parts: Sequence[Part] = (),
+def score_teachers(teachers: Mapping[str, tuple[Path, Path]], shared: Mapping[str, Any], out: Path, work: Path,
+                   launcher: str = 'none', parts: Sequence[Part] = (),
                    echo: Callable[[str], None] = print) -> dict[str, dict[str, Any]]:
     """Files by teacher's name (``metrics`` and ``parts``), each scored once and kept in ``OUT/teacher-NAME.json``.
 
     Every process of a job calls this.
 
     Args:
-        configs: That train the teachers, by name.
-        checkpoints: Their weights.
+        teachers: Config that trained each, and its weights, by name.
         shared: Overrides that the runs have too; those that a teacher's config does not have are left out.
         out, work: As for the queue.
         launcher: As in :func:`~perception_kd.engine.build.build_runner`.
@@ -58,12 +61,12 @@ def score_teachers(configs: Mapping[str, Path], checkpoints: Mapping[str, Path],
         echo: Where progress lines go.
     """
     found = {}
-    for name, config in configs.items():
-        cfg, options = _load(config, checkpoints[name], shared)
+    for name, (config, checkpoint) in teachers.items():
+        cfg, options = _load(config, checkpoint, shared)
         path, folder = out / f'teacher-{name}.json', work / f'teacher-{name}'
         key = section_hashes(cfg)
         if not from_first(_finished(path, key)):
-            _score(config, checkpoints[name], path, folder, key, options, launcher)
+            _score(config, checkpoint, path, folder, key, options, launcher)
         if is_main_process():
             _complete(path, key, cfg, folder, parts, echo)
         found[name] = from_first(_finished(path, key))
