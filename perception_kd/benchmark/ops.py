@@ -1,4 +1,4 @@
-"""The portable ops against plain loops that do the same, one point or one pair of boxes at a time."""
+"""The portable ops against plain loops that do the same, one point or one pair of boxes at a time; and sampling."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 import perception_kd.compat  # noqa: F401  isort: skip
+from perception_kd.benchmark.sampling import add_sampling
 from perception_kd.benchmark.timing import Report, compare
 from perception_kd.benchmark.voxel_kernels import add_voxel_kernels
 from perception_kd.compat import compiled_mmcv_available
@@ -25,6 +26,7 @@ class OpsCase:
         boxes: Rotated boxes to suppress.
         iou_threshold: Overlap at which a box is suppressed.
         max_points, max_voxels: Limits of the voxelisation.
+        cells: Along each side of the maps that are sampled.
     """
 
     points: int = 20000
@@ -32,6 +34,7 @@ class OpsCase:
     iou_threshold: float = 0.2
     max_points: int = 20
     max_voxels: int = 30000
+    cells: int = 128
 
 
 VOXEL, RANGE = (0.2, 0.2, 8.0), (-51.2, -51.2, -5.0, 51.2, 51.2, 3.0)
@@ -39,7 +42,7 @@ SPREADS = {'apart': 100.0, 'crowded': 10.0}  # metres along each side
 
 
 def benchmark_ops(case: OpsCase, *, runs: int = 10, device: str = 'cpu') -> Report:
-    """Time hard and dynamic voxelisation, and rotated NMS of boxes that lie apart and of crowded ones.
+    """Time hard and dynamic voxelisation, rotated NMS of boxes that lie apart and of crowded ones, deformable sampling.
 
     The ops run on ``device`` without Triton, the loops in Python. Where Triton's kernels run, columns of their own hold
     voxelisation and dynamic scatter with them against without.
@@ -53,6 +56,7 @@ def benchmark_ops(case: OpsCase, *, runs: int = 10, device: str = 'cpu') -> Repo
         _add_loops(report, case, points, on_device, limits, runs)
     if use_kernels(on_device) and not compiled_mmcv_available():  # whose ops are neither side
         add_voxel_kernels(report, on_device, VOXEL, RANGE, limits, runs=runs)
+    add_sampling(report, device, cells=case.cells, runs=runs)
     return report
 
 

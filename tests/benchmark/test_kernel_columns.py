@@ -18,16 +18,16 @@ def test_pooling_has_kernels_beside_the_sparse_product():
     for column in found.values():
         assert (column.other, column.ours) == ('sparse-matrix product', 'Triton kernels')
         assert max(column.max_difference.values()) < 1e-4
-    assert len(report.columns) == 8 and report.columns['step, fixed pattern'].ours == 'sparse-matrix product'
+    assert len(report.columns) == 10 and report.columns['step, fixed pattern'].ours == 'sparse-matrix product'
 
 
 @lite_only
 def test_ops_have_kernels_beside_pytorch():
     with kernels('always'):
-        report = benchmark_ops(OpsCase(points=80, boxes=3, max_voxels=50), runs=1, device=DEVICE)
+        report = benchmark_ops(OpsCase(points=80, boxes=3, max_voxels=50, cells=8), runs=1, device=DEVICE)
     found = {name: column for name, column in report.columns.items() if name.endswith('Triton')}
     assert set(found) == {f'{what}, Triton' for what in (
         'hard voxels', 'dynamic voxels', 'scatter step, mean', 'scatter step, max')}
     for name, column in found.items():
         assert max(column.max_difference.values()) < (1e-5 if 'scatter' in name else 1e-30)
-    assert len(report.columns) == 8
+    assert len(report.columns) == 10

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from perception_kd.models.layers.deformable_bags import bag_sample
+
 
 def deformable_sample(values: Sequence[Tensor], places: Tensor, weights: Tensor) -> Tensor:
     """Weighted sum of bilinear samples; an fp32 island under autocast.
@@ -27,16 +29,23 @@ def deformable_sample(values: Sequence[Tensor], places: Tensor, weights: Tensor)
         ``(B, Q, heads * dim)``, float32 (float64 for float64 places).
     """
     exact = torch.float64 if places.dtype == torch.float64 else torch.float32
-    batch, queries, heads, _, points, _ = places.shape
+    # Bags were measured on CPUs alone, and ONNX has none.
+    sample = bag_sample if places.device.type == 'cpu' and not torch.compiler.is_compiling() else grid_sample
     with torch.autocast(places.device.type, enabled=False):
-        grid = (2 * places.to(exact) - 1).permute(3, 0, 2, 1, 4, 5).flatten(1, 2)  # (M, B*heads, Q, P, 2)
-        shares = weights.to(exact).permute(3, 0, 2, 1, 4).reshape(len(values), batch * heads, 1, queries, points)
-        total = None
-        for value, where, share in zip(values, grid, shares, strict=True):
-            folded = value.to(exact).reshape(batch * heads, -1, *value.shape[-2:])
-            sampled = F.grid_sample(folded, where, mode='bilinear', padding_mode='zeros', align_corners=False)
-            part = (sampled * share).sum(-1)
-            total = part if total is None else total + part
+        return sample([value.to(exact) for value in values], places.to(exact), weights.to(exact))
+
+
+def grid_sample(values: Sequence[Tensor], places: Tensor, weights: Tensor) -> Tensor:
+    """:func:`deformable_sample` by PyTorch's ``grid_sample``, in the dtype of its arguments."""
+    batch, queries, heads, _, points, _ = places.shape
+    grid = (2 * places - 1).permute(3, 0, 2, 1, 4, 5).flatten(1, 2)  # (M, B*heads, Q, P, 2)
+    shares = weights.permute(3, 0, 2, 1, 4).reshape(len(values), batch * heads, 1, queries, points)
+    total = None
+    for value, where, share in zip(values, grid, shares, strict=True):
+        folded = value.reshape(batch * heads, -1, *value.shape[-2:])
+        sampled = F.grid_sample(folded, where, mode='bilinear', padding_mode='zeros', align_corners=False)
+        part = (sampled * share).sum(-1)
+        total = part if total is None else total + part
     return total.reshape(batch, -1, queries).transpose(1, 2)
 
 

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from perception_kd.models.layers import DeformableCrossAttention, deformable_sample, deformable_sample_reference
+from perception_kd.models.layers.deformable_attention import grid_sample
+from perception_kd.models.layers.deformable_bags import bag_sample
 
 
 def _case(sizes=((3, 5), (4, 2)), *, batch=2, queries=6, heads=2, dim=3, points=3, dtype=torch.float64):
@@ -15,12 +17,13 @@ def _case(sizes=((3, 5), (4, 2)), *, batch=2, queries=6, heads=2, dim=3, points=
 
 
 @pytest.mark.parametrize('sizes', [((3, 5), (4, 2)), ((1, 1),), ((6, 4), (6, 4), (2, 7))])
-def test_sampling_equals_the_twin_in_values_and_gradients(sizes):
+@pytest.mark.parametrize('sample', [deformable_sample, grid_sample, bag_sample])
+def test_sampling_equals_the_twin_in_values_and_gradients(sizes, sample):
     values, places, weights = _case(sizes)
     leaves = [*values, places, weights]
     for leaf in leaves:
         leaf.requires_grad_()
-    fast, slow = deformable_sample(values, places, weights), deformable_sample_reference(values, places, weights)
+    fast, slow = sample(values, places, weights), deformable_sample_reference(values, places, weights)
     assert fast.shape == (2, 6, 6)
     torch.testing.assert_close(fast, slow)
     probe = torch.randn(fast.shape, dtype=fast.dtype)
@@ -35,6 +38,17 @@ def test_a_place_at_a_cell_centre_reads_that_cell_and_outside_there_is_nothing()
     places = torch.tensor([[2.5 / 4, 1.5 / 3], [1.0, 1.0], [1.5, 0.5]]).view(1, 3, 1, 1, 1, 2)
     found = deformable_sample([value], places, torch.ones(1, 3, 1, 1, 1)).flatten()
     assert found.tolist() == pytest.approx([6.0, 11 / 4, 0.0])  # at the corner a quarter of the last cell is left
+
+
+def test_far_outside_and_nowhere():
+    """A place that is no number spoils its own query alone."""
+    values, places, weights = _case(((4, 5),))
+    places[0, 0], places[0, 1], places[0, 2, 0, 0, 0] = 1e30, -float('inf'), float('nan')
+    weights[0, 1] = 0.0
+    found = deformable_sample(values, places, weights)
+    assert torch.equal(found[0, 0], torch.zeros(6, dtype=found.dtype))
+    assert found[0, 2, :3].isnan().all() and found[0, 2, 3:].isfinite().all() and found[0, 3:].isfinite().all()
+    assert torch.equal(found[1], deformable_sample([value[1:] for value in values], places[1:], weights[1:])[0])
 
 
 def test_sampling_stays_in_full_precision_under_autocast():
