@@ -1,7 +1,7 @@
 """Deformable sampling as one weighted sum of rows per query and head: no sample of a map is ever stored.
 
-``grid_sample`` writes every sample of every point before they are weighted and added. On a CPU, where that is limited by
-memory, ``embedding_bag`` on the four corners of all points takes a third of the time (``tools/benchmark.py ops``).
+``grid_sample`` writes every sample of every point before they are weighted and added. On a CPU memory limits that, and
+``embedding_bag`` on the four corners of all points takes a third of the time (``tools/benchmark.py ops``).
 """
 
 from __future__ import annotations
