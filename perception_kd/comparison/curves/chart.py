@@ -46,7 +46,7 @@ def draw_curves(points: Mapping[str, Sequence[Points]], metric: str) -> Sheet:
         axes.axhline(level, color=FAINT_INK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
         axes.annotate(f'final of {reference}', (0, level), (4, 3), xycoords=('axes fraction', 'data'),
                       textcoords='offset points', fontsize=7.5, color=FAINT_INK)  # where curves are low
-    _dress(axes, points, metric)
+    _dress(axes, points)
     return sheet
 
 
@@ -71,14 +71,13 @@ def _curve(axes: Axes, runs: Sequence[Points], style: Style) -> None:
     axes.plot(epochs, list(map(np.mean, values)), **style, linewidth=1.6, markersize=3.6, zorder=3)
 
 
-def _dress(axes: Axes, points: Mapping[str, Sequence[Points]], metric: str) -> None:
+def _dress(axes: Axes, points: Mapping[str, Sequence[Points]]) -> None:
     every = [run for runs in points.values() for run in runs]
     last, highest = max(run.epochs[-1] for run in every), max(max(run.values) for run in every)
     axes.set(xlim=(0, last * 1.02), ylim=(min(0.0, *(min(run.values) for run in every)), 1.08 * highest or 1.0))
     axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(10, integer=True))
     axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axes.set_xlabel('epoch', fontsize=8.5, color=INK)
-    axes.set_ylabel(metric, fontsize=8.5, color=INK)
     axes.tick_params(labelsize=8, colors=FAINT_INK, length=2.5)
     axes.grid(axis='y', color=RULE, linewidth=0.5)
     axes.set_axisbelow(True)

@@ -86,6 +86,7 @@ def _cell(values: Sequence[float | None], digits: int) -> str:
 def _notes(metric: str, reference: str, picture: str, without: Sequence[str]) -> Iterator[str]:
     yield (f'When {metric} on the validation split first reached that share of what {reference} with the same seed had '
            'in the end, straight between validations; means over the seeds that reached it ± standard deviation. '
-           f'Seconds are of training steps alone, without validation. Curves: {picture}')
+           'Seconds are of training steps alone; the training time in the table above counts validation, too. '
+           f'Curves: {picture}')
     if without:
         yield f'Without a curve: {", ".join(without)}; their logs are not in the work folder.'

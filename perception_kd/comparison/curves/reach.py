@@ -67,7 +67,7 @@ def reached(points: Sequence[tuple[Points, Points]], share: float) -> list[tuple
 
     Args:
         points: Of the method and of the reference, by seed.
-        share: Of the reference's final value.
+        share: Of the reference's final value; seeds in which that is 0 are left out.
     """
-    epochs = [ours.epoch_of(share * theirs.final) if theirs.final > 0 else None for ours, theirs in points]
-    return [(epoch, ours.seconds_at(epoch)) for epoch, (ours, _) in zip(epochs, points)]
+    known = [(ours, ours.epoch_of(share * theirs.final)) for ours, theirs in points if theirs.final > 0]
+    return [(epoch, ours.seconds_at(epoch)) for ours, epoch in known]

@@ -9,6 +9,9 @@ from perception_kd.evaluation.slices.families import default_slices, find_slice,
 from perception_kd.evaluation.slices.sectors import Camera
 from perception_kd.evaluation.slices.slice import Slice
 
+LEAST_BOXES = 20
+"""True boxes from which on a class counts in a subset."""
+
 LIDAR, VISIBLE = 'lidar', 3
 """A box with so many LiDAR points is one that the LiDAR sees."""
 

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from perception_kd.comparison.metrics import prefix_of
 from perception_kd.comparison.parts import Found, require_there
 from perception_kd.comparison.place import Place, kind_of
-from perception_kd.comparison.subsets.choice import choose_slices, families_of
+from perception_kd.comparison.subsets.choice import LEAST_BOXES, choose_slices, families_of
 from perception_kd.comparison.subsets.table import subset_tables
 from perception_kd.engine.stages import RESULTS
 from perception_kd.evaluation.answers import load_answers
@@ -80,7 +80,8 @@ def score_subsets(results: Path, place: Place, words: Sequence[str]) -> dict[str
     answers = load_answers([results], place.root, place.version, place.split, sample_tokens=place.frames([results]))
     slices = choose_slices(words, load_cameras(place.root, place.version) if CAMERA in families_of(words) else ())
     found: dict[str, dict[str, Any]] = {}
-    for one in score_slices(SlicedAnswers(answers.truth, answers.predicted[0], answers.settings), slices, resamples=0):
+    for one in score_slices(SlicedAnswers(answers.truth, answers.predicted[0], answers.settings), slices,
+                            min_boxes=LEAST_BOXES, resamples=0):
         found.setdefault(key_of(one.family), {})[one.name] = _plain(one)
     return found
 

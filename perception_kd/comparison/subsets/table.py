@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import mean
 from typing import Any
 
+from perception_kd.comparison.subsets.choice import LEAST_BOXES
 from perception_kd.comparison.table import LEAST_LEAD, NO_GAIN, aligned, mean_and_spread, paired
 
 Found = Mapping[str, Any]
@@ -22,10 +23,11 @@ def subset_tables(results: Sequence[Found], names: Sequence[str], families: Sequ
         teachers: Files of the scored teachers by name.
     """
     lines: list[str] = []
+    columns = ['boxes', 'classes', 'model', 'AP', f'against {names[0]}']
     for family in families:
         rows = [row for name in _slices(family, results, teachers)
                 for row in _rows(family, name, results, names, teachers)]
-        lines += ['', f'### By {family}', '', aligned([family, 'boxes', 'model', 'AP', f'against {names[0]}'], rows)]
+        lines += ['', f'### By {family}', '', aligned([family, *columns], rows)]
     return [*lines, '', *_notes(results, names, families, teachers)]
 
 
@@ -34,17 +36,18 @@ def _rows(family: str, slice_name: str, results: Sequence[Found], names: Sequenc
     values = [dict(name=one['name'], seed=one['seed'], metrics=_entry(one, family, slice_name)) for one in results]
     aps = {name: [one['metrics'].get('AP') for one in values if one['name'] == name] for name in names}
     boxes = {one['metrics'].get('boxes') for one in values} - {None}
-    begin = [slice_name, ', '.join(map(str, sorted(boxes))) or '-']
+    classes = {len(one['metrics']['classes']) for one in values if 'classes' in one['metrics']}
+    begin = [slice_name, *(', '.join(map(str, sorted(counts))) or '-' for counts in (boxes, classes))]
     for name, found in teachers.items():
         entry = _entry(found, family, slice_name)
         same = {entry.get('boxes')} - {None} <= boxes
         yield [*begin, f'teacher {name}', mean_and_spread([entry.get('AP')]),
                _lead(entry.get('AP'), aps[names[0]]) if same else 'scored on other boxes']
-        begin = ['', '']
+        begin = [''] * 3
     for name in names:
         against = '' if name == names[0] else str(paired(values, names[0], name, 'AP'))
         yield [*begin, name, mean_and_spread(aps[name]), against]
-        begin = ['', '']
+        begin = [''] * 3
 
 
 def _lead(teacher: float | None, reference: Sequence[float | None]) -> str:
@@ -66,8 +69,8 @@ def _entry(found: Found, family: str, slice_name: str) -> Mapping[str, Any]:
 
 def _notes(results: Sequence[Found], names: Sequence[str], families: Sequence[str],
            teachers: Mapping[str, Found]) -> list[str]:
-    lines = ['AP of a subset is the mean over the classes with enough true boxes in it, "-" without one; a prediction '
-             'follows the true box that it belongs to (docs/evaluation.md, slices).']
+    lines = [f'AP of a subset is the mean over its classes, those with {LEAST_BOXES} true boxes or more, "-" '
+             'without one; a prediction follows the true box that it belongs to (docs/evaluation.md, slices).']
     if teachers:
         lines.append(f'Where a teacher leads {names[0]} by less than {LEAST_LEAD} points there is {NO_GAIN}.')
     else:

@@ -8,7 +8,7 @@ NEAR, FAR = '0-20 m', '20+ m'
 
 
 def run(name: str, seed: int, near: float, far: float | None) -> dict:
-    distance = {NEAR: dict(boxes=40, AP=near), FAR: dict(boxes=9, AP=far)}
+    distance = {NEAR: dict(boxes=40, classes=['car', 'bus'], AP=near), FAR: dict(boxes=9, AP=far)}
     return dict(name=name, seed=seed, subsets=dict(distance=distance))
 
 
@@ -25,12 +25,12 @@ def test_lead_values_and_differences_of_every_slice() -> None:
     lines = subset_tables(RUNS, ['none', 'kd'], ['distance'], dict(lidar=teacher))
     low, high = stats.ttest_rel([0.35, 0.36], [0.30, 0.34]).confidence_interval(0.95)
     assert cells(lines) == [
-        [NEAR, '40', 'teacher lidar', '0.450', 'leads by +13.0 points'],
-        ['', '', 'none', '0.320 ± 0.028', ''],
-        ['', '', 'kd', '0.355 ± 0.007', f'+0.035 [{low:+.3f}, {high:+.3f}], 2 of 2 up'],
-        [FAR, '9', 'teacher lidar', '0.150', 'leads by +4.0 points: no gain to expect'],
-        ['', '', 'none', '0.110 ± 0.014', ''],
-        ['', '', 'kd', '0.100', '+0.000']]
+        [NEAR, '40', '2', 'teacher lidar', '0.450', 'leads by +13.0 points'],
+        ['', '', '', 'none', '0.320 ± 0.028', ''],
+        ['', '', '', 'kd', '0.355 ± 0.007', f'+0.035 [{low:+.3f}, {high:+.3f}], 2 of 2 up'],
+        [FAR, '9', '-', 'teacher lidar', '0.150', 'leads by +4.0 points: no gain to expect'],
+        ['', '', '', 'none', '0.110 ± 0.014', ''],
+        ['', '', '', 'kd', '0.100', '+0.000']]
     assert '### By distance' in lines and not any('Not scored' in line for line in lines)
 
 
