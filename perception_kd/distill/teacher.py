@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ from perception_kd.distill.weights import LoadReport, load_strictly
 from perception_kd.registry import MODELS, TEACHER_ADAPTERS
 from perception_kd.structures import TapSpec
 
-_AUTOCAST = {None: None, 'float32': None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+_AUTOCAST = {None: None, 'float32': None, 'bfloat16': torch.bfloat16, 'float16': torch.float16, 'amp': 'amp'}
 
 
 class Teacher(Protocol):
@@ -82,7 +82,7 @@ class FrozenTeacher:
         exceptions: Patterns of keys that may differ between model and checkpoint.
         prefix: Part of the checkpoint that holds the model, e.g. ``student.``.
         trust: Read a checkpoint that needs full pickle; it can run code.
-        dtype: ``bfloat16`` or ``float16``: autocast to it; None: float32 without autocast.
+        dtype: ``bfloat16`` or ``float16``: autocast to it; None: float32 without autocast; ``amp``: that of the training.
         renamed: Inputs that it reads under another name: ``dict(img='clean_img')`` gives it ``clean_img`` as ``img``.
         name: For messages.
 
@@ -197,6 +197,8 @@ class FrozenTeacher:
         return call
 
     def _precision(self) -> AbstractContextManager:
+        if self._autocast == 'amp':
+            return nullcontext()
         kind = self.device.type if self.device.type == 'cuda' else 'cpu'
         return torch.autocast(
             kind, dtype=self._autocast or torch.bfloat16, enabled=self._autocast is not None

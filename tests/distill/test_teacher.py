@@ -142,6 +142,15 @@ def test_a_teacher_has_its_own_autocast_state():
     assert {weight.dtype for weight in half.model.parameters()} == {torch.float32}
 
 
+def test_a_teacher_can_take_the_precision_of_the_training():
+    frozen, seen = teacher(dtype='amp'), []
+    frozen.model.first[0].register_forward_hook(lambda module, args, output: seen.append(output.dtype))
+    run(frozen, 'bev_s8')
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        run(frozen, 'bev_s8')
+    assert seen == [torch.float32, torch.bfloat16]
+
+
 def test_an_adapter_that_delivers_too_little_or_the_wrong_shape_is_named():
     frozen = teacher()
     frozen._adapter.run = lambda *args: {}

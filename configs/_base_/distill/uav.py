@@ -14,7 +14,7 @@ kd_end = None  # epoch from which on pairs count no more; negative: counted from
 kd_levels = ['neck_n3', 'neck_n4', 'neck_n5']
 kd_sources = ['uav.neck_n3', 'uav.neck_n4', 'uav.neck_n5']
 uav_student = '${detector_n}'
-uav_teacher = dict(type='FrozenTeacher', model='${detector_m}', checkpoint=None)
+uav_teacher = dict(type='FrozenTeacher', model='${detector_m}', checkpoint=None, dtype='amp')
 kd_teachers = dict(uav='${uav_teacher}')
 kd_pairs = dict()
 distiller = dict(type='Distiller', student='${uav_student}', teachers='${kd_teachers}', pairs='${kd_pairs}')
