@@ -82,7 +82,7 @@ class FrozenTeacher:
         exceptions: Patterns of keys that may differ between model and checkpoint.
         prefix: Part of the checkpoint that holds the model, e.g. ``student.``.
         trust: Read a checkpoint that needs full pickle; it can run code.
-        dtype: ``bfloat16`` or ``float16``: autocast to it; None: float32 without autocast; ``amp``: that of the training.
+        dtype: ``bfloat16`` or ``float16``: autocast to it; None: float32 without autocast; ``amp``: as training does.
         renamed: Inputs that it reads under another name: ``dict(img='clean_img')`` gives it ``clean_img`` as ``img``.
         name: For messages.
 
