@@ -57,10 +57,11 @@ def test_every_competitor_is_compared_with_none(tool: Tool, sim_root: Path, info
     table = (tmp_path / 'comparison.md').read_text()
     assert table.strip() in done.stdout and 'One seed' in table and 'Simulated world' in table
     runs = {name: json.loads((tmp_path / f'{name}-seed0.json').read_text()) for name in NAMES}
-    assert [line.split('|')[1].strip() for line in table.splitlines()[2:2 + len(NAMES)]] == NAMES
+    rows = [line.split('|')[1].strip() for line in table.splitlines()[2:3 + len(NAMES)]]
+    assert rows == ['teacher lidar', *NAMES] and 'LiDAR-visible' in table
     assert len({run['student_init'] for run in runs.values()}) == 1, 'all students began alike'
     for name, run in runs.items():
-        assert run['metrics']['mAP'] is not None and not run['differs']
+        assert run['metrics']['mAP'] is not None and run['subsets'] and not run['differs']
         checkpoint = torch.load(tmp_path / 'work' / f'{name}-seed0' / 'last.pth', weights_only=False)
         assert checkpoint['meta']['iter'] == STEPS, name
     trained = {name: learned(tmp_path / 'work' / f'{name}-seed0' / 'last.pth') for name in NAMES}
