@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -18,6 +19,7 @@ from perception_kd.export.student import load_student
 from perception_kd.inference.job import infer
 from perception_kd.inference.pictures import Shown
 from perception_kd.inference.stereo.predictor import MatchSettings, StereoPredictor, load_matcher
+from perception_kd.inference.uav.predictor import FindSettings, load_predictor
 from perception_kd.simulation.stereo.pair import simulate_pair
 from perception_kd.simulation.stereo.presets import get_preset
 
@@ -26,7 +28,7 @@ FOLDER = ROOT / 'data' / 'students'
 FRAMES = ('astyx-000360', 'astyx-000380', 'astyx-000400', 'astyx-000420')
 
 
-@pytest.mark.parametrize('name', ['sim', 'astyx', 'stereo'])
+@pytest.mark.parametrize('name', ['sim', 'astyx', 'stereo', 'uav'])
 def test_a_student_is_small_and_fits_its_config(name: str) -> None:
     path = FOLDER / f'{name}.pth'
     assert path.stat().st_size < 5e6
@@ -82,3 +84,24 @@ def test_the_astyx_student_finds_most_cars_that_are_near(real_data: Path, tmp_pa
         gaps = np.linalg.norm(near.translation[:, None, :2] - said.reshape(-1, 1, 3)[None, :, 0, :2], axis=2)
         found += list(gaps.min(axis=1, initial=np.inf) < 2)
     assert len(found) > 15 and np.mean(found) > 0.6
+
+
+@pytest.mark.real_data
+def test_the_drone_student_finds_most_drones_and_leaves_most_else_alone(real_data: Path) -> None:
+    """On pictures of videos that it was not trained on; every seventh."""
+    root = real_data / 'uav' / 'svanstrom_visible'
+    predict = load_predictor(load_config(ROOT / 'configs' / 'students' / 'uav.py'), FOLDER / 'uav.pth',
+                             settings=FindSettings(score=0.25))
+    hits, alarms = [], []
+    for path in sorted((root / 'images' / 'val').glob('*.jpg'))[::7]:
+        image = cv2.imread(str(path))
+        rows = np.loadtxt(root / 'labels' / 'val' / f'{path.stem}.txt', ndmin=2).reshape(-1, 5)
+        drones = rows[rows[:, 0] == 0, 1:] * np.tile(image.shape[1::-1], 2)
+        boxes = predict(image).boxes
+        centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+        for drone in drones:  # x, y of the centre, width, height in px
+            hits.append(bool((np.abs(centres - drone[:2]) < drone[2:] / 2).all(axis=1).any()))
+        if not len(drones):
+            alarms.append(len(boxes))
+    assert len(hits) > 10 and np.mean(hits) > 0.6
+    assert len(alarms) > 20 and np.mean(alarms) < 1
