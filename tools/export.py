@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from perception_kd.export.onnx_file import OnnxReport
     from perception_kd.export.uav_int8 import Int8Report
 
-GRAPH_OPTIONS = ('half', 'radar_points', 'size', 'max_disp', 'iterations', 'nms', 'data', 'float_head',
+GRAPH_OPTIONS = ('half', 'radar_points', 'size', 'max_disp', 'iterations', 'nms', 'data', 'int8_head',
                  'calibration_pictures')
 TASK_OPTIONS = {'stereo': ('size', 'max_disp', 'iterations'), '3D detection': ('radar_points',),
                 'uav': ('size', 'nms', 'data'),
-                'uav int8': ('size', 'data', 'float_head', 'calibration_pictures')}
+                'uav int8': ('size', 'data', 'int8_head', 'calibration_pictures')}
 
 
 def parse_args() -> argparse.Namespace:
@@ -59,8 +59,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--data', metavar='ROOT',
                         help="onnx, drones: data set whose pictures the graph is checked and calibrated on, in the "
                         "config's layout (default: the config's)")
-    parser.add_argument('--float-head', action='store_true', default=None,
-                        help='onnx-int8: keep the last convolutions in float32')
+    parser.add_argument('--int8-head', action='store_true', default=None,
+                        help='onnx-int8: round the last convolutions, too (default: they stay in float32)')
     parser.add_argument('--calibration-pictures', type=int, metavar='N',
                         help='onnx-int8: pictures of the training split to calibrate on (default: 64)')
     parser.add_argument('--cfg-options', nargs='+', action=OverrideAction, default={}, metavar='KEY=VALUE',
@@ -107,7 +107,7 @@ def _export_uav(args: argparse.Namespace, cfg: Config) -> OnnxReport | Int8Repor
     if args.format == 'onnx':
         return export_uav(cfg, args.checkpoint, args.out, nms=bool(args.nms), **shared)
     count = CALIBRATION if args.calibration_pictures is None else args.calibration_pictures
-    return export_int8(cfg, args.checkpoint, args.out, float_head=bool(args.float_head), count=count, **shared)
+    return export_int8(cfg, args.checkpoint, args.out, int8_head=bool(args.int8_head), count=count, **shared)
 
 
 def main() -> int:

@@ -53,17 +53,17 @@ class Int8Report:
 
 
 def export_int8(cfg: Config, checkpoint: str | Path | None, out: str | Path, *, size: Size = SIZE, opset: int = OPSET,
-                float_head: bool = False, count: int = CALIBRATION,
+                int8_head: bool = False, count: int = CALIBRATION,
                 calibration: Sequence[Picture] | None = None) -> Int8Report:
-    """Write the detector of ``checkpoint`` as an ONNX file whose convolutions are of 8 bits.
+    """Write the detector of ``checkpoint`` as an ONNX file whose convolutions but the last are of 8 bits.
 
     First comes the float32 graph, with its check against PyTorch; then weights become int8 channel by channel and maps
-    uint8, by pairs of QuantizeLinear and DequantizeLinear (QDQ). The decoding of boxes stays in float32: in 8 bits a
-    box would move by pixels.
+    uint8, by pairs of QuantizeLinear and DequantizeLinear (QDQ). The last convolutions and the decoding of boxes stay
+    in float32: in 8 bits a box would move by pixels.
 
     Args:
         cfg, checkpoint, out, size, opset: As of ``export_uav``.
-        float_head: Keep the last convolutions in float32, too.
+        int8_head: Round the last convolutions, too, which costs accuracy.
         count: Pictures of the training split to calibrate on.
         calibration: BGR pictures instead.
 
@@ -83,21 +83,21 @@ def export_int8(cfg: Config, checkpoint: str | Path | None, out: str | Path, *, 
         full = Path(folder) / 'float32.onnx'
         report = export_uav(cfg, checkpoint, full, size=size, opset=opset)
         batches = (graph_input([picture], size) for picture in pictures)
-        quantise(full, temporary, batches, float_head=float_head)
+        quantise(full, temporary, batches, int8_head=int8_head)
         shown = split_pictures(cfg, 'val', PICTURES) or drawn_pictures(size, PICTURES)
         boxes = common_boxes(OnnxDetector(full, test_cfg=DEPLOYED), OnnxDetector(temporary, test_cfg=DEPLOYED), shown)
         megabytes = tuple(path.stat().st_size / 1e6 for path in (full, temporary))
     return Int8Report(report, len(pictures), megabytes, boxes)
 
 
-def quantise(source: Path, target: Path, batches: Iterator[Tensor], *, float_head: bool = False) -> None:
+def quantise(source: Path, target: Path, batches: Iterator[Tensor], *, int8_head: bool = False) -> None:
     """Write ``source`` with 8-bit convolutions to ``target``; the metadata say so.
 
     Args:
         source: Of ``export_uav``, without suppression.
         target: New file.
         batches: Inputs of the graph.
-        float_head: Keep the last convolutions in float32.
+        int8_head: Round the last convolutions, too.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
@@ -110,7 +110,7 @@ def quantise(source: Path, target: Path, batches: Iterator[Tensor], *, float_hea
         last, after = head_nodes(onnx.load(str(prepared)))
         quantize_static(str(prepared), str(target), _Reader(batches), quant_format=QuantFormat.QDQ, per_channel=True,
                         weight_type=QuantType.QInt8, activation_type=QuantType.QUInt8,
-                        nodes_to_exclude=after + (last if float_head else []))
+                        nodes_to_exclude=after + ([] if int8_head else last))
     proto = onnx.load(str(target))
     count_operators(proto)
     about = {entry.key: entry.value for entry in onnx.load(str(source)).metadata_props}

@@ -240,17 +240,18 @@ def test_a_graph_that_differs_is_not_written(checkpoint, graph, part, by, words,
 
 
 def test_int8_convolutions(graph, small_graph) -> None:
-    """All are of 8 bits, nothing behind the last ones is, and the boxes are nearly the same."""
+    """All but the last are of 8 bits, nothing behind is, and the boxes are nearly the same."""
     path, report = small_graph
     proto = onnx.load(path)
     weights = {one.name: one for one in proto.graph.initializer}
     made_by = {name: node for node in proto.graph.node for name in node.output}
+    last, after = head_nodes(proto)
     convs = [node for node in proto.graph.node if node.op_type == 'Conv']
-    for node in convs:
+    assert len(last) == 3 and not [node for node in convs if node.name in last and node.input[1] in made_by]
+    for node in (node for node in convs if node.name not in last):
         weight = made_by[node.input[1]]
         assert weight.op_type == 'DequantizeLinear' and weights[weight.input[0]].data_type == onnx.TensorProto.INT8
         assert len(weights[weight.input[1]].dims) == 1  # a scale a channel
-    _, after = head_nodes(proto)
     assert not [node.name for node in proto.graph.node if node.name in after and node.op_type == 'QuantizeLinear'][3:]
     assert report.megabytes[1] < 0.6 * report.megabytes[0] and report.pictures == 6
     session, full = OnnxDetector(path), OnnxDetector(graph[0])
@@ -264,15 +265,12 @@ def test_int8_convolutions(graph, small_graph) -> None:
     assert 'float32' in str(report) and 'before rounding it differs' in str(report)
 
 
-def test_the_head_may_stay_in_float(graph, tmp_path) -> None:
+def test_the_head_may_be_rounded_too(graph, tmp_path) -> None:
     batches = (graph_input([picture], SIZE) for picture in drawn_pictures(SIZE, 2))
-    quantise(graph[0], tmp_path / 'a.onnx', batches, float_head=True)
+    quantise(graph[0], tmp_path / 'a.onnx', batches, int8_head=True)
     proto = onnx.load(tmp_path / 'a.onnx')
-    last, _ = head_nodes(proto)
     made_by = {name: node.op_type for node in proto.graph.node for name in node.output}
-    kinds = {node.name: made_by.get(node.input[1]) for node in proto.graph.node if node.op_type == 'Conv'}
-    assert len(last) == 3 and all(kinds.pop(name) is None for name in last)
-    assert set(kinds.values()) == {'DequantizeLinear'}
+    assert {made_by.get(node.input[1]) for node in proto.graph.node if node.op_type == 'Conv'} == {'DequantizeLinear'}
 
 
 def test_boxes_in_common(graph) -> None:
@@ -361,7 +359,7 @@ def test_tools_export_and_test_files(world, checkpoint, tmp_path, monkeypatch, c
 @pytest.mark.parametrize(('words', 'line'), [
     (['--format', 'onnx', '--size', '60', '96'], '--size 60 96: height and width are multiples of 32'),
     (['--format', 'onnx', '--opset', '11'], 'the graph needs 18'),
-    (['--format', 'onnx', '--float-head'], '--float-head is not for --format onnx'),
+    (['--format', 'onnx', '--int8-head'], '--int8-head is not for --format onnx'),
     (['--format', 'onnx-int8', '--nms'], '--nms is not for --format onnx-int8'),
     (['--format', 'onnx-int8', '--calibration-pictures', '0'], 'needs 1 picture or more'),
     (['--format', 'onnx-int8', '--data', '/nowhere'], 'data set /nowhere does not exist'),
