@@ -121,7 +121,7 @@ def execute(run: Run, out: Path, work: Path) -> dict[str, Any]:
     begin = time.perf_counter()
     metrics = score(run.entry.config, folder / LAST, folder, dict(run.options), run.switches.get('launcher', 'none'))
     result = dict(
-        format=FORMAT, name=run.entry.name, config=project_path(run.entry.config), options=dict(run.entry.options),
+        format=FORMAT, name=run.entry.name, config=project_path(run.entry.config), options=portable_options(run.entry.options),
         seed=run.seed, key=dict(run.key), differs=list(run.differs), labels=labels_of(run.cfg), metrics=metrics,
         seconds=dict(train=round(train_seconds, 1), score=round(time.perf_counter() - begin, 1)),
         student_init=(folder / INIT_FILE).read_text(), epochs=run.cfg.train_cfg.get('max_epochs'),
@@ -173,6 +173,12 @@ def project_path(config: Path) -> str:
     """Where a config lies in the project; its name where it lies elsewhere."""
     path = config.resolve()
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
+
+
+def portable_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as given, but for files of this machine: of those the folder and the name."""
+    return {key: '/'.join(Path(value).parts[-2:]) if isinstance(value, str) and Path(value).is_absolute() else value
+            for key, value in options.items()}
 
 
 def _world(cfg: Config) -> str:

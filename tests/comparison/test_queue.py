@@ -13,7 +13,7 @@ from perception_kd.comparison import queue as queue_module
 from perception_kd.comparison.entry import Entry
 from perception_kd.comparison.metrics import default_metrics
 from perception_kd.comparison.queue import Queue, plan_runs
-from perception_kd.comparison.runs import FORMAT
+from perception_kd.comparison.runs import FORMAT, portable_options
 from perception_kd.comparison.summary import check_metrics, conclude, describe_plan
 from perception_kd.files import write_json
 
@@ -176,3 +176,8 @@ def test_what_a_killed_helper_leaves_is_done(done, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(sys, 'argv', command.split())
     assert tool.main() == 0
     assert done == ['sim_student-seed1', 'sim_student-seed0']
+
+
+def test_a_result_names_no_path_of_this_machine() -> None:
+    given = {'load_from': '/home/me/run/epoch_8.pth', 'max_epochs': 12, 'data_root': 'data/uav'}
+    assert portable_options(given) == {'load_from': 'run/epoch_8.pth', 'max_epochs': 12, 'data_root': 'data/uav'}
