@@ -122,7 +122,8 @@ def execute(run: Run, out: Path, work: Path) -> dict[str, Any]:
     metrics = score(run.entry.config, folder / LAST, folder, dict(run.options), run.switches.get('launcher', 'none'))
     result = dict(
         format=FORMAT, name=run.entry.name, config=project_path(run.entry.config),
-        options=portable_options(run.entry.options), seed=run.seed, key=dict(run.key), differs=list(run.differs), labels=labels_of(run.cfg), metrics=metrics,
+        options=portable_options(run.entry.options), seed=run.seed, key=dict(run.key), differs=list(run.differs),
+        labels=labels_of(run.cfg), metrics=metrics,
         seconds=dict(train=round(train_seconds, 1), score=round(time.perf_counter() - begin, 1)),
         student_init=(folder / INIT_FILE).read_text(), epochs=run.cfg.train_cfg.get('max_epochs'),
         teachers={name: dict(checkpoint=Path(path).name, fingerprint=fingerprint(path))
