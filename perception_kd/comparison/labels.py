@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 from perception_kd.comparison.fairness import deciding_parts, differing
 from perception_kd.comparison.table import aligned, mean_and_spread, paired
+from perception_kd.engine.training_data import training_data
 
 if TYPE_CHECKING:
     from perception_kd.comparison.runs import Run
@@ -34,10 +35,7 @@ class Group:
 
 def labels_of(cfg: Config) -> str:
     """Which frames keep their annotations in training, in words; what becomes of the others is not said."""
-    data = cfg.train_dataloader.get('dataset') or {}
-    while 'labelled' not in data and isinstance(data.get('dataset'), dict):
-        data = data['dataset']  # of a wrapper
-    labelled = data.get('labelled') or {}
+    labelled = training_data(cfg, 'labelled').get('labelled') or {}
     fraction = labelled.get('fraction', 1.0)
     if fraction == 1:
         return ALL

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 
+from perception_kd.comparison.metrics import kind_of
 from perception_kd.datasets.nuscenes.stamp import load_infos
 from perception_kd.evaluation.frames import choose_frames
 
@@ -44,12 +44,6 @@ class Place:
     def frames(self, results: list[Path]) -> list[str] | None:
         """Sample tokens of the key frames that count; None: all of the split."""
         return choose_frames(self.root, self.version, self.split, results=results) if self.partial else None
-
-
-def kind_of(cfg: Any) -> str | None:
-    """Type of a config's test evaluator; None of several."""
-    evaluator = cfg.get('test_evaluator') or {}
-    return evaluator.get('type') if isinstance(evaluator, dict) else None
 
 
 @lru_cache(maxsize=4)

@@ -24,6 +24,7 @@ from perception_kd.comparison.parts import KEY_FILE
 from perception_kd.datasets.nuscenes.tables import simulated_world
 from perception_kd.engine.hooks.progress import unwrapped
 from perception_kd.engine.stages import LAST, ROOT, score, train
+from perception_kd.engine.training_data import training_data
 from perception_kd.evaluation.uav.truth import simulated_drones
 from perception_kd.files import fingerprint, write_bytes, write_json
 from perception_kd.provenance import commit
@@ -184,9 +185,7 @@ def portable_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _world(cfg: Config) -> str:
     """Stamp of the simulated world that was trained on; empty for recordings."""
-    data = cfg.train_dataloader.dataset
-    while 'data_root' not in data and isinstance(data.get('dataset'), dict):
-        data = data.dataset  # of a wrapper
+    data = training_data(cfg, 'data_root')
     root = Path(data.get('data_root', ''))
     if data.get('type') == 'UAVDataset':
         return simulated_drones(root / data.get('ann_file', ''))

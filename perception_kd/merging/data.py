@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from perception_kd.engine.build import naming_config, require
 from perception_kd.engine.seeded import SeededDataset, SeededIndex
+from perception_kd.engine.training_data import training_data
 
 
 def unlabelled(cfg: Config) -> dict[str, Any]:
@@ -22,9 +23,7 @@ def unlabelled(cfg: Config) -> dict[str, Any]:
         ValueError: The config has no two loaders, or its training data are not those of one info file.
     """
     require(cfg, 'train_dataloader', 'test_dataloader')
-    train, test = cfg.train_dataloader.dataset, cfg.test_dataloader.dataset
-    while 'ann_file' not in train and isinstance(train.get('dataset'), dict):
-        train = train['dataset']  # a wrapper that repeats or balances samples
+    train, test = training_data(cfg, 'ann_file'), cfg.test_dataloader.dataset
     if 'ann_file' not in train or 'pipeline' not in test:
         raise ValueError(f'config {cfg.filename}: unlabelled frames are those of the ann_file of train_dataloader, '
                          'read by the pipeline of test_dataloader; it lacks one of them')

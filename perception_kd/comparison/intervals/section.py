@@ -11,8 +11,9 @@ import numpy as np
 from perception_kd.cli import one_line
 from perception_kd.comparison.intervals.draws import FrameDraws
 from perception_kd.comparison.intervals.units import BLOCK_FRAMES
+from perception_kd.comparison.metrics import kind_of
 from perception_kd.comparison.parts import Found, folder_of, require_there
-from perception_kd.comparison.place import Place, kind_of
+from perception_kd.comparison.place import Place
 from perception_kd.comparison.queue import Queue
 from perception_kd.comparison.runs import Run
 from perception_kd.comparison.table import CONFIDENCE, aligned, paired

@@ -8,9 +8,9 @@ from typing import Any
 
 from mmengine.config import Config
 
-from perception_kd.comparison.metrics import prefix_of
+from perception_kd.comparison.metrics import kind_of, prefix_of
 from perception_kd.comparison.parts import Found, require_there
-from perception_kd.comparison.place import Place, kind_of
+from perception_kd.comparison.place import Place
 from perception_kd.comparison.subsets.choice import LEAST_BOXES, choose_slices, families_of
 from perception_kd.comparison.subsets.table import subset_tables
 from perception_kd.engine.stages import RESULTS
