@@ -48,3 +48,16 @@ def divided(value, by):
     else:
         quotient = tl.div_rn(value, by)
     return quotient
+
+
+@triton.jit
+def gathered(points, order, begin, end, channel, wanted, point_stride, channel_stride, SUM: tl.constexpr,
+             TILE: tl.constexpr):
+    """Places ``begin`` to ``begin + TILE`` of ``order``, below ``end``: place, point, value, is there."""
+    place = begin + tl.arange(0, TILE)
+    there = place < end
+    point = tl.load(order + place, mask=there, other=0).to(tl.int64)
+    mask = there[:, None] & wanted[None, :]
+    value = tl.load(points + point[:, None] * point_stride + channel[None, :] * channel_stride, mask=mask,
+                    other=0.0).to(SUM)
+    return place, point, value, mask

@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from perception_kd.kernels.launch import EXACT, channel_tile, divided, on_device, row_tile, sum_type, warps
+from perception_kd.kernels.launch import EXACT, channel_tile, divided, gathered, on_device, row_tile, sum_type, warps
 from perception_kd.kernels.segments import Segments
 
 
@@ -85,12 +85,8 @@ def _to_maxima(grad, points, largest, order, start, out, channels, point_stride,
     ties = tl.full([WIDTH], 0, tl.int32)
     earliest = tl.full([WIDTH], 0, tl.int64) + ends
     for begin in range(begins, ends, TILE):
-        place = begin + tl.arange(0, TILE)
-        there = place < ends
-        point = tl.load(order + place, mask=there, other=0).to(tl.int64)
-        mask = there[:, None] & wanted[None, :]
-        value = tl.load(points + point[:, None] * point_stride + channel[None, :] * channel_stride, mask=mask,
-                        other=0.0).to(SUM)
+        place, _, value, mask = gathered(points, order, begin, ends, channel, wanted, point_stride, channel_stride, SUM,
+                                         TILE)
         holds = mask & (value == top[None, :])
         if FIRST:
             earliest = tl.minimum(earliest, tl.min(tl.where(holds, place[:, None], ends), axis=0))
@@ -104,11 +100,7 @@ def _to_maxima(grad, points, largest, order, start, out, channels, point_stride,
         part = divided(whole, ties.to(SUM))
         nothing = part * 0.0  # NaN where no point holds the maximum
         for begin in range(begins, ends, TILE):
-            place = begin + tl.arange(0, TILE)
-            there = place < ends
-            point = tl.load(order + place, mask=there, other=0).to(tl.int64)
-            mask = there[:, None] & wanted[None, :]
-            value = tl.load(points + point[:, None] * point_stride + channel[None, :] * channel_stride, mask=mask,
-                            other=0.0).to(SUM)
+            _, point, value, mask = gathered(points, order, begin, ends, channel, wanted, point_stride, channel_stride,
+                                             SUM, TILE)
             given = tl.where(value == top[None, :], part[None, :], nothing[None, :])
             tl.store(out + point[:, None] * channels + channel[None, :], given, mask=mask)

@@ -9,7 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from perception_kd.kernels.launch import EXACT, channel_tile, divided, on_device, row_tile, sum_type, warps
+from perception_kd.kernels.launch import EXACT, channel_tile, divided, gathered, on_device, row_tile, sum_type, warps
 from perception_kd.kernels.segments import Segments
 
 Reduction = Literal['max', 'mean', 'sum']
@@ -44,12 +44,8 @@ def _reduce(points, order, start, out, channels, point_stride, channel_stride, M
     result = tl.full([WIDTH], float('-inf') if MAX else 0.0, SUM)
     undefined = tl.full([WIDTH], 0, tl.int32)
     for begin in range(first, last, TILE):
-        place = begin + tl.arange(0, TILE)
-        there = place < last
-        point = tl.load(order + place, mask=there, other=0).to(tl.int64)
-        mask = there[:, None] & wanted[None, :]
-        value = tl.load(points + point[:, None] * point_stride + channel[None, :] * channel_stride, mask=mask,
-                        other=0.0).to(SUM)
+        _, _, value, mask = gathered(points, order, begin, last, channel, wanted, point_stride, channel_stride, SUM,
+                                     TILE)
         if MAX:  # maxima of Triton pass over NaN
             is_nan = value != value
             undefined = tl.maximum(undefined, tl.max(is_nan.to(tl.int32), axis=0))
