@@ -43,6 +43,8 @@ class Distiller(BaseModel):
         pairs: Configs by name, see :func:`~perception_kd.distill.pair_builder.build_pairs`.
         balance: Config or module that multiplies the pairs' weights by what their gradients are
             (``GradientNormBalance``). A config's shares for pairs that are left out (None) are left out too.
+        strength: Multiplies the weight of every pair: one number to tune any method by. Has no effect on weights that
+            follow a ``balance``.
         check_finite: Stop at a loss that is not finite, naming pair, tap and sample. Costs one
             synchronisation with the device per step.
         data_preprocessor, init_cfg: As in mmengine.
@@ -58,6 +60,7 @@ class Distiller(BaseModel):
         teachers: Mapping[str, dict | Teacher] | None = None,
         pairs: Mapping[str, dict] | None = None,
         balance: dict | GradientNormBalance | None = None,
+        strength: float = 1.0,
         check_finite: bool = True,
         data_preprocessor: dict | nn.Module | None = None,
         init_cfg: dict | None = None,
@@ -67,7 +70,7 @@ class Distiller(BaseModel):
         self.student = student if isinstance(student, nn.Module) else MODELS.build(student)
         self.teachers = TeacherGroup.build(teachers)
         specs = self.student.tap_specs() if pairs else {}
-        self.pairs = nn.ModuleDict(build_pairs(pairs, specs, self.teachers.tap_specs()))
+        self.pairs = nn.ModuleDict(build_pairs(pairs, specs, self.teachers.tap_specs(), strength))
         self.teachers.serve(self.pairs)
         self._student_specs = {}
         self.record(set().union(*(pair.student_taps for pair in self.pairs.values())))

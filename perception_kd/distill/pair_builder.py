@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ from perception_kd.distill.masks import build_mask
 from perception_kd.distill.matchers import expand_matchers
 from perception_kd.distill.pair import Pair
 from perception_kd.distill.rng import private_rng
-from perception_kd.distill.schedules import build_schedule
+from perception_kd.distill.schedules import Scaled, build_schedule
 from perception_kd.distill.through import Through
 from perception_kd.structures import TapSpec
 
@@ -21,6 +22,7 @@ def build_pairs(
     pairs: Mapping[str, dict] | None,
     student_specs: Mapping[str, TapSpec],
     teacher_specs: Mapping[str, TapSpec],
+    strength: float = 1.0,
 ) -> dict[str, Pair]:
     """Build pairs from configs; each draws its initial weights from a generator seeded by its name.
 
@@ -30,11 +32,14 @@ def build_pairs(
             a matcher's (:class:`~perception_kd.distill.matchers.LayerMatch`) stands for several pairs.
         student_specs: The student's declarations.
         teacher_specs: The teachers' declarations by ``teacher.tap``.
+        strength: Multiplies every weight.
 
     Raises:
-        ValueError: An unknown tap, with the taps available; taps that do not fit.
+        ValueError: An unknown tap, with the taps available; taps that do not fit; a strength below 0 or not finite.
     """
     built = {}
+    if isinstance(strength, bool) or not isinstance(strength, (int, float)) or not 0 <= strength < math.inf:
+        raise ValueError(f"a distiller's strength is a number from 0 on, got {strength!r}")
     if not isinstance(pairs or {}, Mapping):
         raise ValueError(f'pairs is a dictionary of pairs by name, got a {type(pairs).__name__}')
     for name, cfg in expand_matchers(pairs or {}, student_specs, teacher_specs).items():
@@ -53,6 +58,8 @@ def build_pairs(
                 raise ValueError(f"pair '{name}': {error}") from error
         if cfg:
             raise ValueError(f"pair '{name}': unknown keys {', '.join(cfg)}")
+        if strength != 1:
+            parts['weight'] = Scaled(value=strength, schedule=parts['weight'])
         built[name] = Pair(name=name, student=source, teacher=target, **parts)
         for needed in built[name].student_taps:
             _find(name, 'student', needed, student_specs)

@@ -85,7 +85,7 @@ def _first_batches(cfg: Config, count: int) -> list[dict]:
 def _build(cfg: Config, name: str) -> Distiller:
     torch.manual_seed(cfg.randomness.seed)
     alone = pair_alone(cfg.model.pairs, name, weight=1.0)
-    model = MODELS.build({**deepcopy(cfg.model), 'pairs': alone, 'balance': None})
+    model = MODELS.build({**deepcopy(cfg.model), 'pairs': alone, 'balance': None, 'strength': 1.0})
     return model.to('cuda' if torch.cuda.is_available() else 'cpu').train()
 
 
@@ -93,7 +93,7 @@ def _try(cfg: Config, name: str, batches: Sequence[dict], steps: int, learning_r
     model = _build(cfg, name)
     begin = deepcopy(model.state_dict())
     entry = cfg.model.pairs[entry_of(cfg.model.pairs, name)]
-    weight = build_schedule(entry.get('weight', 1.0))(Progress(LATE, LATE))
+    weight = cfg.model.get('strength', 1.0) * build_schedule(entry.get('weight', 1.0))(Progress(LATE, LATE))
     gradient = weight * _relative_gradient(model, name, batches[0])
     own = [part for part in model.pairs.parameters() if part.requires_grad]
     frozen = _train(model, name, batches, steps, own, learning_rate)

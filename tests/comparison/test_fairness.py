@@ -15,7 +15,7 @@ def student(**options):
 
 
 def test_teachers_and_pairs_are_no_difference() -> None:
-    cfg = load_config(DEMO / 'sim_imkd.py', {'model.teachers.lidar.checkpoint': 'somewhere.pth'})
+    cfg = load_config(DEMO / 'sim_imkd.py', {'model.teachers.lidar.checkpoint': 'somewhere.pth', 'model.strength': 0.3})
     assert differences(student(), cfg) == []
     cfg.optim_wrapper.paramwise_cfg = dict(custom_keys={'pairs.one.loss': dict(lr_mult=0.1)})
     assert differences(student(), cfg) == []

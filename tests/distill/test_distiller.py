@@ -15,10 +15,10 @@ from perception_kd.distill.taps import tap
 from tests.distill.toys import ToyStudent, ToyTeacher, feature_pair, response_pair, toy_batch, toy_teacher
 
 
-def build(pairs: dict | None = None, seed: int = 0, **student) -> Distiller:
+def build(pairs: dict | None = None, seed: int = 0, strength: float = 1.0, **student) -> Distiller:
     torch.manual_seed(seed)
     return Distiller(student=ToyStudent(**student), teachers=dict(lidar=toy_teacher()) if pairs else None,
-                     pairs=pairs)
+                     pairs=pairs, strength=strength)
 
 
 def all_pairs() -> dict:
@@ -128,6 +128,25 @@ def test_doubling_a_weight_changes_total_and_gradient():
     torch.testing.assert_close(twice[0] - none[0], 2 * (once[0] - none[0]))
     torch.testing.assert_close(twice[2] - none[2], 2 * (once[2] - none[2]))
     assert not torch.equal(once[2], none[2])
+
+
+def test_strength_multiplies_every_pair_and_nothing_else():
+    def step(strength: float, **weights: float):
+        pairs = {name: feature_pair(weight=weight) for name, weight in weights.items()}
+        model = build(pairs, dropout=0.0, strength=strength)
+        losses = model(**toy_batch(1, 2), mode='loss')
+        model.parse_losses(losses)[0].backward()
+        return losses, model.student.stem.conv.weight.grad, model.weights
+    (loss, gradient, weights), expected = step(3.0, one=0.5, two=0.25), step(1.0, one=1.5, two=0.75)
+    assert weights == dict(one=1.5, two=0.75) == expected[2]
+    torch.testing.assert_close(loss, expected[0], rtol=0, atol=0)
+    torch.testing.assert_close(gradient, expected[1], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('strength', [-1, float('nan'), float('inf'), None, True, '1'])
+def test_a_strength_that_is_no_number_is_refused(strength):
+    with pytest.raises(ValueError, match='strength is a number from 0 on'):
+        build(dict(feature=feature_pair()), strength=strength)
 
 
 def test_teacher_is_unchanged_after_fifty_steps_and_repeated_train_calls():
