@@ -90,6 +90,29 @@ class _EndlessBatches:
 class ResumableEpochLoop(EpochBasedTrainLoop):
     """mmengine's epoch-based loop; a resumed epoch begins where the checkpoint was written."""
 
+    def run(self) -> Any:
+        """Train from the current epoch to the last.
+
+        The checkpoint of an epoch is written before the epoch is validated, so a run resumed from it validates first.
+        """
+        self.runner.call_hook('before_train')
+        if self._epoch and self._iter == self._epoch * len(self.dataloader):
+            self.runner.apply_random_state()
+            self._validate()
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            self._validate()
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def _validate(self) -> None:
+        """Validate, if it is time to."""
+        self._decide_current_val_interval()
+        if self.runner.val_loop is None or self._epoch < self.val_begin:
+            return
+        if self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs:
+            self.runner.val_loop.run()
+
     def run_epoch(self) -> None:
         """One epoch, or what is left of it; gradients that are accumulated do not cross its end."""
         self.runner.call_hook('before_train_epoch')
@@ -145,18 +168,18 @@ class ResumableIterLoop(IterBasedTrainLoop):
         self.dynamic_milestones, self.dynamic_intervals = milestones, intervals
 
     def run(self) -> Any:
-        """Train from the current iteration to the last."""
+        """Train from the current iteration to the last; validate first what the checkpoint was written before."""
         runner = self.runner
         runner.call_hook('before_train')
         runner.call_hook('before_train_epoch')
         batches = _EndlessBatches(self.dataloader, self._iter)
         runner.apply_random_state()
+        if self._iter:
+            self._validate()
         while self._iter < self._max_iters and not self.stop_training:
             runner.model.train()
             self.run_iter(next(batches))
-            self._decide_current_val_interval()
-            if self._is_time_to_validate():
-                runner.val_loop.run()
+            self._validate()
         runner.call_hook('after_train_epoch')
         runner.call_hook('after_train')
         return runner.model
@@ -166,7 +189,10 @@ class ResumableIterLoop(IterBasedTrainLoop):
         run_step(self.runner, self._iter, data_batch)
         self._iter += 1
 
-    def _is_time_to_validate(self) -> bool:
+    def _validate(self) -> None:
+        """Validate, if it is time to."""
+        self._decide_current_val_interval()
         if self.runner.val_loop is None or self._iter < self.val_begin:
-            return False
-        return self._iter % self.val_interval == 0 or self._iter == self._max_iters
+            return
+        if self._iter % self.val_interval == 0 or self._iter == self._max_iters:
+            self.runner.val_loop.run()

@@ -132,6 +132,28 @@ def test_the_best_checkpoint_stays_until_a_better_one_is_written(tmp_path: Path,
     assert [path.name for path in tmp_path.glob('best_*')] == ['best_m_score_epoch_3.pth']
 
 
+@pytest.mark.parametrize('stop', [1, 3])
+@pytest.mark.parametrize(('unit', 'hook'), [('epochs', None), ('iters', ITER_HOOK)])
+def test_a_validation_that_was_killed_is_done_after_the_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                               unit: str, hook: dict | None, stop: int) -> None:
+    """Also the last one, after which nothing is left to train. Of iterations every fourth is validated."""
+    length = {unit: 3 if unit == 'epochs' else 12}
+    whole = train(tmp_path / 'a', **length, validate=True, hook=hook)
+    done: list[int] = []
+
+    def compute(self: RandomMetric, results: list[float]) -> dict[str, float]:
+        done.append(len(done))
+        if len(done) == stop:
+            raise KeyboardInterrupt
+        return dict(score=0.0)
+
+    monkeypatch.setattr(RandomMetric, 'compute_metrics', compute)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / 'b', **length, validate=True, hook=hook)
+    assert_same(whole, train(tmp_path / 'b', **length, validate=True, hook=hook, resume=True))
+    assert len(done) == 4, 'three, and the killed one once more'
+
+
 def test_validation_does_not_change_training(tmp_path: Path) -> None:
     with_validation = train(tmp_path / 'a', epochs=2, validate=True)
     assert_same(with_validation, train(tmp_path / 'b', epochs=2))
