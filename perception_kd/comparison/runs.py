@@ -114,18 +114,15 @@ def execute(run: Run, out: Path, work: Path) -> dict[str, Any]:
     if is_main_process():
         _prepare(folder, json.dumps(run.key))
     barrier()
-    begin = time.perf_counter()
-    try:
-        train(run.entry.config, folder, dict(run.options), hooks=(StudentInitHook(),), **run.switches)
-    finally:
-        train_seconds = _add_seconds(folder, time.perf_counter() - begin)
+    clock = TrainTimeHook()
+    train(run.entry.config, folder, dict(run.options), hooks=(StudentInitHook(), clock), **run.switches)
     begin = time.perf_counter()
     metrics = score(run.entry.config, folder / LAST, folder, dict(run.options), run.switches.get('launcher', 'none'))
     result = dict(
         format=FORMAT, name=run.entry.name, config=project_path(run.entry.config),
         options=portable_options(run.entry.options), seed=run.seed, key=dict(run.key), differs=list(run.differs),
         labels=labels_of(run.cfg), metrics=metrics,
-        seconds=dict(train=round(train_seconds, 1), score=round(time.perf_counter() - begin, 1)),
+        seconds=dict(train=round(clock.seconds, 1), score=round(time.perf_counter() - begin, 1)),
         student_init=(folder / INIT_FILE).read_text(), epochs=run.cfg.train_cfg.get('max_epochs'),
         teachers={name: dict(checkpoint=Path(path).name, fingerprint=fingerprint(path))
                   for name, _, path in checkpoints(run.cfg) if path},
@@ -154,21 +151,48 @@ class StudentInitHook(Hook):
         write_bytes(path, digest.hexdigest()[:16].encode())
 
 
+class TrainTimeHook(Hook):
+    """Counts the seconds of a training with its validations, without what comes before its first step.
+
+    Every checkpoint's are kept, so that a resumed training has those of the way that led to its weights: neither what a
+    killed attempt did after its last checkpoint, nor what every attempt loads and checks before it goes on.
+    """
+
+    priority = 'LOWEST'
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._begin, self._before = 0.0, 0.0
+
+    def before_train(self, runner: Runner) -> None:
+        """Start the clock at the seconds of the checkpoint that training goes on from."""
+        self._before = self._kept(runner).get(str(runner.iter), 0.0) if runner.iter else 0.0
+        self._begin = time.perf_counter()
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Keep the seconds by the iteration that the checkpoint goes on with; the first process alone calls this."""
+        path = Path(runner.work_dir) / TIME_FILE
+        write_json(path, {**self._kept(runner), str(checkpoint['meta']['iter']): self._now()})
+
+    def after_train(self, runner: Runner) -> None:
+        """Stop the clock."""
+        self.seconds = self._now()
+
+    def _now(self) -> float:
+        return self._before + time.perf_counter() - self._begin
+
+    def _kept(self, runner: Runner) -> dict[str, float]:
+        path = Path(runner.work_dir) / TIME_FILE
+        found = json.loads(path.read_bytes()) if path.is_file() else {}
+        return found if isinstance(found, dict) else {str(runner.iter): found}  # a sum, of earlier versions
+
+
 def _prepare(folder: Path, key: str) -> None:
     """Empty a folder that was begun with other settings."""
     mark = folder / KEY_FILE
     if not mark.is_file() or mark.read_text() != key:
         shutil.rmtree(folder, ignore_errors=True)
         write_bytes(mark, key.encode())
-
-
-def _add_seconds(folder: Path, seconds: float) -> float:
-    """Time of training over all attempts that were not killed."""
-    path = folder / TIME_FILE
-    total = seconds + (json.loads(path.read_bytes()) if path.is_file() else 0.0)
-    if is_main_process():
-        write_json(path, total)
-    return total
 
 
 def project_path(config: Path) -> str:
