@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +27,27 @@ def check_validates(cfg: Config) -> None:
     loop = cfg.train_cfg
     if not loop.get('by_epoch', 'max_epochs' in loop) or not isinstance(loop.get('max_epochs'), int):
         raise ValueError(f'--curve: config {cfg.filename} counts iterations; curves are by epoch')
-    last, begin, interval = loop.max_epochs, loop.get('val_begin', 1), loop.get('val_interval', 1)
-    looks = [epoch for epoch in range(1, last + 1) if epoch >= begin and (epoch % interval == 0 or epoch == last)]
+    looks = validated_epochs(cfg)
     if len(looks) < 2 or not cfg.get('val_dataloader'):
-        raise ValueError(f'--curve: config {cfg.filename} is validated after {len(looks)} of its {last} epochs; add '
-                         '--cfg-options val_interval=1 train_cfg.val_begin=1 (and val_evaluator.engine=fast, which '
-                         'takes less time)')
+        raise ValueError(f'--curve: config {cfg.filename} is validated after {len(looks)} of its {loop.max_epochs} '
+                         'epochs; add --cfg-options val_interval=1 train_cfg.val_begin=1 (and val_evaluator.engine='
+                         'fast, which takes less time)')
 
 
-def read_curve(folder: Path | None) -> Curve:
+def validated_epochs(cfg: Config) -> list[int]:
+    """After which epochs, from 1, a config that counts them validates."""
+    loop = cfg.train_cfg
+    last, begin, interval = loop.max_epochs, loop.get('val_begin', 1), loop.get('val_interval', 1)
+    return [epoch for epoch in range(1, last + 1) if epoch >= begin and (epoch % interval == 0 or epoch == last)]
+
+
+def read_curve(folder: Path | None, wanted: Sequence[int] = ()) -> Curve:
     """What a run's log says of all its attempts, the later one where two trained the same epoch.
 
     Args:
         folder: Of the run.
+        wanted: Epochs that must have been validated: without the first ones a value would seem to be reached late,
+            without the last one the end would be another.
 
     Returns:
         ``epochs`` (validated ones, rising), ``metrics`` (values by name, one an epoch, None where there is none), and
@@ -48,7 +56,7 @@ def read_curve(folder: Path | None) -> Curve:
 
     Raises:
         FileNotFoundError: The log is gone.
-        ValueError: It has no validation.
+        ValueError: It has no validation, or not all.
     """
     logs = sorted(folder.glob(f'*/vis_data/{SCALARS}')) if folder is not None else []
     if not logs:
@@ -63,6 +71,10 @@ def read_curve(folder: Path | None) -> Curve:
                 looks[line['step']] = metrics
     if not looks:
         raise ValueError(f'{logs[-1]} has no validation')
+    missing = sorted(set(wanted) - set(looks))
+    if missing:
+        raise ValueError(f'{folder} has no log of the validation after epoch {", ".join(map(str, missing))}; put the '
+                         'logs of all attempts into the folder and run the same command again')
     epochs = sorted(looks)
     seconds = _seconds_of_epoch(steps)
     names = dict.fromkeys(name for one in looks.values() for name in one)

@@ -8,7 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from perception_kd.comparison.curves.chart import draw_curves
-from perception_kd.comparison.curves.log import Curve, check_validates, read_curve
+from perception_kd.comparison.curves.log import Curve, check_validates, read_curve, validated_epochs
 from perception_kd.comparison.curves.reach import SHARES, Points, reached
 from perception_kd.comparison.direction import better_when_higher
 from perception_kd.comparison.parts import Found
@@ -48,7 +48,7 @@ class Curves:
 
     def gather(self, found: Found, cfg: Config, folder: Path | None) -> Curve:
         """From the run's log; see :func:`~perception_kd.comparison.curves.log.read_curve`."""
-        return read_curve(folder)
+        return read_curve(folder, validated_epochs(cfg))
 
     def section(self, results: Sequence[Found], names: Sequence[str], teachers: Mapping[str, Found]) -> list[str]:
         """Lines of the report; the picture lies beside it."""
@@ -85,7 +85,8 @@ def _cell(values: Sequence[float | None], digits: int) -> str:
 
 def _notes(metric: str, reference: str, picture: str, without: Sequence[str]) -> Iterator[str]:
     yield (f'When {metric} on the validation split first reached that share of what {reference} with the same seed had '
-           'in the end, straight between validations; means over the seeds that reached it ± standard deviation. '
+           'in the end, straight between validations, and at the first one where that is above it already; means over '
+           'the seeds that reached it ± standard deviation. '
            'Seconds are of training steps alone; the training time in the table above counts validation, too. '
            f'Curves: {picture}')
     if without:

@@ -78,6 +78,16 @@ def test_attempts_of_one_training_are_one_curve(tmp_path: Path) -> None:
     assert read_curve(tmp_path)['seconds'] == pytest.approx([15, 30, 45, 60])
 
 
+def test_a_log_without_all_validations_is_no_curve(tmp_path: Path) -> None:
+    log(tmp_path, range(2, 4), 30, 0.5, '20260103_1')
+    part, cfg = Curves([], 'mAP', tmp_path), Config(dict(train_cfg=LOOP))
+    with pytest.raises(ValueError, match='has no log of the validation after epoch 1, 4; put the logs of all attempts'):
+        part.gather({}, cfg, tmp_path)
+    log(tmp_path, range(1, 2), 30, 0.5, '20260103_0')
+    log(tmp_path, range(4, 5), 30, 0.5, '20260103_2')
+    assert part.gather({}, cfg, tmp_path)['epochs'] == [1, 2, 3, 4]
+
+
 def test_what_has_no_curve_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match='is not in the work folder any more'):
         read_curve(None)
