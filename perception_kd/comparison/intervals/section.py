@@ -109,7 +109,8 @@ class Intervals:
         differences = np.mean([drawn[name, seed][metric] - drawn[reference, seed][metric] for seed in seeds], axis=0)
         if not np.isfinite(differences[0]):
             return None
-        return {**row, 'seeds': seeds, 'difference': float(differences[0]), 'over_seeds': filed.interval,
+        over_seeds = paired([one for one in results if one['seed'] in seeds], reference, name, metric).interval
+        return {**row, 'seeds': seeds, 'difference': float(differences[0]), 'over_seeds': over_seeds,
                 'over_frames': interval(differences[1:]), 'units': self._draws.units.count,
                 'drawn': self._draws.units.kind, 'resamples': self.resamples}
 

@@ -123,7 +123,8 @@ def test_what_is_gone_is_one_line_and_an_earlier_interval_stays(grid) -> None:
     assert json.loads((queue.out / 'intervals.json').read_bytes())['rows'] == before['rows']
     (queue.out / 'intervals.json').unlink()
     Intervals(queue, ['mAP'], 5).section(results, ['none', 'kd'], {})
-    assert json.loads((queue.out / 'intervals.json').read_bytes())['rows'][0]['seeds'] == [0]
+    row = json.loads((queue.out / 'intervals.json').read_bytes())['rows'][0]
+    assert row['seeds'] == [0] and row['over_seeds'] is None, 'both are of the seeds with result files'
     results[0]['metrics']['mAP'] += 0.1
     lines = Intervals(queue, ['mAP'], 5).section(results, ['none', 'kd'], {})
     assert any('it is of another scoring' in line for line in lines)
