@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 
 from perception_kd.comparison.fairness import section_hashes
+from perception_kd.comparison.metrics import kind_of
 from perception_kd.comparison.parts import KEY_FILE, Part, complete, folder_of
+from perception_kd.comparison.place import Place
 from perception_kd.engine.build import load_config, require
 from perception_kd.engine.recipe import from_first
 from perception_kd.engine.stages import score
@@ -45,6 +49,27 @@ def parse_teacher_configs(texts: Sequence[str], teachers: Mapping[str, Path]) ->
     return found
 
 
+def check_same_split(teachers: Mapping[str, tuple[Path, Path]], shared: Mapping[str, Any], cfg: Config) -> None:
+    """See that teachers are scored on what the runs are scored on, before these take hours; for nuScenes-format data.
+
+    Args:
+        teachers, shared: As for :func:`score_teachers`; what a teacher's config does not know may be its split.
+        cfg: Of a run.
+
+    Raises:
+        ValueError: Names a teacher that is scored on something else.
+    """
+    for name, (config, checkpoint) in teachers.items():
+        own = _load(config, checkpoint, shared)[0]
+        if kind_of(own) == kind_of(cfg) == 'NuScenesDetMetric':
+            theirs, ours = ((Path(place.root).resolve(), place.version, place.split)
+                            for place in map(Place.of, (own, cfg)))
+            if theirs != ours:
+                raise ValueError(f'--score-teacher {name}: {config} is scored on {" ".join(map(str, theirs))}, the '
+                                 f'runs on {" ".join(map(str, ours))}, so that it has no margin; let its config take '
+                                 'the same split')
+
+
 def score_teachers(teachers: Mapping[str, tuple[Path, Path]], shared: Mapping[str, Any], out: Path, work: Path,
                    launcher: str = 'none', parts: Sequence[Part] = (),
                    echo: Callable[[str], None] = print) -> dict[str, dict[str, Any]]:
@@ -65,12 +90,25 @@ def score_teachers(teachers: Mapping[str, tuple[Path, Path]], shared: Mapping[st
         cfg, options = _load(config, checkpoint, shared)
         path, folder = out / f'teacher-{name}.json', work / f'teacher-{name}'
         key = section_hashes(cfg)
-        if not from_first(_finished(path, key)):
-            _score(config, checkpoint, path, folder, key, options, launcher)
-        if is_main_process():
-            _complete(path, key, cfg, folder, parts, echo)
-        found[name] = from_first(_finished(path, key))
+        with _alone(work / f'teacher-{name}.lock'):
+            if not from_first(_finished(path, key)):
+                _score(config, checkpoint, path, folder, key, options, launcher)
+            if is_main_process():
+                _complete(path, key, cfg, folder, parts, echo)
+            found[name] = from_first(_finished(path, key))
     return found
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Wait until no other job has this lock: several commands that share a queue end at about the same time."""
+    if not is_main_process():
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open('w') as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def _load(config: Path, checkpoint: Path, shared: Mapping[str, Any]) -> tuple[Config, dict[str, Any]]:
