@@ -54,6 +54,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', type=Path, required=True, help="folder of the finished runs' files and the table")
     parser.add_argument('--work-dir', type=Path, help='folder of checkpoints and logs (default: OUT/work)')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0])
+    parser.add_argument('--more-seeds', nargs='+', default=[], metavar='NAME=SEED[,SEED]',
+                        help='further seeds of some entries, the reference among them')
     parser.add_argument('--teacher', nargs='+', default=[], metavar='NAME=CHECKPOINT', help='weights of the teachers')
     parser.add_argument('--score-teacher', nargs='+', default=[], metavar='NAME=CONFIG[@CHECKPOINT]',
                         help='score these teachers too, by the configs that trained them; shows their margin (default '
@@ -92,8 +94,9 @@ def main() -> int:
     from perception_kd.comparison.metrics import default_metrics
     from perception_kd.comparison.queue import Queue, plan_runs
     from perception_kd.comparison.summary import check_metrics, conclude, describe_plan
-    from perception_kd.comparison.teachers import parse_teacher_configs, score_teachers
+    from perception_kd.comparison.teachers import check_same_split, parse_teacher_configs, score_teachers
     from perception_kd.engine.launch import start_processes
+    from perception_kd.overrides import named_values
 
     if args.jobs < 1 or (args.jobs > 1 and args.launcher != 'none'):
         raise ValueError(f'--jobs must be at least 1, and 1 with --launcher, got {args.jobs}')
@@ -101,9 +104,10 @@ def main() -> int:
     teacher_configs = parse_teacher_configs(args.score_teacher, teachers)
     start_processes(args.launcher)
     runs = plan_runs(entries, sorted(set(args.seeds)), args.cfg_options, teachers, args.allow_differences,
-                     launcher=args.launcher, amp=args.amp)
+                     named_values(args.more_seeds, '--more-seeds', seeds), launcher=args.launcher, amp=args.amp)
     metrics = args.metrics or default_metrics(runs)
     check_metrics(metrics, runs)
+    check_same_split(teacher_configs, args.cfg_options, runs[0].cfg)
     subsets, curves = subsets_of(args, runs), curves_of(args, runs, metrics[0])
     queue = Queue(runs, args.out, args.work_dir or args.out / 'work', parts=[*subsets, *curves])
     intervals = intervals_of(args, queue, metrics)
@@ -135,6 +139,11 @@ def main() -> int:
         sections = [part.section for part in (*intervals, *subsets, *curves)]
         print(f'\n{conclude(queue, [entry.name for entry in entries], metrics, scores, sections)}')
     return 0
+
+
+def seeds(text: str) -> list[int]:
+    """Numbers with commas between them."""
+    return [int(word) for word in text.split(',')]
 
 
 def subsets_of(args: argparse.Namespace, runs: list[Run]) -> list[Subsets]:

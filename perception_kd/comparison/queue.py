@@ -29,7 +29,8 @@ LABELS_HINT = ('; a part of the labels is no difference where an entry that sees
 
 
 def plan_runs(entries: Sequence[Entry], seeds: Sequence[int], shared: Mapping[str, Any],
-              teachers: Mapping[str, Path], allow_differences: bool = False, **switches: Any) -> list[Run]:
+              teachers: Mapping[str, Path], allow_differences: bool = False,
+              more_seeds: Mapping[str, Sequence[int]] | None = None, **switches: Any) -> list[Run]:
     """All runs, seed by seed, so that what is finished early can already be compared.
 
     Args:
@@ -38,17 +39,19 @@ def plan_runs(entries: Sequence[Entry], seeds: Sequence[int], shared: Mapping[st
         shared: Overrides of all runs.
         teachers: Checkpoints by name.
         allow_differences: Accept runs that differ in more than their distillation; the table marks them.
+        more_seeds: Further ones of some entries, by name; the first entry must have them too.
         switches: Of :func:`~perception_kd.engine.build.build_runner`, for every training.
 
     Raises:
-        ValueError: Runs that differ in more than their distillation; a teacher's name that no config has.
+        ValueError: Runs that differ in more than their distillation; a teacher's name that no config has; further
+            seeds of an unknown entry, or that the first one has not.
     """
     runs = []
-    for seed in seeds:
-        loaded = [entry.load(shared, teachers, seed) for entry in entries]
+    for seed, having in _by_seed(entries, seeds, more_seeds or {}):
+        loaded = [entry.load(shared, teachers, seed) for entry in having]
         references = find_references([cfg for cfg, _ in loaded])
-        for entry, (cfg, options), place in zip(entries, loaded, references):
-            other = entries[place].name
+        for entry, (cfg, options), place in zip(having, loaded, references):
+            other = having[place].name
             differs = differences(loaded[place][0], cfg)
             if differs and not allow_differences:
                 named = ', '.join(differs[:6]) + (', ...' if len(differs) > 6 else '')
@@ -62,6 +65,21 @@ def plan_runs(entries: Sequence[Entry], seeds: Sequence[int], shared: Mapping[st
         raise ValueError(f'no config has a teacher {", ".join(strangers)}; there are: '
                          f'{", ".join(sorted(used)) or "none"}')
     return runs
+
+
+def _by_seed(entries: Sequence[Entry], seeds: Sequence[int],
+             more: Mapping[str, Sequence[int]]) -> Iterator[tuple[int, list[Entry]]]:
+    """Seeds in the order to do them, those of all entries first, with the entries that have them."""
+    unknown = sorted(set(more) - {entry.name for entry in entries})
+    if unknown:
+        raise ValueError(f'--more-seeds: no entry is called {", ".join(unknown)}; there are: '
+                         f'{", ".join(entry.name for entry in entries)}')
+    for seed in [*seeds, *sorted({seed for own in more.values() for seed in own} - set(seeds))]:
+        having = [entry for entry in entries if seed in seeds or seed in more.get(entry.name, ())]
+        if having[0] != entries[0]:
+            raise ValueError(f'--more-seeds: {entries[0].name} has no seed {seed}, so nothing could be compared with '
+                             f'{having[0].name}')
+        yield seed, having
 
 
 class Queue:

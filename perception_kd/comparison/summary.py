@@ -68,7 +68,8 @@ def conclude(queue: Queue, names: Sequence[str], metrics: Sequence[str], teacher
     Raises:
         ValueError: Runs failed, a metric that no run has, or runs that are not paired.
     """
-    results = [found for run in queue.runs if (found := run.result(queue.out)) is not None]
+    results = [{**found, 'differs': list(run.differs)}  # from the reference of now; the file may know another
+               for run in queue.runs if (found := run.result(queue.out)) is not None]
     failures = queue.failures()
     known = {metric for one in results for metric in one['metrics']}
     unknown = [metric for metric in metrics if results and metric not in known]

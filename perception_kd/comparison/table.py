@@ -111,6 +111,10 @@ def report(results: Sequence[Result], names: Sequence[str], metrics: Sequence[st
     else:
         lines.append(f'Means over seeds ± standard deviation; differences are paired by seed, with their '
                      f'{CONFIDENCE:.0%} interval (Student) and the seeds in which they are positive.')
+    if len(seeds) > 1:
+        lines.append('Methods have different numbers of seeds: a difference is over the seeds that both have, so it is '
+                     'not the difference of the means above.')
+    lines += _origins(results)
     worlds = sorted({one['world'] for one in results if one['world']})
     if worlds:
         lines.append(f'Simulated world {", ".join(worlds)}: not to be compared with figures of real data.')
@@ -121,6 +125,20 @@ def report(results: Sequence[Result], names: Sequence[str], metrics: Sequence[st
         if differs:
             lines.append(f'* {name} differs from {names[0]} in more than its distillation: {", ".join(differs)}')
     return '\n'.join(lines)
+
+
+def _origins(results: Sequence[Result]) -> list[str]:
+    """A line for runs of different machines, and one for those of different states of the project."""
+    machines = {(found.get('gpu') or found.get('processor'), found.get('threads'))
+                for one in results if (found := one.get('machine'))}
+    commits = {one['commit']: None for one in results if one.get('commit')}
+    lines = []
+    if len(machines) > 1:
+        named = '; '.join(sorted(f'{device}, {threads} threads' for device, threads in machines))
+        lines.append(f'Runs of different machines, whose seconds must not be compared: {named}.')
+    if len(commits) > 1:
+        lines.append(f'Runs of different commits: {", ".join(commits)}.')
+    return lines
 
 
 def _margins(results: Sequence[Result], reference: str, metrics: Sequence[str],

@@ -132,6 +132,27 @@ def test_unfair_comparisons_are_refused_or_marked() -> None:
         plan_runs([NONE, KD], [0], {}, {'label': Path('x')})
 
 
+def test_a_difference_is_that_from_the_reference_of_now(done, tmp_path: Path) -> None:
+    """A run that was once the reference, or was compared with another one, keeps nothing of that."""
+    longer = Entry('longer', NONE.config, {'max_epochs': 9})
+    for entries in ((longer,), (NONE, longer)):
+        queue = Queue(plan_runs(entries, (0, 1), {}, {}, True), tmp_path, tmp_path / 'work', lambda line: None)
+        queue.work_off()
+    assert done == ['longer-seed0', 'longer-seed1', 'none-seed0', 'none-seed1']
+    both = conclude(queue, ['none', 'longer'], ['mAP'], {})
+    assert '| longer * ' in both and '* longer differs from none in more than its distillation: param_scheduler' in both
+
+
+def test_some_entries_have_more_seeds() -> None:
+    third = Entry('third', KD.config, KD.options)
+    runs = plan_runs([NONE, KD, third], (0, 1), {}, {}, more_seeds=dict(none=[3, 2, 1], kd=[2]))
+    assert [run.name for run in runs[6:]] == ['none-seed2', 'kd-seed2', 'none-seed3']
+    with pytest.raises(ValueError, match='none has no seed 2, so nothing could be compared with kd'):
+        plan_runs([NONE, KD], (0,), {}, {}, more_seeds=dict(kd=[2]))
+    with pytest.raises(ValueError, match='no entry is called imkd; there are: none, kd'):
+        plan_runs([NONE, KD], (0,), {}, {}, more_seeds=dict(imkd=[2]))
+
+
 def test_metrics_that_no_run_will_have_are_refused_first() -> None:
     runs = plan_runs([NONE], [0], {}, {})
     check_metrics(['mAP', 'car_AP', 'mAVE'], runs)

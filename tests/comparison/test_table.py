@@ -55,6 +55,17 @@ def test_the_report_says_what_the_figures_are_worth() -> None:
     assert '* kd differs from none in more than its distillation: train_cfg.max_epochs' in one and '| kd *' in one
 
 
+def test_unequal_seeds_and_origins_are_told() -> None:
+    text = report([*RESULTS, result('none', 3, 0.3)], ['none', 'kd'], ['mAP'], {})
+    assert '+0.013 [' in text and '0.188 ± 0.085' in text and 'it is not the difference of the means above' in text
+    same = report(RESULTS, ['none', 'kd'], ['mAP'], {})
+    assert 'difference of the means' not in same and 'Runs of' not in same
+    origins = [dict(machine=dict(processor='cpu', threads=one), commit=commit) for one, commit in ((1, 'a'), (2, 'b'))]
+    text = report([{**one, **origins[one['seed'] % 2]} for one in RESULTS], ['none', 'kd'], ['mAP'], {})
+    assert 'Runs of different machines, whose seconds must not be compared: cpu, 1 threads; cpu, 2 threads.' in text
+    assert 'Runs of different commits: a, b.' in text
+
+
 def test_students_that_began_differently_are_not_paired() -> None:
     check_paired(RESULTS)
     with pytest.raises(ValueError, match='seed 1: the student of kd began with other weights than that of none'):
