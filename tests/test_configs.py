@@ -23,9 +23,11 @@ from perception_kd.structures import TapSpec
 ROOT = Path(__file__).parents[1]
 FILES = sorted(path for path in (ROOT / 'configs').rglob('*.py') if '_base_' not in path.parts)
 RECIPES = [path for path in FILES if path.stem.startswith('recipe_')]
-METHODS = [path for path in FILES if path.parent.name in ('competitors', 'methods') and path.stem[3] == '_']
+STUDENTS = dict(sim=ROOT / 'configs/demo/sim_student.py', astyx=ROOT / 'configs/demo/astyx_student.py',
+                r50=ROOT / 'configs/imkd/student_r50_256x704.py')
+METHODS = [path for path in FILES
+           if path.parent.name in ('competitors', 'methods') and path.stem.partition('_')[0] in STUDENTS]
 WHOLE = [path for path in FILES if path not in (*RECIPES, *METHODS)]
-STUDENTS = dict(sim=ROOT / 'configs/demo/sim_student.py', r50=ROOT / 'configs/imkd/student_r50_256x704.py')
 BUDGET = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'test_evaluator', 'train_cfg', 'param_scheduler',
           'optim_wrapper', 'learning_rate', 'max_epochs', 'randomness')
 OTHER_OPTIMISER = ('sam',)
@@ -122,7 +124,8 @@ def test_recipe_names_stages_that_fit(path: Path) -> None:
 def test_there_are_configs() -> None:
     folders = {'competitors', 'compress', 'demo', 'imkd', 'methods', 'stereo', 'students', 'tj4d', 'uav', 'vod'}
     assert {path.relative_to(ROOT / 'configs').parts[0] for path in FILES} == folders
-    names = {path.stem for path in METHODS}
-    competitors = ('bevdistill', 'crkd', 'feature_mse', 'imkd', 'labeldistill', 'unidistill', 'x3kd')
-    assert names >= {f'sim_{method}' for method in competitors}
-    assert {name.replace('sim_', 'r50_') for name in names} - names <= {'r50_imkd'}  # imkd/imkd_r50_256x704
+    sim, r50, astyx = ({path.stem.removeprefix(size) for path in METHODS if path.stem.startswith(size)}
+                       for size in ('sim_', 'r50_', 'astyx_'))
+    competitors = {'bevdistill', 'crkd', 'feature_mse', 'imkd', 'labeldistill', 'unidistill', 'x3kd'}
+    assert sim >= competitors == astyx
+    assert sim - r50 <= {'imkd'}  # imkd/imkd_r50_256x704
