@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL, resolve_path
+from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL
 
 
 class SensorFile(NamedTuple):
@@ -36,7 +37,7 @@ def locate(root: str | Path, channel: str, path: str) -> str:
         path: As in the info; an absolute path, or an address, stands for itself.
     """
     if '://' not in str(root):
-        return path if '://' in path else str(resolve_path(Path(root), channel, path))
+        return path if '://' in path else os.path.join(root, root_path(channel, path))  # called for every file: no Path
     return path if '://' in path or path.startswith('/') else f'{str(root).rstrip("/")}/{root_path(channel, path)}'
 
 
