@@ -4,9 +4,8 @@ this folder.
 Features are divided by their RMS: summed over channels, the label term alone would be half of the loss on this student.
 """
 
-_base_ = ['../demo/astyx_student.py', '../_base_/models/lidar_radar_tiny.py', '../_base_/models/label_encoder.py',
+_base_ = ['../demo/astyx_student.py', '../_base_/models/lidar_radar_tiny.py', '../_base_/models/label_encoder_tiny.py',
           '../_base_/distill/imkd_full.py']
 
 imkd_distance = '${distances.rms}'
-label_encoder = dict(stage_channels=[48, 64], width=64)
 model = '${distiller}'

@@ -3,9 +3,8 @@
 Features are divided by their RMS: summed over channels, the label term alone would be half of the loss on this student.
 """
 
-_base_ = ['../demo/sim_student.py', '../_base_/models/centerpoint_pillar_tiny.py', '../_base_/models/label_encoder.py',
+_base_ = ['../demo/sim_student.py', '../_base_/models/centerpoint_pillar_tiny.py', '../_base_/models/label_encoder_tiny.py',
           '../_base_/distill/imkd_full.py']
 
 imkd_distance = '${distances.rms}'
-label_encoder = dict(stage_channels=[48, 64], width=64)
 model = '${distiller}'

@@ -6,9 +6,8 @@
 Features are divided by their RMS, as in ``sim_imkd``: summed over channels they would be most of the loss.
 """
 
-_base_ = ['../demo/sim_student.py', '../_base_/models/centerpoint_pillar_tiny.py', '../_base_/models/label_encoder.py',
+_base_ = ['../demo/sim_student.py', '../_base_/models/centerpoint_pillar_tiny.py', '../_base_/models/label_encoder_tiny.py',
           '../_base_/methods/labeldistill.py']
 
 labeldistill_distance = '${labeldistill_distances.rms}'  # published: sum
-label_encoder = dict(stage_channels=[48, 64], width=64)
 model = '${distiller}'

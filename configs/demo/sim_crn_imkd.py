@@ -5,9 +5,8 @@ The teachers' checkpoints are given on the command line:
       model.teachers.label.checkpoint=work_dirs/sim_label_encoder/epoch_12.pth
 """
 
-_base_ = ['./sim_crn_student.py', '../_base_/models/centerpoint_pillar_tiny.py', '../_base_/models/label_encoder.py',
+_base_ = ['./sim_crn_student.py', '../_base_/models/centerpoint_pillar_tiny.py', '../_base_/models/label_encoder_tiny.py',
           '../_base_/distill/imkd_full.py']
 
 imkd_distance = '${distances.rms}'  # summed over channels, the label term alone would be half of the loss here
-label_encoder = dict(stage_channels=[48, 64], width=64)
 model = '${distiller}'

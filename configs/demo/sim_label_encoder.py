@@ -5,10 +5,9 @@ The teacher's checkpoint is given on the command line:
 """
 
 _base_ = ['../_base_/rigs/sim_tiny.py', '../_base_/datasets/nuscenes_labels.py',
-          '../_base_/models/centerpoint_pillar_tiny.py', '../_base_/models/label_encoder.py',
+          '../_base_/models/centerpoint_pillar_tiny.py', '../_base_/models/label_encoder_tiny.py',
           '../_base_/runtime/default.py']
 
-label_encoder = dict(stage_channels=[48, 64], width=64)
 model = '${label_trainer}'
 max_epochs = 12
 learning_rate = 4e-3

@@ -5,4 +5,4 @@
 
 _base_ = ['../demo/astyx_imkd.py']
 
-teacher = dict(append_radar=True, divisors=[1, 1, 1, 255, 0.5, 50, 5, 5, 1])
+teacher = dict(append_radar=True, divisors='${lidar_radar_divisors}')

@@ -1,5 +1,8 @@
-"""The tiny LiDAR teacher with Astyx's radar points in its cloud: where the LiDAR is the weaker sensor. Needs a rig."""
+"""The tiny LiDAR teacher with radar points in its cloud, where the LiDAR is the weaker sensor.
+
+Needs a rig with ``lidar_radar_divisors``.
+"""
 
 _base_ = ['./centerpoint_pillar_tiny.py']
 
-teacher = dict(append_radar=True, divisors=[1, 1, 1, 255, 0.5, 50, 5, 5, 1])
+teacher = dict(append_radar=True, divisors='${lidar_radar_divisors}')

@@ -10,6 +10,7 @@ train_split, val_split, test_split = 'astyx_train', 'astyx_val', 'astyx_val'
 cameras, radars = None, None
 lidar_sweeps, radar_sweeps = 0, 0
 radar_draw = dict(sweeps=None, drop=0.0)  # in training: all sweeps, all points
+lidar_radar_divisors = [1, 1, 1, 255, 0.5, 50, 5, 5, 1]  # of teachers that see both: columns of either cloud
 rcs_mean, rcs_std, rcs_range = 52.4, 6.6, (45.0, 75.0)  # magnitude in dB, over the training frames
 
 bev_frame = 'lidar'  # or 'ego'
