@@ -87,6 +87,19 @@ class _EndlessBatches:
             return next(self._iterator)
 
 
+def validation_due(done: int, *, begin: int, interval: int, last: int) -> bool:
+    """Whether to validate after ``done`` of ``last`` epochs or iterations: every ``interval``, and in the end."""
+    return done >= begin and (done % interval == 0 or done == last)
+
+
+def validate_if_due(loop: EpochBasedTrainLoop | IterBasedTrainLoop, done: int, last: int) -> None:
+    """Run the loop's validation if it has one and it is time to."""
+    loop._decide_current_val_interval()
+    due = validation_due(done, begin=loop.val_begin, interval=loop.val_interval, last=last)
+    if due and loop.runner.val_loop is not None:
+        loop.runner.val_loop.run()
+
+
 class ResumableEpochLoop(EpochBasedTrainLoop):
     """mmengine's epoch-based loop; a resumed epoch begins where the checkpoint was written."""
 
@@ -98,20 +111,12 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         self.runner.call_hook('before_train')
         if self._epoch and self._iter == self._epoch * len(self.dataloader):
             self.runner.apply_random_state()
-            self._validate()
+            validate_if_due(self, self._epoch, self._max_epochs)
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
-            self._validate()
+            validate_if_due(self, self._epoch, self._max_epochs)
         self.runner.call_hook('after_train')
         return self.runner.model
-
-    def _validate(self) -> None:
-        """Validate, if it is time to."""
-        self._decide_current_val_interval()
-        if self.runner.val_loop is None or self._epoch < self.val_begin:
-            return
-        if self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs:
-            self.runner.val_loop.run()
 
     def run_epoch(self) -> None:
         """One epoch, or what is left of it; gradients that are accumulated do not cross its end."""
@@ -175,11 +180,11 @@ class ResumableIterLoop(IterBasedTrainLoop):
         batches = _EndlessBatches(self.dataloader, self._iter)
         runner.apply_random_state()
         if self._iter:
-            self._validate()
+            validate_if_due(self, self._iter, self._max_iters)
         while self._iter < self._max_iters and not self.stop_training:
             runner.model.train()
             self.run_iter(next(batches))
-            self._validate()
+            validate_if_due(self, self._iter, self._max_iters)
         runner.call_hook('after_train_epoch')
         runner.call_hook('after_train')
         return runner.model
@@ -188,11 +193,3 @@ class ResumableIterLoop(IterBasedTrainLoop):
         """One batch."""
         run_step(self.runner, self._iter, data_batch)
         self._iter += 1
-
-    def _validate(self) -> None:
-        """Validate, if it is time to."""
-        self._decide_current_val_interval()
-        if self.runner.val_loop is None or self._iter < self.val_begin:
-            return
-        if self._iter % self.val_interval == 0 or self._iter == self._max_iters:
-            self.runner.val_loop.run()

@@ -11,6 +11,7 @@ from typing import Any
 from mmengine.config import Config
 
 from perception_kd.comparison.parts import require_there
+from perception_kd.engine.loops import validation_due
 from perception_kd.engine.stages import METRIC_PREFIXES
 
 SCALARS = 'scalars.json'
@@ -38,7 +39,7 @@ def validated_epochs(cfg: Config) -> list[int]:
     """After which epochs, from 1, a config that counts them validates."""
     loop = cfg.train_cfg
     last, begin, interval = loop.max_epochs, loop.get('val_begin', 1), loop.get('val_interval', 1)
-    return [epoch for epoch in range(1, last + 1) if epoch >= begin and (epoch % interval == 0 or epoch == last)]
+    return [epoch for epoch in range(1, last + 1) if validation_due(epoch, begin=begin, interval=interval, last=last)]
 
 
 def read_curve(folder: Path | None, wanted: Sequence[int] = ()) -> Curve:
