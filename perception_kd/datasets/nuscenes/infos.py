@@ -75,10 +75,12 @@ def scene_infos(tables: NuScenesTables, scene: str, *, lidar_sweeps: int = 9, ra
 
 def resolve_path(root: str | Path, channel: str, path: str) -> Path:
     """File of an info's path: bare names lie in ``samples/<channel>``, others are relative to the root."""
-    place = Path(path)
-    if place.is_absolute():
-        return place
-    return Path(root) / ('' if len(place.parts) > 1 else f'samples/{channel}') / place
+    return Path(root, root_path(channel, path))
+
+
+def root_path(channel: str, path: str) -> str:
+    """The same from the data root on; an absolute path stays what it is."""
+    return path if '/' in path else f'samples/{channel}/{path}'
 
 
 def _chains(tables: NuScenesTables, sample: int, counts: dict[str, int]) -> _Chains:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL
+from perception_kd.datasets.nuscenes.infos import LIDAR_CHANNEL, root_path
 
 
 class SensorFile(NamedTuple):
@@ -21,11 +21,6 @@ class SensorFile(NamedTuple):
     path: str
     key: bool
     size: tuple[int, int] | None = None
-
-
-def root_path(channel: str, path: str) -> str:
-    """An info's path from the data root on: a bare name lies in ``samples/<channel>`` (``infos.resolve_path``)."""
-    return path if '/' in path else f'samples/{channel}/{path}'
 
 
 def locate(root: str | Path, channel: str, path: str) -> str:
