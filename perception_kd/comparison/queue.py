@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
-import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mmengine.dist import get_world_size, is_main_process
 
 from perception_kd.cli import USER_ERRORS, one_line
+from perception_kd.comparison.claims import claim
 from perception_kd.comparison.entry import Entry, checkpoints
 from perception_kd.comparison.fairness import differences
 from perception_kd.comparison.labels import find_references, is_label
@@ -127,7 +125,7 @@ class Queue:
         """
         taken: list[float] = []
         for number, run in enumerate(self.runs, start=1):
-            with self._claim(run) as mine:
+            with claim(self.work / f'{run.name}.lock') as mine:
                 due = mine and run.result(self.out) is None and not self._failure(run).is_file()
                 if not from_first(due):
                     self._complete(run, mine)
@@ -188,18 +186,3 @@ class Queue:
 
     def _failure(self, run: Run) -> Path:
         return self.work / f'{run.name}.failed'
-
-    @contextmanager
-    def _claim(self, run: Run) -> Iterator[bool]:
-        if not is_main_process():
-            yield False
-            return
-        self.work.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.work / f'{run.name}.lock', os.O_CREAT | os.O_RDWR)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield True
-        except BlockingIOError:
-            yield False
-        finally:
-            os.close(handle)

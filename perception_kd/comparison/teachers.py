@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 
+from perception_kd.comparison.claims import claim
 from perception_kd.comparison.fairness import section_hashes
 from perception_kd.comparison.metrics import kind_of
 from perception_kd.comparison.parts import KEY_FILE, Part, complete, folder_of
@@ -90,25 +89,13 @@ def score_teachers(teachers: Mapping[str, tuple[Path, Path]], shared: Mapping[st
         cfg, options = _load(config, checkpoint, shared)
         path, folder = out / f'teacher-{name}.json', work / f'teacher-{name}'
         key = section_hashes(cfg)
-        with _alone(work / f'teacher-{name}.lock'):
+        with claim(work / f'teacher-{name}.lock', wait=True) as mine:
             if not from_first(_finished(path, key)):
                 _score(config, checkpoint, path, folder, key, options, launcher)
-            if is_main_process():
+            if mine:
                 _complete(path, key, cfg, folder, parts, echo)
             found[name] = from_first(_finished(path, key))
     return found
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Wait until no other job has this lock: several commands that share a queue end at about the same time."""
-    if not is_main_process():
-        yield
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open('w') as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _load(config: Path, checkpoint: Path, shared: Mapping[str, Any]) -> tuple[Config, dict[str, Any]]:
