@@ -65,6 +65,8 @@ def test_latency_shows_stages_of_one_model_and_of_several(tmp_path: Path) -> Non
     (tmp_path / 'student').mkdir()
     (tmp_path / 'student' / found['r18']['setting']['config']).touch()
     found['r18']['setting']['streaming'] = False
+    found['r18']['machine'].update(load=[2.5, 2.0, 2.0], cores=2)
+    found['r50']['machine'].update(load=[1.5, 2.0, 2.0], cores=2)
     numbers, chart, table, text = latency.section(beside(tmp_path, 'latency.json', found['r18'])).blocks
     assert isinstance(numbers, Numbers), 'its config is in that run'
     assert numbers.items[0].note == 'plain student, on a busy machine'
@@ -73,11 +75,13 @@ def test_latency_shows_stages_of_one_model_and_of_several(tmp_path: Path) -> Non
     by_stage = dict(zip(bar['y'], bar['x']))
     assert by_stage['image network'] == pytest.approx(1e3 * found['r18']['spread']['image']['median'], rel=1e-4)
     assert sum(row[5] for row in table.rows if row[1] != 'total') == pytest.approx(100, abs=3)
-    assert isinstance(text, Text) and 'Measured on x86_64 with two threads' in text.text
+    assert isinstance(text, Text) and 'Measured on x86_64 with two threads' in text.text and 'was busy' in text.text
     runs = beside(tmp_path, 'latency_b.json', found['r50'])
     both = latency.section(RunSet(runs.runs, extras=type(runs.extras)((tmp_path / 'latency.json', *runs.extras.files))))
     assert [trace['name'] for trace in both.blocks[1].figure['data']] == [
         'plain student', 'student_r50_256x704, frame by frame']
+    assert [number.note for number in both.blocks[0].items] == [
+        'plain student, on a busy machine', 'student_r50_256x704, frame by frame']
 
 
 def result(name: str, gap: float, gain: float, finding: str = '', scenes: int = 3) -> SliceResult:
