@@ -190,7 +190,8 @@ def _add_model(parser: argparse.ArgumentParser, batch: int = 1) -> None:
 
 
 def _run_pooling(args: argparse.Namespace) -> Any:
-    from perception_kd.benchmark.pooling import PoolingCase, benchmark_pooling
+    from perception_kd.benchmark.pooling import benchmark_pooling
+    from perception_kd.benchmark.pooling_inputs import PoolingCase
 
     case = PoolingCase(batch=args.batch, cameras=args.cameras, height=args.height, width=args.width,
                        bins=args.bins, channels=args.channels)

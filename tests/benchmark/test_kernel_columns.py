@@ -1,7 +1,8 @@
 """Where Triton's kernels run, the benchmarks hold them against their twins."""
 
 from perception_kd.benchmark.ops import OpsCase, benchmark_ops
-from perception_kd.benchmark.pooling import PoolingCase, benchmark_pooling
+from perception_kd.benchmark.pooling import benchmark_pooling
+from perception_kd.benchmark.pooling_inputs import PoolingCase
 from perception_kd.kernels import kernels
 from tests.compat import lite_only
 from tests.kernels import DEVICE, needs_triton
@@ -14,11 +15,13 @@ def test_pooling_has_kernels_beside_the_sparse_product():
     with kernels('always'):
         report = benchmark_pooling(case, runs=1, device=DEVICE)
     found = {name: column for name, column in report.columns.items() if name.endswith('Triton')}
-    assert set(found) == {f'{what}, {how}, Triton' for what in ('forward', 'step') for how in ('fixed', 'rebuilt')}
-    for column in found.values():
-        assert (column.other, column.ours) == ('sparse-matrix product', 'Triton kernels')
+    assert set(found) == {f'{form}{what}, {how}, Triton' for form in ('', 'RVT ') for what in ('forward', 'step')
+                          for how in ('fixed', 'rebuilt')}
+    for name, column in found.items():
+        stock = 'matrix product, sum of bags' if 'RVT' in name else 'sparse-matrix product'
+        assert (column.other, column.ours) == (stock, 'Triton kernels')
         assert max(column.max_difference.values()) < 1e-4
-    assert len(report.columns) == 8 and report.columns['step, fixed pattern'].ours == 'sparse-matrix product'
+    assert len(report.columns) == 16 and report.columns['step, fixed pattern'].ours == 'sparse-matrix product'
 
 
 @lite_only

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from perception_kd.benchmark.pooling import PoolingCase, benchmark_pooling
+from perception_kd.benchmark.pooling import benchmark_pooling
+from perception_kd.benchmark.pooling_inputs import PoolingCase
 from perception_kd.benchmark.timing import compare
 
 SMALL = PoolingCase(batch=2, cameras=2, height=4, width=6, bins=20, channels=5, half_range=12.8, cell=1.6)
-COLUMNS = {f'{what}, {how} pattern' for what in ('forward', 'step') for how in ('fixed', 'rebuilt')}
+COLUMNS = {f'{form}{what}, {how} pattern' for form in ('', 'RVT ') for what in ('forward', 'step')
+           for how in ('fixed', 'rebuilt')}
 
 
 @pytest.mark.parametrize('reduction', ['mean', 'sum'])
@@ -23,9 +25,10 @@ def test_sides_agree_and_every_run_is_kept(reduction):
     for name, column in report.columns.items():
         assert [len(runs) for runs in column.seconds.values()] == [3, 3]
         assert max(column.max_difference.values()) < 1e-4
-        assert ('depth gradient' in column.max_difference) == name.startswith('step')
+        assert ('depth gradient' in column.max_difference) == ('step' in name)
         assert column.ratio == pytest.approx(
-            column.medians['lift + index_add'] / column.medians['sparse-matrix product'])
+            column.medians[column.other] / column.medians[column.ours])
+        assert column.ours == ('matrix product, sum of bags' if 'RVT' in name else 'sparse-matrix product')
         assert name in report.table()
     assert found['setting']['frustum_points'] == 2 * 2 * 4 * 6 * 20 > found['setting']['matrix_entries'] > 0
     assert found['versions']['torch'].split('+')[0] == torch.__version__.split('+')[0]
