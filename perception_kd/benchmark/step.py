@@ -214,6 +214,7 @@ def _fill(model_cfg: dict, batches: list[dict[str, Any]], folder: str, device: s
     for teacher in model_cfg['teachers'].values():
         if teacher.get('type') == 'CachedTeacher':
             teacher.cache = dict(teacher.get('cache') or {}, folder=folder, max_bytes=None)
+    torch.manual_seed(0)  # as _Side: random teachers must be the same ones
     model = MODELS.build(copy.deepcopy(model_cfg)).to(device)
     for batch in batches:
         data = model.data_preprocessor(batch, True)
