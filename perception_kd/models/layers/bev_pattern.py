@@ -73,16 +73,17 @@ class BEVPoolPattern:
         index = torch.int32 if max(rows, columns, cell.numel()) < _INT32_MAX else torch.int64
         row, pixel, point = _points_in_pixel_order(cell, inside, cells_per_sample, index)
         row, order = torch.sort(row, stable=True)  # within a cell: by pixel, then by depth
-        pixel, point = pixel[order], point[order]
+        pixel, point = pixel.index_select(0, order), point.index_select(0, order)
         first = torch.ones_like(row, dtype=torch.bool)
         first[1:] = (row[1:] != row[:-1]) | (pixel[1:] != pixel[:-1])
         entry = torch.cumsum(first, 0) - 1
-        entry_row, entry_col = row[first], pixel[first]
+        begin = torch.nonzero(first)[:, 0]
+        entry_row, entry_col = row.index_select(0, begin), pixel.index_select(0, begin)
         col_t, to_t = torch.sort(entry_col, stable=True)
         return cls(
             shape=(rows, columns), depth_shape=(batch * cameras, bins, height, width),
             crow=row_pointers(entry_row, rows, index), col=entry_col,
-            crow_t=row_pointers(col_t, columns, index), col_t=entry_row[to_t], to_t=to_t,
+            crow_t=row_pointers(col_t, columns, index), col_t=entry_row.index_select(0, to_t), to_t=to_t,
             point=point, entry=entry, count=torch.bincount(row, minlength=rows).float())
 
 
@@ -91,12 +92,14 @@ def _points_in_pixel_order(cell: Tensor, inside: Tensor, cells_per_sample: int,
     """Row, column and flat depth index of each valid point, pixel by pixel."""
     _, cameras, height, width, bins = cell.shape
     place = torch.nonzero(inside.reshape(-1))[:, 0]
-    pixel = torch.div(place, bins, rounding_mode='floor')
-    image = torch.div(pixel, height * width, rounding_mode='floor')
-    row = cell.reshape(-1)[place] + torch.div(image, cameras, rounding_mode='floor') * cells_per_sample
+    number = place.to(index)  # 32 bits divide several times as fast as 64
+    pixel = torch.div(number, bins, rounding_mode='trunc')
+    image = torch.div(pixel, height * width, rounding_mode='trunc')
+    row = torch.div(image, cameras, rounding_mode='trunc') * cells_per_sample
+    row += cell.reshape(-1).index_select(0, place).to(index)
     # (image, pixel, bin) -> (image, bin, pixel)
-    point = (image * bins + (place - pixel * bins)) * (height * width) + (pixel - image * height * width)
-    return row.to(index), pixel.to(index), point
+    point = (image * bins + (number - pixel * bins)) * (height * width) + (pixel - image * height * width)
+    return row, pixel, point.long()
 
 
 def row_pointers(sorted_rows: Tensor, rows: int, index: torch.dtype) -> Tensor:

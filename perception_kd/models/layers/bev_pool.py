@@ -73,7 +73,7 @@ class _SparseBEVPool(torch.autograd.Function):
     def forward(ctx, depth: Tensor, pixels: Tensor, pattern: BEVPoolPattern, scale: Tensor | None,
                 pool_grad: str) -> Tensor:
         values = depth.new_zeros(pattern.entries)
-        values.index_add_(0, pattern.entry, depth.reshape(-1)[pattern.point])
+        values.index_add_(0, pattern.entry, depth.reshape(-1).index_select(0, pattern.point))
         ctx.save_for_backward(values, pixels, scale)
         ctx.pattern, ctx.divide = pattern, pool_grad == 'mean'
         out = _csr(pattern.crow, pattern.col, values, pattern.shape) @ pixels
@@ -89,7 +89,8 @@ class _SparseBEVPool(torch.autograd.Function):
             grad_pixels = None
             if ctx.needs_input_grad[1]:
                 pattern = ctx.pattern
-                transposed = _csr(pattern.crow_t, pattern.col_t, values[pattern.to_t], pattern.shape[::-1])
+                transposed = _csr(pattern.crow_t, pattern.col_t, values.index_select(0, pattern.to_t),
+                                  pattern.shape[::-1])
                 grad_pixels = transposed @ grad
         return grad_depth, grad_pixels, None, None, None
 
@@ -100,7 +101,7 @@ def _depth_gradient(grad: Tensor, pixels: Tensor, pattern: BEVPoolPattern) -> Te
     if pattern.entries:
         empty = _csr(pattern.crow, pattern.col, grad.new_zeros(pattern.entries), pattern.shape)
         sampled = torch.sparse.sampled_addmm(empty, grad.contiguous(), pixels.t()).values()
-        out.view(-1)[pattern.point] = sampled[pattern.entry]
+        out.view(-1).index_copy_(0, pattern.point, sampled.index_select(0, pattern.entry))
     return out
 
 
