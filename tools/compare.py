@@ -3,7 +3,7 @@
 
 The first config is the reference. Configs must differ in nothing but their distillation. Every finished run is one
 file, OUT/NAME-seedS.json; interrupt the command and run it again, and it goes on; start it several times, and the
-processes share the work.
+processes share the work. The report is OUT/comparison.md, with OUT/differences.png.
 
 examples:
   python tools/compare.py configs/demo/sim_student.py configs/competitors/sim_*.py --out work_dirs/compare \\
@@ -136,7 +136,10 @@ def main() -> int:
     scores = score_teachers(teacher_configs, args.cfg_options, queue.out, queue.work, args.launcher,
                             subsets)
     if is_main_process():
-        sections = [part.section for part in (*intervals, *subsets, *curves)]
+        from perception_kd.comparison.differences.section import Differences  # draws, so it reads Matplotlib
+
+        drawn = Differences(metrics[0], args.out, *intervals)
+        sections = [part.section for part in (*intervals, *subsets, *curves, drawn)]
         print(f'\n{conclude(queue, [entry.name for entry in entries], metrics, scores, sections)}')
     return 0
 

@@ -56,6 +56,7 @@ def test_every_competitor_is_compared_with_none(tool: Tool, sim_root: Path, info
     assert done.returncode == 0, done.stderr[-2000:]
     table = (tmp_path / 'comparison.md').read_text()
     assert table.strip() in done.stdout and 'One seed' in table and 'Simulated world' in table
+    assert 'differences.png' in table and (tmp_path / 'differences.png').read_bytes().startswith(b'\x89PNG')
     runs = {name: json.loads((tmp_path / f'{name}-seed0.json').read_text()) for name in NAMES}
     rows = [line.split('|')[1].strip() for line in table.splitlines()[2:3 + len(NAMES)]]
     assert rows == ['teacher lidar', *NAMES] and 'LiDAR-visible' in table

@@ -1,0 +1,1 @@
+"""Paired differences from the reference, as a picture."""
