@@ -1,0 +1,36 @@
+"""``tools/visualize.py speed``: how many times as fast, from files of ``tools/benchmark.py``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from perception_kd.visualization.commands.choices import add_size
+
+
+def add(commands: Any) -> None:
+    """Add the sub-parser."""
+    parser = commands.add_parser('speed', help='how many times as fast, from files of tools/benchmark.py')
+    parser.add_argument('files', nargs='+', metavar='[TITLE=]JSON[::COLUMN]',
+                        help='files of tools/benchmark.py pooling, ops, nds, infos, loader; all columns, or one')
+    parser.add_argument('--out', type=Path, required=True, metavar='PNG', help='picture to write')
+    add_size(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw it, and print the file's name and size."""
+    from perception_kd.visualization.sheet import check_png, check_resolution
+    from perception_kd.visualization.speed_chart import draw_speeds, read_speeds
+
+    check_png(args.out)
+    check_resolution(args.dpi, args.max_width)
+    speeds = []
+    for text in args.files:
+        title, _, place = text.rpartition('=')
+        path, _, column = place.partition('::')
+        speeds += read_speeds(Path(path), column or None, title or None)
+    size = draw_speeds(speeds).save(args.out, dpi=args.dpi, max_width=args.max_width)
+    print(f'{args.out} ({size[0]} x {size[1]})')
+    return 0

@@ -1,0 +1,126 @@
+"""How many times as fast ours is, from the files of ``tools/benchmark.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import matplotlib.ticker
+from matplotlib.axes import Axes
+
+from perception_kd.datasets.nuscenes.tables import read_json
+from perception_kd.visualization.palette import FAINT_INK, INK, RULE, Colour
+from perception_kd.visualization.sheet import Sheet
+
+FASTER, SLOWER = (0.0, 0.447, 0.698), (0.835, 0.369, 0.0)  # blue and vermilion of Okabe and Ito (2008)
+WIDTH, MARGIN, GAP, TOP, ROW, BOTTOM, MOST_NAME = 760, 16, 12, 60, 36, 44, 330
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Two sides of one column of a benchmark.
+
+    Args:
+        title: What was done.
+        other: Name of the other side.
+        seconds: Of the other side, and of ours: one or more runs each.
+    """
+
+    title: str
+    other: str
+    seconds: tuple[Sequence[float], Sequence[float]]
+
+    @property
+    def ratio(self) -> float:
+        """The other side's median over ours."""
+        other, ours = map(median, self.seconds)
+        return other / ours
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The ratio at the least favourable and at the most favourable runs."""
+        other, ours = self.seconds
+        return min(other) / max(ours), max(other) / min(ours)
+
+
+def read_speeds(path: Path, column: str | None = None, title: str | None = None) -> list[Speed]:
+    """The columns of a file that time two sides.
+
+    Args:
+        path: Written by ``tools/benchmark.py KIND --json FILE``.
+        column: Only this one.
+        title: In place of the benchmark's and the column's name.
+
+    Raises:
+        FileNotFoundError, ValueError: No such file; one that holds no such timings, or not this column.
+    """
+    found = read_json(path, 'give files of tools/benchmark.py ... --json FILE')
+    try:
+        name, sides = found['benchmark'], {key: _sides(found['seconds'][key]) for key in dict(found['ratio'])}
+    except (KeyError, TypeError, AttributeError, ValueError):
+        sides = {}
+    if not sides:
+        raise ValueError(f'{path} does not time ours beside another side; pooling, ops, nds, infos and loader of '
+                         'tools/benchmark.py --json do')
+    if column is not None and column not in sides:
+        raise ValueError(f'{path} has no column {column!r}; there are: {"; ".join(sides)}')
+    return [Speed(title or f'{name}: {key}', *one) for key, one in sides.items() if column in (None, key)]
+
+
+def _sides(runs: Mapping[str, Any]) -> tuple[str, tuple[list[float], list[float]]]:
+    """The first side, and the second, which is ours."""
+    (other, theirs), (_, ours) = list(runs.items())[:2]
+    values = [float(value) for value in (*theirs, *ours)]
+    if not theirs or not ours or not all(0 < value < float('inf') for value in values):
+        raise ValueError('runs are seconds above 0')
+    return other, (values[:len(theirs)], values[len(theirs):])
+
+
+def draw_speeds(speeds: Sequence[Speed]) -> Sheet:
+    """A bar each on a logarithmic scale, with the span between the worst and the best pair of runs.
+
+    Args:
+        speeds: One or more, from the top down.
+    """
+    sheet = Sheet(width=WIDTH, height=TOP + len(speeds) * ROW + BOTTOM)
+    sheet.text(MARGIN, 18, 'How many times as fast', size=12, weight='bold')
+    sheet.text(MARGIN, 38, 'medians, both sides in one run of tools/benchmark.py; line: between the worst and the best '
+               'pair of runs', size=8.5, colour=FAINT_INK)
+    wide, numbers = [], []
+    for place, speed in enumerate(speeds):
+        top = TOP + place * ROW
+        for text in (sheet.text(MARGIN, top + 11, speed.title),
+                     sheet.text(MARGIN, top + 25, f'beside {speed.other}', size=7.5, colour=FAINT_INK)):
+            sheet.shorten(text, MOST_NAME)
+            wide.append(sheet.width_of(text))
+        number = sheet.text(WIDTH - MARGIN, top + ROW / 2, f'{speed.ratio:.3g}\N{MULTIPLICATION SIGN}', align='right')
+        numbers.append(sheet.width_of(number))
+    left = MARGIN + max(wide) + GAP
+    axes = sheet.axes(left, TOP, WIDTH - MARGIN - max(numbers) - GAP - left, len(speeds) * ROW)
+    axes.set_xscale('log')
+    for place, speed in enumerate(speeds):
+        axes.barh(place, speed.ratio - 1, left=1, height=0.42, color=_colour(speed.ratio), zorder=2)
+        axes.plot(speed.span, [place, place], color=INK, linewidth=1, zorder=3)
+    _dress(axes, speeds)
+    return sheet
+
+
+def _dress(axes: Axes, speeds: Sequence[Speed]) -> None:
+    ends = [1.0, *(end for speed in speeds for end in speed.span)]
+    axes.set(xlim=(min(ends) / 1.15, max(ends) * 1.15), ylim=(len(speeds) - 0.5, -0.5), yticks=[])
+    axes.axvline(1, color=INK, linewidth=0.9, zorder=4)
+    axes.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5), numticks=12))
+    axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+    axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f'{value:g}'))
+    axes.tick_params(labelsize=8, colors=FAINT_INK, length=2.5)
+    axes.grid(axis='x', color=RULE, linewidth=0.5)
+    axes.set_axisbelow(True)
+    for side in ('top', 'left', 'right'):
+        axes.spines[side].set_visible(False)
+
+
+def _colour(ratio: float) -> Colour:
+    return FASTER if ratio >= 1 else SLOWER
