@@ -12,14 +12,13 @@ import matplotlib.ticker
 from matplotlib.axes import Axes
 
 from perception_kd.files import atomic_path
-from perception_kd.visualization.palette import FAINT_INK, INK, PAPER, RULE, Colour
+from perception_kd.visualization.palette import CHART_COLOURS, FAINT_INK, INK, PAPER, RULE, Colour
+from perception_kd.visualization.quiet_axes import quiet_axes
 from perception_kd.visualization.sheet import Sheet
 
 Table = Mapping[str, Any]
-# Colours of Okabe and Ito (2008), and a marker each, so that they differ without colour too.
-COLOURS: tuple[Colour, ...] = ((0.0, 0.447, 0.698), (0.835, 0.369, 0.0), (0.0, 0.62, 0.451), (0.8, 0.475, 0.655),
-                               (0.0, 0.0, 0.0))
-MARKERS = 'osD^v'
+COLOURS: tuple[Colour, ...] = (*CHART_COLOURS[:4], (0.0, 0.0, 0.0))
+MARKERS = 'osD^v'  # so that they differ without colour too
 LINES = (('NDS', '-'), ('mAP', (0, (2.5, 1.5))))
 DIAMOND = dict(marker='D', markersize=3.6, markeredgewidth=0.9, linestyle='none', clip_on=False)
 DPI, TITLE = 160, 25  # so many letters fit over a panel
@@ -65,11 +64,8 @@ def _panel(axes: Axes, models: Sequence[Table], name: str, highest: float, label
     axes.set(xlim=(-0.15, longest + 0.15), ylim=(0, 1.08 * highest or 1.0))
     axes.set_xticks(range(longest + 1))
     axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
-    axes.tick_params(labelsize=7.5, colors=FAINT_INK, length=2.5, labelleft=labelled)
-    axes.grid(axis='y', color=RULE, linewidth=0.5)
-    axes.set_axisbelow(True)
-    for side in ('top', 'right'):
-        axes.spines[side].set_visible(False)
+    axes.tick_params(labelleft=labelled)
+    quiet_axes(axes, 'y', size=7.5)
 
 
 def draw_bars(summary: Table) -> Sheet:

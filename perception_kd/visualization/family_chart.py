@@ -8,11 +8,12 @@ from typing import Any
 import matplotlib.ticker
 from matplotlib.axes import Axes
 
-from perception_kd.visualization.palette import FAINT_INK, INK, PAPER, RULE, Colour
+from perception_kd.visualization.palette import CHART_COLOURS, FAINT_INK, INK, PAPER, Colour
+from perception_kd.visualization.quiet_axes import quiet_axes
 from perception_kd.visualization.sheet import Sheet
 
-# Blue of Okabe and Ito (2008); shapes and fillings tell the marks apart without colour too.
-STUDENT: Colour = (0.0, 0.447, 0.698)
+# Shapes and fillings tell the marks apart without colour too.
+STUDENT = CHART_COLOURS[0]
 RANDOM: Colour = (0.66, 0.69, 0.73)
 ROOM = (42, 16)  # px that a label takes
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 720, 470, 78, 92, 24, 58
@@ -83,12 +84,8 @@ def _finish(axes: Axes, metric: str, better: str) -> None:
     axes.set_ylabel(f'{metric} ({better} is better)', fontsize=9, color=INK, labelpad=8)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(matplotlib.ticker.MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
-    axes.tick_params(labelsize=8, colors=FAINT_INK, length=3)
-    axes.grid(color=RULE, linewidth=0.5)
-    axes.set_axisbelow(True)
     axes.margins(x=0.06, y=0.14)
-    for side in ('top', 'right'):
-        axes.spines[side].set_visible(False)
+    quiet_axes(axes, 'both')
 
 
 def _legend(sheet: Sheet, random: bool) -> None:

@@ -71,6 +71,10 @@ SAFE = Palette(
     false_alarm=_rgb('fe6100'),
 )
 
+# Of Okabe and Ito (2008): blue, vermilion, green, purple, sky blue, orange. For lines and bars of charts.
+CHART_COLOURS: tuple[Colour, ...] = ((0.0, 0.447, 0.698), (0.835, 0.369, 0.0), (0.0, 0.62, 0.451), (0.8, 0.475, 0.655),
+                                     (0.337, 0.706, 0.914), (0.902, 0.624, 0.0))
+
 PALETTES: dict[str, Palette] = {'nuscenes': NUSCENES, 'safe': SAFE}
 
 

@@ -12,10 +12,11 @@ import matplotlib.ticker
 from matplotlib.axes import Axes
 
 from perception_kd.datasets.nuscenes.tables import read_json
-from perception_kd.visualization.palette import FAINT_INK, INK, RULE, Colour
+from perception_kd.visualization.palette import CHART_COLOURS, FAINT_INK, INK, Colour
+from perception_kd.visualization.quiet_axes import quiet_axes
 from perception_kd.visualization.sheet import Sheet
 
-FASTER, SLOWER = (0.0, 0.447, 0.698), (0.835, 0.369, 0.0)  # blue and vermilion of Okabe and Ito (2008)
+FASTER, SLOWER = CHART_COLOURS[:2]
 WIDTH, MARGIN, GAP, TOP, ROW, BOTTOM, MOST_NAME = 760, 16, 12, 60, 36, 44, 330
 
 
@@ -115,11 +116,7 @@ def _dress(axes: Axes, speeds: Sequence[Speed]) -> None:
     axes.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5), numticks=12))
     axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
     axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f'{value:g}'))
-    axes.tick_params(labelsize=8, colors=FAINT_INK, length=2.5)
-    axes.grid(axis='x', color=RULE, linewidth=0.5)
-    axes.set_axisbelow(True)
-    for side in ('top', 'left', 'right'):
-        axes.spines[side].set_visible(False)
+    quiet_axes(axes, 'x', hidden=('top', 'left', 'right'))
 
 
 def _colour(ratio: float) -> Colour:

@@ -10,14 +10,13 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from perception_kd.comparison.curves.reach import Points
-from perception_kd.visualization.palette import FAINT_INK, INK, RULE, Colour
+from perception_kd.visualization.palette import CHART_COLOURS, FAINT_INK, INK
+from perception_kd.visualization.quiet_axes import quiet_axes
 from perception_kd.visualization.sheet import Sheet
 
 Style = dict[str, Any]
-# Colours of Okabe and Ito (2008) and a marker each, so that they differ without colour too; black is the reference's.
-COLOURS: tuple[Colour, ...] = ((0.0, 0.447, 0.698), (0.835, 0.369, 0.0), (0.0, 0.62, 0.451), (0.8, 0.475, 0.655),
-                               (0.337, 0.706, 0.914), (0.902, 0.624, 0.0))
-MARKERS, LINES = 'sD^vPX*', ('-', (0, (3, 1.5)), (0, (1, 1)))  # another line for every round of the colours
+# A marker each, so that they differ without colour too, and another line for every round of the colours.
+MARKERS, LINES = 'sD^vPX*', ('-', (0, (3, 1.5)), (0, (1, 1)))
 LEFT, RIGHT, TOP, WIDTH, HEIGHT, BOTTOM, ROW = 62, 28, 52, 640, 330, 56, 20
 
 
@@ -54,8 +53,9 @@ def _style(place: int) -> Style:
     """Of a method by its place; the first is the reference."""
     if not place:
         return dict(color=INK, marker='o', linestyle='-')
-    turn, colour = divmod(place - 1, len(COLOURS))
-    return dict(color=COLOURS[colour], marker=MARKERS[(place - 1) % len(MARKERS)], linestyle=LINES[turn % len(LINES)])
+    turn, colour = divmod(place - 1, len(CHART_COLOURS))
+    return dict(color=CHART_COLOURS[colour], marker=MARKERS[(place - 1) % len(MARKERS)],
+                linestyle=LINES[turn % len(LINES)])
 
 
 def _curve(axes: Axes, runs: Sequence[Points], style: Style) -> None:
@@ -78,11 +78,7 @@ def _dress(axes: Axes, points: Mapping[str, Sequence[Points]]) -> None:
     axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(10, integer=True))
     axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axes.set_xlabel('epoch', fontsize=8.5, color=INK)
-    axes.tick_params(labelsize=8, colors=FAINT_INK, length=2.5)
-    axes.grid(axis='y', color=RULE, linewidth=0.5)
-    axes.set_axisbelow(True)
-    for side in ('top', 'right'):
-        axes.spines[side].set_visible(False)
+    quiet_axes(axes, 'y')
 
 
 def _legend(sheet: Sheet, styles: Mapping[str, Style], points: Mapping[str, Sequence[Points]]) -> int:

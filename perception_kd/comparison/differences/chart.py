@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 
 from perception_kd.comparison.direction import better_when_higher
 from perception_kd.comparison.table import CONFIDENCE, Paired
-from perception_kd.visualization.palette import FAINT_INK, INK, RULE, Colour
+from perception_kd.visualization.palette import CHART_COLOURS, FAINT_INK, INK, Colour
+from perception_kd.visualization.quiet_axes import quiet_axes
 from perception_kd.visualization.sheet import Sheet
 
-BETTER, WORSE = (0.0, 0.447, 0.698), (0.835, 0.369, 0.0)  # blue and vermilion of Okabe and Ito (2008)
+BETTER, WORSE = CHART_COLOURS[:2]
 WIDTH, MARGIN, GAP, TOP, ROW, BOTTOM, MOST_NAME = 760, 16, 14, 66, 30, 52, 300
 _APART = 0.2
 """Of a row, between the middle of a method and each of its intervals."""
@@ -90,12 +91,8 @@ def _dress(axes: Axes, rows: Sequence[Row], metric: str) -> None:
     axes.set(xlim=(min(ends) - room, max(ends) + room), ylim=(len(rows) - 0.5, -0.5))
     axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: _signed(value)))
-    axes.tick_params(labelsize=8, colors=FAINT_INK, length=2.5)
-    axes.grid(axis='x', color=RULE, linewidth=0.5)
-    axes.set_axisbelow(True)
     axes.set_xlabel(_directions(metric), fontsize=8.5, color=INK)
-    for side in ('top', 'left', 'right'):
-        axes.spines[side].set_visible(False)
+    quiet_axes(axes, 'x', hidden=('top', 'left', 'right'))
 
 
 def _key(rows: Sequence[Row]) -> str:
