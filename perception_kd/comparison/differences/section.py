@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,9 +28,10 @@ class Differences:
         self._drawn = 0
 
     def section(self, results: Sequence[Found], names: Sequence[str], teachers: Mapping[str, Found]) -> list[str]:
-        """A line of the report that names the picture; none where nothing differs."""
+        """A line of the report that names the picture; none where no method has a difference that is a number."""
         found = [(name, paired(results, names[0], name, self.metric)) for name in names[1:]]
-        rows = [Row(name, one, self._over_frames(names[0], name)) for name, one in found if one.differences]
+        rows = [Row(name, one, self._over_frames(names[0], name)) for name, one in found
+                if one.differences and math.isfinite(one.mean)]
         if not rows:
             return []
         self._drawn += 1

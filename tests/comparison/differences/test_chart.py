@@ -85,5 +85,8 @@ def test_section_draws_each_group_and_reads_the_frames_of_its_pair(tmp_path: Pat
     for name in ('differences.png', 'differences-2.png'):
         with Image.open(tmp_path / name) as picture:
             assert picture.width > 1000
+    blank = [result('none', 0, 0.2), result('kd', 0, float('nan')), result('late', 0, 0.3)]
+    assert Differences('mAP', tmp_path).section(blank, ['none', 'kd'], {}) == []
+    assert Differences('mAP', tmp_path).section(blank, ['none', 'kd', 'late'], {})
     frames[1]['over_frames'] = None
     assert json.dumps(Differences('mAP', tmp_path, SimpleNamespace(rows=frames)).section(results, ['none', 'kd'], {}))
