@@ -53,7 +53,7 @@ class Intervals:
         self.resamples, self.block_frames = resamples, block_frames
         self.rows: list[Row] = []
         self._draws: FrameDraws | None = None
-        self._before = _stored(queue.out / FILE)
+        self._before = read_intervals(queue.out / FILE)
 
     def section(self, results: Sequence[Found], names: Sequence[str], teachers: Mapping[str, Found]) -> list[str]:
         """Lines of the report; what it says stands in ``intervals.json`` too."""
@@ -115,8 +115,8 @@ class Intervals:
                 'drawn': self._draws.units.kind, 'resamples': self.resamples}
 
 
-def _stored(path: Path) -> dict[tuple[str, str, str], Row]:
-    """Rows of an earlier report; what cannot be read is made again."""
+def read_intervals(path: Path) -> dict[tuple[str, str, str], Row]:
+    """Rows of an earlier report by method, reference and metric; none where there is no such report."""
     try:
         found = read_json(path, 'move it away')
         if found['format'] == FORMAT:

@@ -5,9 +5,21 @@ from __future__ import annotations
 import argparse
 
 from perception_kd.cli import parser_of
-from perception_kd.visualization.commands import compare, maps, record, report, scene, speed, stereo, uav, video, view3d
+from perception_kd.visualization.commands import (
+    compare,
+    differences,
+    maps,
+    record,
+    report,
+    scene,
+    speed,
+    stereo,
+    uav,
+    video,
+    view3d,
+)
 
-COMMANDS = (scene, compare, video, maps, view3d, record, report, stereo, uav, speed)
+COMMANDS = (scene, compare, video, maps, view3d, record, report, stereo, uav, differences, speed)
 
 
 def build_parser(doc: str) -> argparse.ArgumentParser:
