@@ -11,6 +11,7 @@ import torch
 from mmcv.transforms import BaseTransform
 from mmdet3d.structures import LiDARInstance3DBoxes
 
+from perception_kd.datasets.transforms.point_range import in_range
 from perception_kd.registry import TRANSFORMS
 
 
@@ -60,8 +61,7 @@ class FilterObjects(BaseTransform):
         if not results.get('annotated', True):
             return results
         boxes = results['gt_bboxes_3d']
-        centres = boxes.tensor[:, :2].numpy()
-        keep = ((centres >= self.range[:2]) & (centres < self.range[3:5])).all(axis=1)
+        keep = in_range(boxes.tensor.numpy(), self.range[:2], self.range[3:5])
         keep &= results['gt_num_lidar_pts'] >= self.min_lidar_points
         results['gt_bboxes_3d'] = boxes[torch.from_numpy(keep)]
         for key in ('gt_labels_3d', 'gt_num_lidar_pts'):
@@ -89,7 +89,6 @@ class FilterPoints(BaseTransform):
         radar = 'past' not in results if self.radar is None else self.radar
         for key, axes in (('points', 3), ('radar', 2)) if radar else (('points', 3),):
             if key in results:
-                place = results[key][:, :axes]
-                inside = (place >= self.range[:axes]) & (place < self.range[3:3 + axes])
-                results[key] = results[key][inside.all(axis=1)]
+                inside = in_range(results[key], self.range[:axes], self.range[3:3 + axes])
+                results[key] = results[key].compress(inside, axis=0)
         return results

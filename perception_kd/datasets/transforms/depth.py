@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from perception_kd.datasets.transforms.point_range import in_range
 from perception_kd.registry import TRANSFORMS
 
 
@@ -33,10 +34,10 @@ class LidarDepthTarget(BaseTransform):
         """Reads ``points`` (P, 5), ``images``, ``img`` and all matrices; writes ``depth_target``."""
         points = results['points']
         if self.key_only:
-            points = points[points[:, 4] == 0]
+            points = points.compress(points[:, 4] == 0, axis=0)
         undo = np.linalg.inv(results.get('lidar_aug_matrix', np.eye(4)))
         projections = (results['cam2img'] @ results['lidar2cam'][:, :3] @ undo).astype(np.float32)
-        pixels = points[:, :3] @ projections[:, :, :3].transpose(0, 2, 1) + projections[:, None, :, 3]
+        pixels = projections[:, :, :3] @ points[:, :3].T + projections[:, :, 3:]  # (N, 3, P)
         results['depth_target'] = np.stack([
             self._smallest(*self._visible(pixel, camera), matrix.astype(np.float32), image.shape[:2])
             for pixel, camera, matrix, image in zip(pixels, results['images'].values(), results['img_aug_matrix'],
@@ -44,14 +45,14 @@ class LidarDepthTarget(BaseTransform):
         return results
 
     def _visible(self, pixels: np.ndarray, camera: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        """(P, 3) of (u * depth, v * depth, depth) -> pixels (V, 2) of the picture as stored, and depths (V)."""
-        depth = pixels[:, 2]
-        pixels = pixels[(depth > self.nearest) & (depth < self.farthest)]
-        depth = pixels[:, 2]
-        place = pixels[:, :2] / depth[:, None] + 0.5
+        """(3, P) of (u * depth, v * depth, depth) -> pixels (V, 2) of the picture as stored, and depths (V)."""
+        depth = pixels[2]
+        pixels = pixels.compress((depth > self.nearest) & (depth < self.farthest), axis=1)
+        depth = pixels[2]
+        place = (pixels[:2] / depth + 0.5).T
         # Augmentation may put black beside the picture; a depth there would be about nothing that is seen.
-        shown = ((place >= 0) & (place < (camera['width'], camera['height']))).all(axis=1)
-        return place[shown] - 0.5, depth[shown]
+        shown = in_range(place, (0, 0), (camera['width'], camera['height']))
+        return place.compress(shown, axis=0) - 0.5, depth.compress(shown)
 
     def _smallest(self, pixels: np.ndarray, depth: np.ndarray, matrix: np.ndarray,
                   size: tuple[int, int]) -> np.ndarray:
@@ -59,8 +60,7 @@ class LidarDepthTarget(BaseTransform):
         rows, columns = size[0] // self.stride, size[1] // self.stride
         column, row = np.floor((pixels @ matrix[:2, :2].T + matrix[:2, 2] + 0.5) / self.stride).T
         inside = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
-        # From far to near: the nearest point of a block is written last and stays.
-        order = np.flatnonzero(inside)[np.argsort(-depth[inside], kind='stable')]
-        target = np.zeros((rows, columns), np.float32)
-        target[row[order].astype(np.int64), column[order].astype(np.int64)] = depth[order]
-        return target
+        block = (row[inside] * columns + column[inside]).astype(np.int64)
+        target = np.full(rows * columns, np.inf, np.float32)
+        np.minimum.at(target, block, depth[inside])
+        return np.where(np.isinf(target), np.float32(0), target).reshape(rows, columns)

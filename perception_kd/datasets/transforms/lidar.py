@@ -61,4 +61,5 @@ class LoadLidarSweeps(BaseTransform):
         if faults is not None:
             points = faults.change('lidar', points, LIDAR_CHANNEL, path, source)
         points[:, 4] = 0.0  # the ring number gives way to the age
-        return points[np.abs(points[:, :2]).max(axis=1, initial=0.0) >= self.remove_close]
+        away = np.maximum(np.abs(points[:, 0]), np.abs(points[:, 1])) >= self.remove_close
+        return points.compress(away, axis=0)
