@@ -30,6 +30,7 @@ from perception_kd.files import fingerprint, write_bytes, write_json
 from perception_kd.provenance import commit
 
 FORMAT = 'perception_kd comparison run 1'
+PARTS = dict(key=dict, name=str, seed=int, metrics=dict, seconds=dict, differs=list, student_init=str)
 INIT_FILE, TIME_FILE = 'student_init.txt', 'train_seconds.json'
 
 
@@ -97,7 +98,8 @@ def read_result(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_bytes())
     except ValueError:
         found = None
-    if not isinstance(found, dict) or found.get('format') != FORMAT or not isinstance(found.get('key'), dict):
+    if not isinstance(found, dict) or found.get('format') != FORMAT \
+            or any(not isinstance(found.get(part), kind) for part, kind in PARTS.items()):
         raise ValueError(f'{path} is damaged or not the result of a run; move it away')
     return found
 

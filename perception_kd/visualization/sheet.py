@@ -77,6 +77,7 @@ class Sheet:
             ha=align,
             va='center_baseline',
             family='DejaVu Sans',
+            parse_math=False,  # a dollar in a name is a dollar
         )
 
     def move(self, text: Text, left: float, middle: float) -> None:

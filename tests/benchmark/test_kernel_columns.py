@@ -21,7 +21,7 @@ def test_pooling_has_kernels_beside_the_sparse_product():
         stock = 'matrix product, sum of bags' if 'RVT' in name else 'sparse-matrix product'
         assert (column.other, column.ours) == (stock, 'Triton kernels')
         assert max(column.max_difference.values()) < 1e-4
-    assert len(report.columns) == 16 and report.columns['step, fixed pattern'].ours == 'sparse-matrix product'
+    assert len(report.columns) == 20 and report.columns['step, fixed pattern'].ours == 'sparse-matrix product'
 
 
 @lite_only

@@ -13,7 +13,8 @@ from perception_kd.benchmark.pooling_inputs import PoolingCase
 from perception_kd.benchmark.timing import compare
 
 SMALL = PoolingCase(batch=2, cameras=2, height=4, width=6, bins=20, channels=5, half_range=12.8, cell=1.6)
-COLUMNS = {f'{form}{what}, {how} pattern' for form in ('', 'RVT ') for what in ('forward', 'step')
+COLUMNS = {f'{form}{what}, {how} pattern'
+           for form in ('', 'RVT ', 'RVT pooling, ') for what in ('forward', 'step')
            for how in ('fixed', 'rebuilt')}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from perception_kd.visualization.palette import FAINT_INK
 from perception_kd.visualization.speed_chart import FASTER, SLOWER, Speed, draw_speeds, read_speeds
 
 ROOT = Path(__file__).parents[2]
@@ -39,11 +40,28 @@ def test_drawn():
     axes = sheet.figure.axes[0]
     assert [(bar.get_x(), bar.get_width(), bar.get_facecolor()[:3]) for bar in axes.patches] == [
         (1, 4, pytest.approx(FASTER)), (1, -0.75, pytest.approx(SLOWER))]
+    assert [bar.get_alpha() for bar in axes.patches] == [1, 0.55], 'a single run is pale'
+    assert any('pale: one run a side' in text.get_text() for text in sheet.figure.texts)
     spans = [tuple(line.get_xdata()) for line in axes.lines]
     assert (4, 12) in spans and (0.25, 0.25) in spans
     low, high = axes.get_xlim()
     assert low < 0.25 and high > 12
     assert {'fast', 'beside loop', '5×', 'slow', 'beside C', '0.25×'} < {text.get_text() for text in sheet.figure.texts}
+
+
+@pytest.mark.parametrize(('ratio', 'number', 'ticks'), [
+    (1.3, '1.3×', 3), (3.0, '3×', 3), (50.0, '50×', 5), (1234.5, '1,234×', 3), (2e5, '200,000×', 5)])
+def test_scales_have_numbers(ratio, number, ticks):
+    sheet = draw_speeds([Speed('a', 'b', ((ratio, ratio), (1.0, 1.0)))])
+    axes = sheet.figure.axes[0]
+    low, high = axes.get_xlim()
+    assert ticks <= sum(low <= tick <= high for tick in axes.get_xticks()) <= 12
+    assert number in {text.get_text() for text in sheet.figure.texts}
+
+
+def test_what_lies_within_the_runs_is_no_gain():
+    sheet = draw_speeds([Speed('a', 'b', ((0.9, 1.1, 1.3), (1.0, 1.0, 1.0)))])
+    assert sheet.figure.axes[0].patches[0].get_facecolor()[:3] == pytest.approx(FAINT_INK)
 
 
 def test_nothing_is_written_over_the_bars():
@@ -62,7 +80,8 @@ def test_nothing_is_written_over_the_bars():
     [], {}, {'benchmark': 'x'}, {'benchmark': 'x', 'ratio': {}, 'seconds': {}},
     {'benchmark': 'x', 'ratio': 2.0, 'seconds': {'a': {'o': [1.0], 'p': [1.0]}}},
     *({'benchmark': 'x', 'ratio': {'a': 1}, 'seconds': {'a': sides}} for sides in (
-        [1, 2], {'one': [1.0]}, {'o': [], 'p': [1.0]}, {'o': [0.0], 'p': [1.0]}, {'o': ['fast'], 'p': [1.0]}))])
+        [1, 2], {'one': [1.0]}, {'o': [], 'p': [1.0]}, {'o': [0.0], 'p': [1.0]}, {'o': ['fast'], 'p': [1.0]},
+        {'o': '12', 'p': [1.0]}, {'o': [10 ** 400], 'p': [1.0]}))])
 def test_other_files_are_refused_by_name(tmp_path, content):
     path = write(tmp_path / 'some.json', content)
     with pytest.raises(ValueError, match=r'some\.json does not time ours'):
@@ -79,6 +98,11 @@ def test_command_line(tmp_path):
     assert done.returncode == 0 and str(out) in done.stdout, done.stderr
     with Image.open(out) as picture:
         assert picture.width == 760 and picture.height > 7 * 36
+    out.unlink()
+    odd = tmp_path / 'lr=0.1' / 'a=b'
+    odd.mkdir(parents=True)
+    (odd / 'nds.json').write_bytes((MEASURED / 'nds_val.json').read_bytes())
+    assert run(f'{odd}/nds.json', f'x=y={odd}/nds.json::from memory', '--out', str(out)).returncode == 0
     out.unlink()
     for arguments, message in ((('docs/benchmarks/nds_val.json::from mars',), "no column 'from mars'; there are: from"),
                                (('docs/benchmarks/recorder.json',), 'does not time ours beside another side'),

@@ -16,7 +16,7 @@ from perception_kd.comparison.parts import Found, folder_of, require_there
 from perception_kd.comparison.place import Place
 from perception_kd.comparison.queue import Queue
 from perception_kd.comparison.runs import Run
-from perception_kd.comparison.table import CONFIDENCE, aligned, paired
+from perception_kd.comparison.table import CONFIDENCE, Paired, aligned, paired
 from perception_kd.datasets.nuscenes.tables import read_json
 from perception_kd.engine.stages import RESULTS
 from perception_kd.evaluation.fast.boxes import Floats
@@ -61,8 +61,10 @@ class Intervals:
         rows = [row for name in names[1:] for metric in self.metrics
                 if (row := self._row(results, names[0], name, metric, drawn))]
         self.rows += rows
+        new = {(row['method'], row['reference'], row['metric']) for row in self.rows}
+        others = [row for key, row in self._before.items() if key not in new]
         write_json(self.queue.out / FILE, dict(
-            format=FORMAT, resamples=self.resamples, block_frames=self.block_frames, rows=self.rows))
+            format=FORMAT, resamples=self.resamples, block_frames=self.block_frames, rows=[*self.rows, *others]))
         lines = ['', '### Intervals of seeds and of frames', '', _table(rows)] if rows else ['']
         return [*lines, '', *_notes(rows, missing)]
 
@@ -100,9 +102,7 @@ class Intervals:
                         in drawn})
         row: Row = dict(method=name, reference=reference, metric=metric)
         before = self._before.get((name, reference, metric))
-        if len(seeds) < len(filed.differences) and before is not None \
-                and len(before['seeds']) == len(filed.differences) \
-                and abs(before['difference'] - filed.mean) < _ROUNDING:
+        if len(seeds) < len(filed.differences) and before is not None and fits(before, filed):
             return before
         if not seeds:
             return None
@@ -120,10 +120,16 @@ def read_intervals(path: Path) -> dict[tuple[str, str, str], Row]:
     try:
         found = read_json(path, 'move it away')
         if found['format'] == FORMAT:
-            return {(row['method'], row['reference'], row['metric']): row for row in found['rows']}
+            return {(row['method'], row['reference'], row['metric']): row for row in found['rows']
+                    if {'seeds', 'difference', 'over_frames'} <= set(row)}
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return {}
+
+
+def fits(row: Row, filed: Paired) -> bool:
+    """Whether a row of an earlier report is of the same runs as these differences: as many seeds, the same mean."""
+    return len(row['seeds']) == len(filed.differences) and abs(row['difference'] - filed.mean) < _ROUNDING
 
 
 def _table(rows: Sequence[Row]) -> str:

@@ -28,9 +28,18 @@ def run(args: argparse.Namespace) -> int:
     check_resolution(args.dpi, args.max_width)
     speeds = []
     for text in args.files:
-        title, _, place = text.rpartition('=')
-        path, _, column = place.partition('::')
-        speeds += read_speeds(Path(path), column or None, title or None)
+        place, _, column = text.partition('::')
+        title, path = _split(place)
+        speeds += read_speeds(path, column or None, title)
     size = draw_speeds(speeds).save(args.out, dpi=args.dpi, max_width=args.max_width)
     print(f'{args.out} ({size[0]} x {size[1]})')
     return 0
+
+
+def _split(text: str) -> tuple[str | None, Path]:
+    """Title and path of ``[TITLE=]PATH``; a path that holds ``=`` too begins after the first that leaves a file."""
+    if Path(text).is_file():
+        return None, Path(text)
+    parts = text.split('=')
+    cuts = [('='.join(parts[:place]), Path('='.join(parts[place:]))) for place in range(1, len(parts))]
+    return next(((title, path) for title, path in cuts if path.is_file()), cuts[0] if cuts else (None, Path(text)))

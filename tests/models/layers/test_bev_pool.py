@@ -45,6 +45,23 @@ def test_values_and_gradients_equal_point_by_point_sum(reduction):
         torch.testing.assert_close(torch.autograd.grad((out * weight).sum(), [depth, features]), wanted)
 
 
+@pytest.mark.parametrize('inside', [0.0, 0.7, 1.0])
+def test_places_beyond_32_bits_pool_alike(monkeypatch, inside):
+    cell, _, depth, features = _case(dtype=torch.float64)
+    inside = torch.rand(cell.shape, generator=torch.Generator().manual_seed(2)) < inside
+    narrow = BEVPoolPattern.build(cell, inside, CELLS)
+    monkeypatch.setattr('perception_kd.models.layers.bev_pattern._INT32_MAX', 1)
+    wide = BEVPoolPattern.build(cell, inside, CELLS)
+    assert (narrow.crow.dtype, wide.crow.dtype, wide.col.dtype) == (torch.int32, torch.int64, torch.int64)
+    for name in ('crow', 'col', 'crow_t', 'col_t', 'to_t', 'point', 'entry', 'count'):
+        assert torch.equal(getattr(narrow, name).double(), getattr(wide, name).double()), name
+    results = []
+    for pattern in (narrow, wide):
+        out = bev_pool(depth, features, pattern)
+        results.append([out, *torch.autograd.grad(out.square().sum(), [depth, features])])
+    assert all(map(torch.equal, *results))
+
+
 @pytest.mark.parametrize('reduction', ['mean', 'sum'])
 def test_gradcheck(reduction):
     cell, inside, depth, features = _case(3, 1, 2, 3, 2, 2, 2, dtype=torch.float64)
