@@ -23,7 +23,7 @@ examples:
   python tools/visualize.py stereo --root data/sim_stereo --split val --sample 0 7 --out stereo.png \\
       --predictions Teacher=teacher/test/predictions/middlebury Student=student/test/predictions/middlebury
   python tools/visualize.py uav data/uav/annotations/val.json work_dirs/n_cbi/test/results_uav.json --out worst.png
-  python tools/visualize.py differences work_dirs/compare --methods IMKD=imkd FitNets=f1 --out differences.png
+  python tools/visualize.py differences work_dirs/compare --reference sim_student --methods IMKD=sim_imkd --out a.png
   python tools/visualize.py speed pooling.json "mAP and NDS=nds.json::from memory" --out speed.png
 """
 
