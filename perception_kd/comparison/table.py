@@ -60,6 +60,11 @@ def paired(results: Sequence[Result], reference: str, name: str, metric: str) ->
     return Paired(tuple(ours - theirs for ours, theirs in couples if ours is not None and theirs is not None))
 
 
+def differs(results: Sequence[Result], name: str) -> bool:
+    """Whether a method differs from the reference in more than its distillation."""
+    return any(one['differs'] for one in _of(results, name))
+
+
 def check_paired(results: Sequence[Result]) -> None:
     """See that all methods began with the same student weights at each seed.
 
@@ -173,7 +178,7 @@ def _of(results: Sequence[Result], name: str) -> list[Result]:
 
 
 def _title(results: Sequence[Result], name: str) -> str:
-    return f'{name} *' if any(one['differs'] for one in _of(results, name)) else name
+    return f'{name} *' if differs(results, name) else name
 
 
 def mean_and_spread(values: Sequence[float | None], digits: int = 3) -> str:

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from perception_kd.comparison.differences.chart import Row
-from perception_kd.comparison.differences.section import differs
 from perception_kd.comparison.intervals.section import FILE, fits, read_intervals
 from perception_kd.comparison.parts import Found
 from perception_kd.comparison.runs import read_result
-from perception_kd.comparison.table import check_paired, paired
+from perception_kd.comparison.table import check_paired, differs, paired
 from perception_kd.files import require_folder
 
 FIRST = ('mAP', 'AP', 'EPE')
@@ -41,13 +40,14 @@ def first_metric(results: Sequence[Found]) -> str:
     return next((name for name in FIRST if name in known), known[0] if known else '')
 
 
-def kept_rows(folder: Path, reference: str, metric: str, titles: Mapping[str, str] | None = None) -> list[Row]:
-    """A row a method; intervals over frames are those of ``intervals.json`` beside the runs, where they fit.
+def kept_rows(folder: Path, reference: str, metric: str | None = None,
+              titles: Mapping[str, str] | None = None) -> tuple[str, list[Row]]:
+    """The metric, and a row a method; intervals over frames are those of ``intervals.json``, where they fit.
 
     Args:
         folder: As for :func:`kept_runs`.
         reference: Method that the others are compared with.
-        metric: Of which.
+        metric: Of which; None: what a comparison of such runs is about.
         titles: Methods in order with what to call them; none: all but the reference, by name.
 
     Raises:
@@ -55,6 +55,7 @@ def kept_rows(folder: Path, reference: str, metric: str, titles: Mapping[str, st
             several worlds or sets of labels.
     """
     results = kept_runs(folder)
+    metric = metric or first_metric(results)
     names = sorted({one['name'] for one in results})
     titles = titles or {name: name for name in names if name != reference}
     unknown = sorted({reference, *titles} - set(names))
@@ -79,4 +80,4 @@ def kept_rows(folder: Path, reference: str, metric: str, titles: Mapping[str, st
                         differs(results, name)))
     if not rows:
         raise ValueError(f'{folder} holds no method but {reference}')
-    return rows
+    return metric, rows

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from perception_kd.comparison.differences.chart import Row, draw_differences
-from perception_kd.comparison.intervals.section import Intervals
+from perception_kd.comparison.intervals.section import Intervals, key_of
 from perception_kd.comparison.parts import Found
-from perception_kd.comparison.table import paired
+from perception_kd.comparison.table import differs, paired
 
 PICTURE, DPI = 'differences', 160
 
@@ -46,11 +46,6 @@ class Differences:
 
     def _over_frames(self, reference: str, name: str) -> tuple[float, float] | None:
         for row in self.intervals.rows if self.intervals else ():
-            if (row['method'], row['reference'], row['metric']) == (name, reference, self.metric):
+            if key_of(row) == (name, reference, self.metric):
                 return row['over_frames']
         return None
-
-
-def differs(results: Sequence[Found], name: str) -> bool:
-    """Whether a method differs from the reference in more than its distillation."""
-    return any(one['differs'] for one in results if one['name'] == name)

@@ -61,7 +61,7 @@ class Intervals:
         rows = [row for name in names[1:] for metric in self.metrics
                 if (row := self._row(results, names[0], name, metric, drawn))]
         self.rows += rows
-        new = {(row['method'], row['reference'], row['metric']) for row in self.rows}
+        new = set(map(key_of, self.rows))
         others = [row for key, row in self._before.items() if key not in new]
         write_json(self.queue.out / FILE, dict(
             format=FORMAT, resamples=self.resamples, block_frames=self.block_frames, rows=[*self.rows, *others]))
@@ -120,11 +120,16 @@ def read_intervals(path: Path) -> dict[tuple[str, str, str], Row]:
     try:
         found = read_json(path, 'move it away')
         if found['format'] == FORMAT:
-            return {(row['method'], row['reference'], row['metric']): row for row in found['rows']
+            return {key_of(row): row for row in found['rows']
                     if {'seeds', 'difference', 'over_frames'} <= set(row)}
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return {}
+
+
+def key_of(row: Row) -> tuple[str, str, str]:
+    """Method, reference and metric."""
+    return row['method'], row['reference'], row['metric']
 
 
 def fits(row: Row, filed: Paired) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from perception_kd.visualization.options import PictureOptions
+    from perception_kd.visualization.sheet import Sheet
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -90,3 +92,20 @@ def chosen_models(args: argparse.Namespace) -> dict[str, Path]:
     """Title -> result file of the models that ``add_models`` was given."""
     given = {'Teacher': args.teacher, 'Student': args.student, 'Student with distillation': args.student_kd}
     return {title: path for title, path in given.items() if path}
+
+
+def add_picture(parser: argparse.ArgumentParser) -> None:
+    """Where a picture goes, and its resolution."""
+    parser.add_argument('--out', type=Path, required=True, metavar='PNG', help='picture to write')
+    add_size(parser)
+
+
+def save_picture(args: argparse.Namespace, draw: Callable[[], Sheet]) -> int:
+    """Draw where the choices of :func:`add_picture` allow it, write it, and print the file's name and size."""
+    from perception_kd.visualization.sheet import check_png, check_resolution
+
+    check_png(args.out)
+    check_resolution(args.dpi, args.max_width)
+    size = draw().save(args.out, dpi=args.dpi, max_width=args.max_width)
+    print(f'{args.out} ({size[0]} x {size[1]})')
+    return 0

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from perception_kd.visualization.commands.choices import add_size
+from perception_kd.visualization.commands.choices import add_picture, save_picture
+
+if TYPE_CHECKING:
+    from perception_kd.visualization.sheet import Sheet
 
 
 def add(commands: Any) -> None:
@@ -17,26 +20,22 @@ def add(commands: Any) -> None:
     parser.add_argument('--methods', nargs='+', default=[], metavar='[TITLE=]NAME',
                         help='in this order (default: all, by name)')
     parser.add_argument('--metric', metavar='NAME', help='of which (default: mAP, AP or EPE)')
-    parser.add_argument('--out', type=Path, required=True, metavar='PNG', help='picture to write')
-    add_size(parser)
+    add_picture(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Draw it, and print the file's name and size."""
-    from perception_kd.comparison.differences.chart import draw_differences
-    from perception_kd.comparison.differences.kept import first_metric, kept_rows, kept_runs
-    from perception_kd.visualization.sheet import check_png, check_resolution
+    return save_picture(args, lambda: _draw(args))
 
-    check_png(args.out)
-    check_resolution(args.dpi, args.max_width)
-    metric = args.metric or first_metric(kept_runs(args.folder))
+
+def _draw(args: argparse.Namespace) -> Sheet:
+    from perception_kd.comparison.differences.chart import draw_differences
+    from perception_kd.comparison.differences.kept import kept_rows
+
     title, _, reference = args.reference.rpartition('=')
-    rows = kept_rows(args.folder, reference, metric, _titles(args.methods))
-    sheet = draw_differences(rows, metric, title or reference)
-    size = sheet.save(args.out, dpi=args.dpi, max_width=args.max_width)
-    print(f'{args.out} ({size[0]} x {size[1]})')
-    return 0
+    metric, rows = kept_rows(args.folder, reference, args.metric, _titles(args.methods))
+    return draw_differences(rows, metric, title or reference)
 
 
 def _titles(texts: list[str]) -> dict[str, str]:

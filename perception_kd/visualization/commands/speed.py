@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from perception_kd.visualization.commands.choices import add_size
+from perception_kd.visualization.commands.choices import add_picture, save_picture
+
+if TYPE_CHECKING:
+    from perception_kd.visualization.sheet import Sheet
 
 
 def add(commands: Any) -> None:
@@ -14,26 +17,24 @@ def add(commands: Any) -> None:
     parser = commands.add_parser('speed', help='how many times as fast, from files of tools/benchmark.py')
     parser.add_argument('files', nargs='+', metavar='[TITLE=]JSON[::COLUMN]',
                         help='files of tools/benchmark.py pooling, ops, nds, infos, loader; all columns, or one')
-    parser.add_argument('--out', type=Path, required=True, metavar='PNG', help='picture to write')
-    add_size(parser)
+    add_picture(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Draw it, and print the file's name and size."""
-    from perception_kd.visualization.sheet import check_png, check_resolution
+    return save_picture(args, lambda: _draw(args.files))
+
+
+def _draw(texts: list[str]) -> Sheet:
     from perception_kd.visualization.speed_chart import draw_speeds, read_speeds
 
-    check_png(args.out)
-    check_resolution(args.dpi, args.max_width)
     speeds = []
-    for text in args.files:
+    for text in texts:
         place, _, column = text.partition('::')
         title, path = _split(place)
         speeds += read_speeds(path, column or None, title)
-    size = draw_speeds(speeds).save(args.out, dpi=args.dpi, max_width=args.max_width)
-    print(f'{args.out} ({size[0]} x {size[1]})')
-    return 0
+    return draw_speeds(speeds)
 
 
 def _split(text: str) -> tuple[str | None, Path]:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perception_kd.evaluation.commands.stereo_pairs import add_pairs, chosen_pairs
-from perception_kd.visualization.commands.choices import add_size
+from perception_kd.visualization.commands.choices import add_picture, save_picture
 
 if TYPE_CHECKING:
+    from perception_kd.visualization.sheet import Sheet
     from perception_kd.visualization.stereo.sheet import StereoView
 
 
@@ -23,23 +24,20 @@ def add(commands: Any) -> None:
     parser.add_argument('--limits', type=float, nargs=2, metavar=('LOW', 'HIGH'),
                         help='disparities of the first and last colour, px (default: by the truth of each pair)')
     parser.add_argument('--bad', type=float, default=2.0, metavar='PX', help='errors above are red (default: 2)')
-    parser.add_argument('--out', type=Path, required=True, metavar='PNG', help='picture to write')
-    add_size(parser)
+    add_picture(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Draw it, and print the file's name and size."""
-    from perception_kd.visualization.sheet import check_png, check_resolution
+    return save_picture(args, lambda: _draw(args))
+
+
+def _draw(args: argparse.Namespace) -> Sheet:
     from perception_kd.visualization.stereo.sheet import draw_stereo
 
-    check_png(args.out)
-    check_resolution(args.dpi, args.max_width)
     views = _views(args, _folders(args.predictions))
-    sheet = draw_stereo(views, limits=tuple(args.limits) if args.limits else None, bad=args.bad)
-    size = sheet.save(args.out, dpi=args.dpi, max_width=args.max_width)
-    print(f'{args.out} ({size[0]} x {size[1]})')
-    return 0
+    return draw_stereo(views, limits=tuple(args.limits) if args.limits else None, bad=args.bad)
 
 
 def _folders(texts: list[str]) -> dict[str, Path]:

@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perception_kd.visualization.commands.choices import add_size
+from perception_kd.visualization.commands.choices import add_picture, save_picture
 
 if TYPE_CHECKING:
     from perception_kd.evaluation.uav.predictions import Predicted
     from perception_kd.evaluation.uav.truth import Truth
+    from perception_kd.visualization.sheet import Sheet
 
 
 def add(commands: Any) -> None:
@@ -29,23 +30,23 @@ def add(commands: Any) -> None:
     parser.add_argument('--score', type=float, default=0.25, metavar='S', help='of predictions to draw (default: 0.25)')
     parser.add_argument('--iou', type=float, default=0.5, help='of a match (default: 0.5)')
     parser.add_argument('--classes', nargs='+', default=['drone'], metavar='NAME', help='targets (default: drone)')
-    parser.add_argument('--out', type=Path, required=True, metavar='PNG', help='picture to write')
-    add_size(parser)
+    add_picture(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Draw it, and print the file's name and size."""
+    return save_picture(args, lambda: _draw(args))
+
+
+def _draw(args: argparse.Namespace) -> Sheet:
     from perception_kd.evaluation.uav.predictions import read_predictions
     from perception_kd.evaluation.uav.rules import UAVRules
     from perception_kd.evaluation.uav.truth import read_truth
-    from perception_kd.visualization.sheet import check_png, check_resolution
     from perception_kd.visualization.uav.choose import by_name, choose
     from perception_kd.visualization.uav.sheet import draw_uav
     from perception_kd.visualization.uav.source import open_view
 
-    check_png(args.out)
-    check_resolution(args.dpi, args.max_width)
     rules = UAVRules(score_thr=args.score, iou_thr=args.iou)
     truth = read_truth(args.ann, args.classes)
     predictions = read_predictions(args.results, truth) if args.results else None
@@ -55,9 +56,7 @@ def run(args: argparse.Namespace) -> int:
     views = [open_view(root, truth.images[image], _strong(predictions, image, args.score), args.iou)
              for image in chosen]
     remark = f'predictions with a score of {args.score:g} or more, IoU {args.iou:g}' if args.results else ''
-    size = draw_uav(views, columns=args.columns, remark=remark).save(args.out, dpi=args.dpi, max_width=args.max_width)
-    print(f'{args.out} ({size[0]} x {size[1]})')
-    return 0
+    return draw_uav(views, columns=args.columns, remark=remark)
 
 
 def _of_videos(truth: Truth, videos: list[str]) -> Truth:

@@ -16,13 +16,13 @@ GRID = ROOT / 'docs' / 'benchmarks' / 'uav_grid'
 
 
 def test_rows_are_those_of_the_kept_report():
-    rows = {row.name: row for row in kept_rows(GRID, 'none', 'AP')}
+    rows = {row.name: row for row in kept_rows(GRID, 'none', 'AP')[1]}
     lines = (GRID / 'comparison.md').read_text().splitlines()
     told = {line.split('|')[1].strip(' *'): line for line in lines if line.startswith('| ')}
     assert set(rows) == {'d1', 'f1', 'f3', 'longer', 'plain', 'r1'}
     for name, row in rows.items():
         assert str(row.paired) in told[name] and len(row.paired.differences) == 3
-    titled = kept_rows(GRID, 'none', 'AP', {'r1': 'responses', 'f1': 'f1'})
+    titled = kept_rows(GRID, 'none', 'AP', {'r1': 'responses', 'f1': 'f1'})[1]
     assert [row.name for row in titled] == ['responses', 'f1'] and titled[0].paired == rows['r1'].paired
 
 
@@ -37,19 +37,19 @@ def copied(folder: Path, *names: str, **changes: object) -> Path:
 
 def test_intervals_over_frames_count_where_they_are_of_these_runs(tmp_path):
     copied(tmp_path, 'none', 'f1', 'r1')
-    mean = {row.name: row.paired.mean for row in kept_rows(tmp_path, 'none', 'AP')}
+    mean = {row.name: row.paired.mean for row in kept_rows(tmp_path, 'none', 'AP')[1]}
     row = dict(method='r1', reference='none', metric='AP', over_frames=[0.01, 0.02], seeds=[0, 1, 2],
                difference=mean['r1'])
     for changes, expected in (({}, [0.01, 0.02]), (dict(difference=0.55), None), (dict(seeds=[0]), None),
                               (dict(metric='AP50'), None), (dict(over_frames=None), None)):
         (tmp_path / 'intervals.json').write_text(json.dumps(
             dict(format='perception_kd comparison intervals 1', rows=[{**row, **changes}, dict(method='f1')])))
-        found = {one.name: one.over_frames for one in kept_rows(tmp_path, 'none', 'AP')}
+        found = {one.name: one.over_frames for one in kept_rows(tmp_path, 'none', 'AP')[1]}
         assert found == dict(r1=expected, f1=None), changes
 
 
 def test_a_method_of_other_steps_has_a_star():
-    assert {row.name for row in kept_rows(GRID, 'none', 'AP') if row.differs} == {'longer', 'plain'}
+    assert {row.name for row in kept_rows(GRID, 'none', 'AP')[1] if row.differs} == {'longer', 'plain'}
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess:
