@@ -99,7 +99,8 @@ def read_result(path: Path) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict) or found.get('format') != FORMAT \
-            or any(not isinstance(found.get(part), kind) for part, kind in PARTS.items()):
+            or any(not isinstance(found.get(part), kind) for part, kind in PARTS.items()) \
+            or any(value is not None and not isinstance(value, float | int) for value in found['metrics'].values()):
         raise ValueError(f'{path} is damaged or not the result of a run; move it away')
     return found
 

@@ -59,7 +59,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess:
 
 def test_what_cannot_be_drawn_is_said_in_a_line(tmp_path):
     out, folders = tmp_path / 'a.png', {}
-    for name in ('empty', 'damaged', 'world', 'labels', 'start', 'nan', 'bare'):
+    for name in ('empty', 'damaged', 'world', 'labels', 'start', 'nan', 'bare', 'text'):
         folders[name] = tmp_path / name
         folders[name].mkdir()
     (folders['damaged'] / 'a-seed0.json').write_text('{')
@@ -68,9 +68,11 @@ def test_what_cannot_be_drawn_is_said_in_a_line(tmp_path):
     copied(folders['start'], 'none', 'r1', student_init='elsewhere')
     copied(folders['nan'], 'none', 'r1', metrics=dict(AP=float('nan')))
     copied(folders['bare'], 'none', 'r1', differs=None)
+    copied(folders['text'], 'none', 'r1', metrics=dict(AP='gold'))
     for arguments, message in (
             (('nowhere',), 'nowhere'), ((folders['empty'],), 'holds no run of tools/compare.py'),
             ((folders['damaged'],), 'is damaged'), ((folders['bare'],), 'r1-seed0.json is damaged'),
+            ((folders['text'],), 'r1-seed0.json is damaged'),
             ((folders['world'],), 'several simulated worlds and must not be compared'),
             ((folders['labels'],), 'several sets of labels'), ((folders['start'],), 'not paired'),
             ((folders['nan'],), 'r1 has no AP to compare with that of none'),
