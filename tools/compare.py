@@ -23,6 +23,10 @@ examples:
       --launcher pytorch --amp bf16
   python tools/compare.py configs/uav/cpu/yolov5n_cbi.py configs/uav/cpu/[dfr]*.py --out work_dirs/compare_uav \\
       --seeds 0 1 2 --teacher uav=work_dirs/yolov5m_cbi/last.pth --metrics AP AP_vt recall_8_16 F1 FPPI_negatives
+  python tools/compare.py none=configs/stereo/small_student.py@max_epochs=6 \\
+      distilled=configs/stereo/small_tune.py@load_from=work_dirs/small_distil/epoch_2.pth --seeds 0 1 2 \\
+      --allow-differences --score-teacher stereo=configs/stereo/small_teacher.py@work_dirs/small_teacher/epoch_5.pth \\
+      --out work_dirs/compare_stereo
 """
 
 from __future__ import annotations

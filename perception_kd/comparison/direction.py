@@ -1,11 +1,16 @@
-"""Which metrics grow with quality."""
+"""Which metrics grow with quality, and which fall."""
 
 from __future__ import annotations
 
 _TOTALS, _BEGINNINGS = ('mAP', 'NDS', 'mAP_present'), ('AP', 'AR', 'precision', 'recall', 'F1', 'best_F1')
+_ERRORS, _ERROR_ENDS = ('EPE', 'BP-', 'D1', 'FPPI'), ('ATE', 'ASE', 'AOE', 'AVE', 'AAE')
 
 
-def better_when_higher(metric: str) -> bool:
-    """Whether a metric is known to grow with quality; errors do not, and of those of other evaluators nobody knows."""
+def direction(metric: str) -> int:
+    """1 of a metric that grows with quality, -1 of an error, 0 where nobody knows: other evaluators, thresholds."""
     name = metric.rpartition('/')[2]
-    return name in _TOTALS or name.endswith('_AP') or (name.startswith(_BEGINNINGS) and name != 'best_F1_score')
+    if name == 'best_F1_score':
+        return 0
+    if name in _TOTALS or name.endswith('_AP') or name.startswith(_BEGINNINGS):
+        return 1
+    return -1 if name.startswith(_ERRORS) or name.endswith(_ERROR_ENDS) else 0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from inspect import signature
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmengine.config import Config
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = ('mAP', 'NDS', 'mATE')
 _OF_DRONES = ('AP', 'AP50', 'AP_vt', 'AP_t', 'recall', 'FPPI_negatives')
+_FIRST = ('mAP', 'AP', 'EPE')
 
 
 def kind_of(cfg: Config) -> str | None:
@@ -40,12 +41,33 @@ def known_metrics(cfg: Config) -> tuple[str, ...] | None:
 
 def default_metrics(runs: Sequence[Run]) -> tuple[str, ...]:
     """Columns of a table for which none were asked."""
-    if runs and kind_of(runs[0].cfg) == 'UAVMetric':
+    kind = kind_of(runs[0].cfg) if runs else None
+    if kind == 'UAVMetric':
         return tuple(f'{prefix_of(runs[0].cfg)}{name}' for name in _OF_DRONES)
-    return _COLUMNS
+    return _stereo_columns(runs[0].cfg) if kind == 'StereoMetric' else _COLUMNS
+
+
+def first_metric(results: Sequence[Mapping[str, Any]]) -> str:
+    """What finished runs are about."""
+    known = list(dict.fromkeys(key for one in results for key in one['metrics']))
+    return next((name for name in _FIRST if name in known), known[0] if known else '')
 
 
 def prefix_of(cfg: Config) -> str:
-    """Of a data set's name that stays before its figures."""
+    """What stays before the names of an evaluator's figures."""
     prefix = f'{cfg.test_evaluator.get("prefix", "uav")}/'
     return '' if prefix in METRIC_PREFIXES else prefix
+
+
+def _stereo_columns(cfg: Config) -> tuple[str, ...]:
+    """Figures of the first data set, of all pixels with truth: what both cameras see not every set knows."""
+    from perception_kd.datasets.stereo.dataset import set_name  # of this task alone
+    from perception_kd.evaluation.stereo.protocols import DEFAULT, protocol_of
+
+    evaluator, dataset = cfg.test_evaluator, cfg.test_dataloader.dataset
+    while 'datasets' in dataset:
+        dataset = dataset.datasets[0]
+    name = set_name(*(dataset.get(key) or '' for key in ('name', 'ann_file', 'layout')))
+    rules = protocol_of(name, evaluator.get('protocol', DEFAULT), thresholds=evaluator.get('thresholds'))
+    bad = 2 if 2 in rules.thresholds else rules.thresholds[0]
+    return tuple(f'{name}/{figure}_all' for figure in ('EPE', f'BP-{bad:g}', 'D1'))

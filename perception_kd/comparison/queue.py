@@ -16,6 +16,7 @@ from perception_kd.comparison.claims import claim
 from perception_kd.comparison.entry import Entry, checkpoints
 from perception_kd.comparison.fairness import differences
 from perception_kd.comparison.labels import find_references, is_label
+from perception_kd.comparison.metrics import first_metric
 from perception_kd.comparison.parts import Part, complete, folder_of
 from perception_kd.comparison.runs import Run, execute
 from perception_kd.engine.recipe import from_first
@@ -160,9 +161,10 @@ class Queue:
             What came out, in a line.
         """
         result = execute(run, self.out, self.work)
-        seconds, score = result['seconds'], result['metrics'].get('mAP')
+        seconds, metric = result['seconds'], first_metric([result])
+        score = result['metrics'].get(metric)
         return (f'trained in {seconds["train"]:.0f} s, scored in {seconds["score"]:.0f} s, '
-                f'mAP {"-" if score is None else format(score, ".3f")}')
+                f'{metric} {"-" if score is None else format(score, ".3f")}')
 
     def _failed(self, run: Run, error: Exception) -> None:
         """Mark a run. An error that is nobody's input shows where it comes from, and ends a job of several processes,

@@ -10,7 +10,7 @@ from typing import Any
 
 from scipy import stats
 
-from perception_kd.comparison.direction import better_when_higher
+from perception_kd.comparison.direction import direction
 
 Result = Mapping[str, Any]
 CONFIDENCE = 0.95
@@ -148,24 +148,29 @@ def _origins(results: Sequence[Result]) -> list[str]:
 
 def _margins(results: Sequence[Result], reference: str, metrics: Sequence[str],
              teachers: Mapping[str, Mapping[str, float | None]]) -> list[str]:
-    """A line for each teacher: its lead in the first metric and in all others that grow with quality."""
-    shown = [metrics[0], *(metric for metric in metrics[1:] if better_when_higher(metric))]
+    """A line for each teacher: its lead in the first metric, where less of an error is a lead, and in all that grow."""
+    shown = [metrics[0], *(metric for metric in metrics[1:] if direction(metric) > 0)]
     lines = []
     for name, found in teachers.items():
         leads = {metric: _lead(results, reference, metric, found.get(metric)) for metric in shown}
         known = ', '.join(f'{lead:+.3f} {metric}' for metric, lead in leads.items() if lead is not None)
         if known:
-            first = leads[metrics[0]]
-            small = first is not None and better_when_higher(metrics[0]) and 100 * first < LEAST_LEAD
-            lines.append(f'Teacher {name} leads {reference} by {known}.'
-                         + (f' Less than {LEAST_LEAD} points: {NO_GAIN}.' if small else ''))
+            lines.append(f'Teacher {name} leads {reference} by {known}.{_warning(leads[metrics[0]], metrics[0])}')
     return [*lines, 'Where a teacher leads by little, there is little to gain from it.'] if lines else []
+
+
+def _warning(lead: float | None, metric: str) -> str:
+    """Where a teacher has nothing to teach: too little of a metric that grows, or more of an error."""
+    way = direction(metric)
+    if lead is None or not way or (100 * lead >= LEAST_LEAD if way > 0 else lead > 0):
+        return ''
+    return f' {f"Less than {LEAST_LEAD} points" if way > 0 else "It does not lead"}: {NO_GAIN}.'
 
 
 def _lead(results: Sequence[Result], reference: str, metric: str, teacher: float | None) -> float | None:
     values = [one['metrics'].get(metric) for one in _of(results, reference)]
     values = [value for value in values if value is not None]
-    return None if teacher is None or not values else teacher - mean(values)
+    return None if teacher is None or not values else (direction(metric) or 1) * (teacher - mean(values))
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

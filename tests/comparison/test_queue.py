@@ -6,18 +6,23 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mmengine.config import Config
 
 from perception_kd.comparison import queue as queue_module
+from perception_kd.comparison.direction import direction
 from perception_kd.comparison.entry import Entry
-from perception_kd.comparison.metrics import default_metrics
+from perception_kd.comparison.metrics import default_metrics, first_metric
 from perception_kd.comparison.queue import Queue, plan_runs
 from perception_kd.comparison.runs import FORMAT, portable_options
 from perception_kd.comparison.summary import check_metrics, conclude, describe_plan
+from perception_kd.engine.build import load_config
 from perception_kd.files import write_json
+from perception_kd.registry import METRICS
 
-DEMO = Path(__file__).parents[2] / 'configs' / 'demo'
+CONFIGS = Path(__file__).parents[2] / 'configs'
+DEMO, STEREO = CONFIGS / 'demo', CONFIGS / 'stereo'
 NONE = Entry('none', DEMO / 'sim_student.py')
 KD = Entry('kd', DEMO / 'sim_imkd.py', {'model.teachers.lidar.allow_random': True})
 
@@ -175,6 +180,28 @@ def test_metrics_of_drones() -> None:
     assert default_metrics(runs)[0] == 'halmstad/AP'
     with pytest.raises(ValueError, match='no run will have F1'):
         check_metrics(['F1'], runs)
+
+
+@pytest.mark.parametrize('config, options, name, bad', [
+    ('small_student', {}, 'simulated', 2), ('small_student', {'dataset_name': 'mine'}, 'mine', 2),
+    ('small_zero_shot', {'test_evaluator.thresholds': [1, 4]}, 'middlebury', 1),
+    ('small_zero_shot', {'test_sets': ['${listed_pairs}'], 'pairs_list': 'a/list.jsonl'}, 'list', 2)])
+def test_metrics_of_stereo(config: str, options: dict, name: str, bad: float) -> None:
+    """Those of the first data set; the evaluator gives figures of these names, without a mask of visible pixels too."""
+    runs = plan_runs([NONE], [0], {}, {})
+    object.__setattr__(runs[0], 'cfg', load_config(STEREO / f'{config}.py', options))
+    assert default_metrics(runs) == (f'{name}/EPE_all', f'{name}/BP-{bad}_all', f'{name}/D1_all')
+    truth, metric = np.full((4, 8), 3.0, np.float32), METRICS.build(runs[0].cfg.test_evaluator)
+    metric.process(None, [dict(left_path='a.png', dataset=name, pred_disp=truth, gt_disp=truth, gt_valid=truth > 0)])
+    found = {key.removeprefix('stereo/'): 0.0 for key in metric.evaluate(1)}
+    assert set(default_metrics(runs)) <= set(found) and first_metric([dict(metrics=found)]) == f'{name}/EPE_all'
+
+
+def test_which_way_a_metric_is_better() -> None:
+    for names, way in (('mAP NDS mAP_present car_AP AP_vt recall halmstad/F1', 1),
+                       ('mATE car_AVE simulated/EPE_noc eth3d/BP-0.5_all D1_occ FPPI_negatives', -1),
+                       ('best_F1_score simulated/density_noc loss', 0)):
+        assert {direction(name) for name in names.split()} == {way}
 
 
 def test_what_a_killed_helper_leaves_is_done(done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,11 @@ def test_the_report_says_what_the_figures_are_worth() -> None:
     assert 'Teacher lidar leads none by +0.350 mAP.\n' in text and 'no gain to expect' not in text
     both = report(RESULTS, ['none', 'kd'], ['mAP', 'mATE', 'NDS'], dict(lidar=dict(mAP=0.19, NDS=0.6, mATE=0.1)))
     assert 'leads none by +0.040 mAP, +0.100 NDS. Less than 5 points: no gain to expect.' in both
+    erring = [{**one, 'metrics': {**one['metrics'], 'mATE': 0.5}} for one in RESULTS]
+    errors = [report(erring, ['none', 'kd'], ['mATE', 'NDS'], dict(lidar=dict(mATE=value, NDS=0.6)))
+              for value in (0.4, 0.7)]
+    assert 'leads none by +0.100 mATE, +0.100 NDS.\n' in errors[0]
+    assert 'leads none by -0.200 mATE, +0.100 NDS. It does not lead: no gain to expect.' in errors[1]
     assert 'Simulated world tiny' in text and 'One seed' not in text
     one = report([RESULTS[0], result('kd', 0, 0.2, differs=['train_cfg.max_epochs'], world='other')], ['none', 'kd'],
                  ['mAP'], {})

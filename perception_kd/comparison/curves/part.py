@@ -10,7 +10,7 @@ from mmengine.config import Config
 from perception_kd.comparison.curves.chart import draw_curves
 from perception_kd.comparison.curves.log import Curve, check_validates, read_curve, validated_epochs
 from perception_kd.comparison.curves.reach import SHARES, Points, reached
-from perception_kd.comparison.direction import better_when_higher
+from perception_kd.comparison.direction import direction
 from perception_kd.comparison.parts import Found
 from perception_kd.comparison.runs import Run
 from perception_kd.comparison.table import aligned, mean_and_spread
@@ -35,7 +35,7 @@ class Curves:
     key = 'curve'
 
     def __init__(self, runs: Sequence[Run], metric: str, out: Path) -> None:
-        if not better_when_higher(metric):
+        if direction(metric) < 1:
             raise ValueError(f'--curve tells when a share of the final {metric} is reached, which has no meaning for '
                              'an error; name one that grows with quality first: --metrics mAP ...')
         for run in runs:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import matplotlib.ticker
 from matplotlib.axes import Axes
 
-from perception_kd.comparison.direction import better_when_higher
+from perception_kd.comparison.direction import direction
 from perception_kd.comparison.table import CONFIDENCE, Paired
 from perception_kd.visualization.palette import CHART_COLOURS, FAINT_INK, INK, Colour
 from perception_kd.visualization.quiet_axes import quiet_axes
@@ -60,7 +60,7 @@ def draw_differences(rows: Sequence[Row], metric: str, reference: str) -> Sheet:
     sheet = Sheet(width=WIDTH, height=TOP + len(rows) * ROW + BOTTOM)
     sheet.shorten(sheet.text(MARGIN, 18, f'{metric}: differences from {reference}', size=12, weight='bold'),
                   WIDTH - 2 * MARGIN)
-    for middle, line in zip((39, 56), _key(rows, better_when_higher(metric))):
+    for middle, line in zip((39, 56), _key(rows, direction(metric) != 0)):
         sheet.text(MARGIN, middle, line, size=8.5, colour=FAINT_INK)
     names = [sheet.text(MARGIN, TOP + (place + 0.5) * ROW, text) for place, text in enumerate(_names(rows))]
     for name in names:
@@ -115,7 +115,7 @@ def _dress(axes: Axes, rows: Sequence[Row], ticks: Sequence[float], metric: str)
     axes.axvline(0, color=INK, linewidth=0.9, zorder=1)
     axes.set(xlim=_ends(rows), ylim=(len(rows) - 0.5, -0.5), xticks=ticks)
     axes.set_xticklabels([_signed(value, digits_of(ticks)) for value in ticks])
-    axes.set_xlabel('higher is better' if better_when_higher(metric) else '', fontsize=8.5, color=INK)
+    axes.set_xlabel({1: 'higher is better', -1: 'lower is better'}.get(direction(metric), ''), fontsize=8.5, color=INK)
     quiet_axes(axes, 'x', hidden=('top', 'left', 'right'))
 
 
@@ -150,7 +150,7 @@ def _colour(side: int, metric: str) -> Colour:
     """Of a quantity that may grow with quality or fall with it nobody knows better from worse."""
     if not side:
         return FAINT_INK
-    return INK if not better_when_higher(metric) else BETTER if side > 0 else WORSE
+    return {1: BETTER, 0: INK, -1: WORSE}[side * direction(metric)]
 
 
 def _signed(value: float, digits: int) -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from perception_kd.comparison.differences.chart import Row
 from perception_kd.comparison.intervals.section import FILE, fits, read_intervals
+from perception_kd.comparison.metrics import first_metric
 from perception_kd.comparison.parts import Found
 from perception_kd.comparison.runs import read_result
 from perception_kd.comparison.table import check_paired, differs, paired
 from perception_kd.files import require_folder
-
-FIRST = ('mAP', 'AP', 'EPE')
 
 
 def kept_runs(folder: Path) -> list[Found]:
@@ -32,12 +31,6 @@ def kept_runs(folder: Path) -> list[Found]:
     results = [read_result(path) for path in files]
     check_paired(results)
     return results
-
-
-def first_metric(results: Sequence[Found]) -> str:
-    """What a comparison of such runs is about."""
-    known = list(dict.fromkeys(key for one in results for key in one['metrics']))
-    return next((name for name in FIRST if name in known), known[0] if known else '')
 
 
 def kept_rows(folder: Path, reference: str, metric: str | None = None,

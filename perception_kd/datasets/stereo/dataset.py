@@ -15,6 +15,14 @@ from perception_kd.datasets.stereo.pair_list import read_pair_list
 from perception_kd.datasets.stereo.patterns import PairLayout
 from perception_kd.registry import DATASETS
 
+DEFAULT_LAYOUT = 'middlebury'
+
+
+def set_name(name: str = '', ann_file: str = '', layout: str | Mapping[str, Any] | None = None) -> str:
+    """``dataset`` of samples that name none of their own; see :class:`StereoDataset`."""
+    layout = layout or DEFAULT_LAYOUT
+    return name or Path(ann_file).stem or (layout if isinstance(layout, str) else 'pairs')
+
 
 @DATASETS.register_module()
 class StereoDataset(CorruptTolerantDataset):
@@ -61,9 +69,8 @@ class StereoDataset(CorruptTolerantDataset):
                 raise ValueError(f'{ann_file}: a list names its files itself; give no layout, split or select')
             inside = Path(data_root) / ann_file
             ann_file = str((inside if inside.is_file() else Path(ann_file)).absolute())
-        layout = layout or 'middlebury'
-        self.layout = None if ann_file else _layout(layout)
-        self.name = name or Path(ann_file).stem or (layout if isinstance(layout, str) else 'pairs')
+        self.name = set_name(name, ann_file, layout)
+        self.layout = None if ann_file else _layout(layout or DEFAULT_LAYOUT)
         self.split, self.select, self.truth, self.skip_incomplete = split, select, truth, skip_incomplete
         self.count, self.count_seed, self.repeat = count, count_seed, repeat
         super().__init__(ann_file=ann_file, data_root=str(data_root), data_prefix={}, pipeline=list(pipeline), **kwargs)

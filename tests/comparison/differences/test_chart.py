@@ -88,12 +88,18 @@ def test_nothing_is_written_over_the_edge_or_over_another(rows):
 
 
 def test_of_an_unknown_quantity_nobody_says_which_way_is_better():
-    sheet = draw_differences([Row('a', UP), Row('b', DOWN)], 'EPE', 'none')
+    sheet = draw_differences([Row('a', UP), Row('b', DOWN)], 'best_F1_score', 'none')
     axes = sheet.figure.axes[0]
     colours = {line.get_color() for line in axes.lines}
     assert not {BETTER, WORSE} & colours and INK in colours and not axes.get_xlabel()
     assert 'dark where it is clear of 0' in texts(sheet)
     assert draw_differences([Row('a', UP)], 'mAP', 'none').figure.axes[0].get_xlabel() == 'higher is better'
+
+
+def test_less_of_an_error_is_better():
+    axes = draw_differences([Row('a', UP), Row('b', DOWN)], 'simulated/EPE_noc', 'none').figure.axes[0]
+    diamonds = [line.get_color() for line in axes.lines if line.get_marker() == 'D']
+    assert diamonds == [WORSE, BETTER] and axes.get_xlabel() == 'lower is better'
 
 
 def test_one_seed_says_so():
